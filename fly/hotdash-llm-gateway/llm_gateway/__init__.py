@@ -1,0 +1,1 @@
+"""The gateway: team keys, limits, two caches, escalation, fallback and traces around LiteLLM's router."""

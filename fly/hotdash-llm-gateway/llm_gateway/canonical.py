@@ -1,0 +1,216 @@
+"""What makes two chat requests the same: keys for the exact tier, partitions for the semantic tier.
+
+The team and the end user are part of every key by construction: nothing a client writes into a body
+can move it into another team's keys, because the team is given by the caller's credential.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA = "1"
+"""Part of every key: raise it when the meaning of a key or of a stored value changes."""
+
+IRRELEVANT = frozenset(
+    {
+        # How the answer travels.
+        "stream", "stream_options", "timeout", "request_timeout", "stream_timeout", "num_retries", "max_retries",
+        # Book-keeping of the client, of OpenAI or of LiteLLM.
+        "metadata", "litellm_metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention",
+        "cache", "caching", "cache_key", "no-log", "ttl", "tags", "extra_headers", "litellm_call_id",
+        "litellm_trace_id", "litellm_session_id", "litellm_logging_obj", "proxy_server_request", "secret_fields",
+        # Taken into the key under a name of their own.
+        "model", "messages", "user", "safety_identifier",
+    }
+)  # fmt: skip
+"""Request fields that cannot change the answer. A field not named here always counts."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "n": 1, "temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "logprobs": False,
+    "logit_bias": {}, "tools": [], "functions": [], "stop": [],
+}  # fmt: skip
+"""Values that mean the same as leaving the field out (OpenAI's chat completion reference)."""
+
+END_USER_METADATA = ("user_id", "end_user", "end_user_id", "trace_user_id")
+"""Fields of the client's `metadata` that name the end user."""
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """Identity of one whole request of one team."""
+
+    team: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One earlier message of a conversation."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The room in which answers may be shared between differently worded last questions.
+
+    `key` stands for the team, the end user, the model, every system message and all parameters. `history` holds
+    the turns of the conversation before the last user message and `history_key` their digest (empty for a
+    first question); `plain` says that there is nothing but the one question.
+    """
+
+    team: str
+    key: str
+    question: str
+    history: tuple[Turn, ...]
+    history_key: str
+    plain: bool
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a client may ask of the caches: to skip reading, to skip writing, to shorten the life of an entry."""
+
+    no_cache: bool = False
+    no_store: bool = False
+    ttl_s: int | None = None
+
+
+def digest(*parts: str) -> str:
+    """32 hex digits standing for the parts; lengths are hashed too, so parts cannot run into each other."""
+    hasher = hashlib.sha256()
+    for part in (SCHEMA, *parts):
+        raw = part.encode("utf-8", "surrogatepass")
+        hasher.update(len(raw).to_bytes(8, "big"))
+        hasher.update(raw)
+    return hasher.hexdigest()[:32]
+
+
+def controls(body: Mapping[str, Any]) -> Controls:
+    """Read the client's `cache` field. Namespace, `s-maxage` and a longer life are ignored; ttl can only shorten."""
+    asked = body.get("cache")
+    if not isinstance(asked, Mapping):
+        return Controls()
+    ttl = asked.get("ttl")
+    valid = isinstance(ttl, int | float) and not isinstance(ttl, bool) and 0 < ttl < float("inf")
+    return Controls(
+        no_cache=asked.get("no-cache") is True,
+        no_store=asked.get("no-store") is True,
+        ttl_s=max(1, int(ttl)) if valid and ttl is not None else None,
+    )
+
+
+def end_user(body: Mapping[str, Any]) -> str:
+    """The person behind the request as far as the client names one, as canonical text; empty if none."""
+    metadata = body.get("metadata")
+    named: dict[str, Any] = {name: body.get(name) for name in ("user", "safety_identifier")}
+    if isinstance(metadata, Mapping):
+        named |= {f"metadata.{name}": metadata.get(name) for name in END_USER_METADATA}
+    present = {name: value for name, value in named.items() if value not in (None, "")}
+    return _text(present) if present else ""
+
+
+def exact_key(body: Mapping[str, Any], *, team: str, model: str) -> CacheKey | None:
+    """The key under which the answer to exactly this request is kept.
+
+    Args:
+        body: the chat completion request as JSON values.
+        team: the team the caller's key belongs to.
+        model: the model that will answer, after escalation.
+
+    Returns:
+        The key, or None if the body holds something that is not JSON.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return None
+    try:
+        said = _text([_message(message) for message in messages])
+        return CacheKey(team, digest("exact", team, end_user(body), model, _parameters(body), said))
+    except (TypeError, ValueError):
+        return None
+
+
+def partition(body: Mapping[str, Any], *, team: str, model: str) -> Partition | None:
+    """The semantic partition of a request, or None where a similar question must never be enough.
+
+    None for tools, functions, images or other non-text content, several answers (n > 1), structured message
+    fields, and conversations that do not end with a user message.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages or _present(body.get("n"), 1):
+        return None
+    if any(_present(body.get(name)) for name in ("tools", "functions", "modalities", "audio", "prediction")):
+        return None
+    turns = [_turn(message) for message in messages]
+    if any(turn is None for turn in turns):
+        return None
+    spoken = [turn for turn in turns if turn is not None]
+    if spoken[-1].role != "user" or not spoken[-1].text.strip():
+        return None
+    # A system message counts with its place: the same words before and after a turn are not the same request.
+    system = [(at, turn.text) for at, turn in enumerate(spoken) if turn.role in ("system", "developer")]
+    leading = all(at == place for place, (at, _) in enumerate(system))
+    history = tuple(turn for turn in spoken[:-1] if turn.role not in ("system", "developer"))
+    rules = [text for _, text in system] if leading else [list(pair) for pair in system]
+    try:
+        key = digest("semantic", team, end_user(body), model, _parameters(body), _text(rules))
+    except (TypeError, ValueError):
+        return None
+    history_key = digest("history", _text([[turn.role, turn.text] for turn in history])) if history else ""
+    return Partition(team, key, spoken[-1].text, history, history_key, plain=len(messages) == 1)
+
+
+def _turn(message: Any) -> Turn | None:
+    if not isinstance(message, Mapping):
+        return None
+    plain = _message(message)
+    text, role = plain.get("content"), plain.get("role")
+    if set(plain) - {"role", "content"} or not isinstance(text, str):
+        return None
+    return Turn(role, text) if role in ("system", "developer", "user", "assistant") else None
+
+
+def _message(message: Any) -> dict[str, Any]:
+    if not isinstance(message, Mapping):
+        raise TypeError("a message is an object")
+    plain = {name: value for name, value in message.items() if value is not None}
+    content = plain.get("content")
+    if isinstance(content, Sequence) and not isinstance(content, str) and len(content) == 1:
+        (part,) = content
+        if isinstance(part, Mapping) and set(part) == {"type", "text"} and part["type"] == "text":
+            plain["content"] = part["text"]
+    return plain
+
+
+def _parameters(body: Mapping[str, Any]) -> str:
+    counted = {
+        name: value
+        for name, value in body.items()
+        if name not in IRRELEVANT and _present(value, *((DEFAULTS[name],) if name in DEFAULTS else ()))
+    }
+    return _text(counted)
+
+
+def _present(value: Any, *meaningless: Any) -> bool:
+    return value is not None and value not in meaningless and (value not in ([], {}, ""))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """JSON values with one spelling per number: 1.0 and 1 ask for the same thing."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,90 @@
+"""The exact tier: the same request of the same team again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from .budget import Failure, Ledger
+from .canonical import CacheKey
+from .replay import complete
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An answer from a cache.
+
+    Attributes:
+        tier: which cache it came from.
+        body: the chat completion as JSON text, to be sent as it is.
+        entry_id: names the entry to a purge.
+        similarity: cosine of the two questions (semantic tier only).
+        how: why a semantic answer was served: the guards agreed, the judge did, or a reviewed alias says so.
+    """
+
+    tier: Literal["exact", "semantic"]
+    body: bytes
+    entry_id: str
+    similarity: float | None = None
+    how: Literal["same", "guards", "judge", "alias"] = "same"
+
+    @cached_property
+    def response(self) -> dict[str, Any]:
+        """The chat completion as a dictionary; each caller must treat it as its own."""
+        loaded: dict[str, Any] = json.loads(self.body)
+        return loaded
+
+
+class ExactCache:
+    """Answers by canonical key. Never raises: whatever fails is a miss, or an answer not kept."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.failures = 0
+
+    async def get(self, key: CacheKey) -> Hit | None:
+        try:
+            value = await self._ledger.read(key.team, "exact", key.digest)
+        except Failure:
+            self.failures += 1
+            return None
+        if not value:
+            return None
+        return Hit("exact", value.partition(b"\n")[2], f"exact:{key.digest}")
+
+    async def put(
+        self, key: CacheKey, response: Mapping[str, Any], *, ttl_s: int | None = None, semantic_id: str | None = None
+    ) -> bool:
+        """Keep a complete answer.
+
+        Args:
+            ttl_s: a shorter life the client asked for.
+            semantic_id: the entry in the semantic tier made from the same answer, so that a purge finds both.
+
+        Returns:
+            Whether it was kept.
+        """
+        if not complete(response):
+            return False
+        value = pack({"semantic": semantic_id} if semantic_id else {}, response)
+        try:
+            return bool(await self._ledger.keep(key.team, "exact", key.digest, value, ttl_s=ttl_s))
+        except Failure:
+            self.failures += 1
+            return False
+
+
+def pack(head: Mapping[str, Any], response: Mapping[str, Any]) -> bytes:
+    """The stored form of an answer: one line of JSON about it, then the completion as it is sent."""
+    lines = (json.dumps(part, separators=(",", ":"), ensure_ascii=True) for part in (head, response))
+    return "\n".join(lines).encode()
+
+
+def unpack(value: bytes) -> tuple[dict[str, Any], bytes]:
+    """The two parts of a stored answer."""
+    head, _, body = value.partition(b"\n")
+    about: dict[str, Any] = json.loads(head)
+    return about, body

@@ -1,0 +1,46 @@
+"""What a request costs and what it may cost at most, in nano-USD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .config import Price
+
+INPUT_MARGIN = 1.1
+"""Our count of input tokens differs a little from the provider's; a reservation must not be below the bill."""
+
+
+@dataclass(frozen=True)
+class Spend:
+    """Tokens and nano-USD, of one call or of several added up."""
+
+    tokens: int = 0
+    nano_usd: int = 0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(self.tokens + other.tokens, self.nano_usd + other.nano_usd)
+
+
+def spend(price: Price, usage: Mapping[str, Any]) -> Spend:
+    """The bill for one answer, from the `usage` the provider reported with it."""
+    read = int(usage.get("prompt_tokens") or 0)
+    written = int(usage.get("completion_tokens") or 0)
+    details = usage.get("prompt_tokens_details")
+    cached = min(int(details.get("cached_tokens") or 0), read) if isinstance(details, Mapping) else 0
+    nano_usd = (read - cached) * price.input + cached * price.cached_input + written * price.output
+    return Spend(read + written, nano_usd)
+
+
+def at_most(prices: Iterable[Price], *, input_tokens: int, output_tokens: int) -> Spend:
+    """What a request may cost at the dearest of the models that may answer it.
+
+    Args:
+        prices: of every model the request can reach, fallbacks included.
+        input_tokens: our own count.
+        output_tokens: the most the answer may have, over all choices.
+    """
+    read = int(input_tokens * INPUT_MARGIN) + 8
+    dearest = max(read * price.input + output_tokens * price.output for price in prices)
+    return Spend(read + output_tokens, dearest)

@@ -1,0 +1,94 @@
+"""Reading a section of a configuration file: types checked, unknown settings noticed, errors with a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+NANO = 1_000_000_000
+
+
+class ConfigError(Exception):
+    """The configuration or the environment is unusable; the text says which setting and why."""
+
+
+class Section:
+    """A mapping of the file that knows its path, checks types, and notices settings nobody asked for."""
+
+    def __init__(self, path: str, value: object) -> None:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}: a mapping is needed")
+        self.path = path
+        self.name = path.rpartition(".")[2]
+        self._values: dict[str, Any] = value
+        self._unused = set(value)
+
+    def _take(self, name: str, default: Any) -> Any:
+        self._unused.discard(name)
+        value = self._values.get(name, default)
+        if value is None:
+            raise ConfigError(f"{self.path}.{name}: missing")
+        return value
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._take(name, default)
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{self.path}.{name}: a text is needed")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._take(name, default)
+        if not isinstance(value, bool):
+            raise ConfigError(f"{self.path}.{name}: true or false is needed")
+        return value
+
+    def integer(self, name: str, default: int | None = None, *, minimum: int) -> int:
+        value = self._take(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            raise ConfigError(f"{self.path}.{name}: a whole number of at least {minimum} is needed")
+        return value
+
+    def number(self, name: str, default: float | None = None, *, minimum: float) -> float:
+        value = self._take(name, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= minimum:
+            raise ConfigError(f"{self.path}.{name}: a number of at least {minimum} is needed")
+        return float(value)
+
+    def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
+        value = self._take(name, default)
+        if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
+            raise ConfigError(f"{self.path}.{name}: a number is needed")
+        return Decimal(str(value))
+
+    def nano_usd(self, name: str) -> int:
+        value = self.decimal(name) * NANO
+        if value < 0 or value != value.to_integral_value():
+            raise ConfigError(f"{self.path}.{name}: an amount in USD is needed")
+        return int(value)
+
+    def mapping(self, name: str) -> dict[str, str]:
+        value = self._take(name, {})
+        if not isinstance(value, dict) or not all(isinstance(item, str) for pair in value.items() for item in pair):
+            raise ConfigError(f"{self.path}.{name}: a mapping of names to names is needed")
+        return value
+
+    def sequence(self, name: str) -> list[Any]:
+        value = self._take(name, [])
+        if not isinstance(value, list):
+            raise ConfigError(f"{self.path}.{name}: a list is needed")
+        return value
+
+    def section(self, name: str) -> Section:
+        return Section(f"{self.path}.{name}", self._take(name, {}))
+
+    def optional_section(self, name: str) -> Section | None:
+        return self.section(name) if self._values.get(name) is not None else None
+
+    def sections(self) -> Iterator[Section]:
+        for name in list(self._values):
+            yield self.section(name)
+
+    def finish(self) -> None:
+        if self._unused:
+            raise ConfigError(f"{self.path}: unknown setting(s) {', '.join(sorted(map(str, self._unused)))}")

@@ -1,0 +1,222 @@
+"""The one way to Redis: a bounded, warmed pool, a deadline per call, and a circuit breaker.
+
+Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first failure
+opens the breaker: calls then fail at once, and a task in the background, never a client's request, tries the server
+until it answers again. A Redis that is full (`maxmemory`, no eviction) still answers reads, so it does not open the
+breaker; it raises `StoreFull` and clears `writable` until a write works again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from redis import asyncio as aioredis
+from redis import exceptions
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 16
+WARM_CONNECTIONS = 4
+FIRST_PROBE_S = 0.1
+_LATE_TURNS = 5
+"""Turns of the event loop granted to an answer that arrived while the loop was busy with something else."""
+
+# Replies that mean "this server cannot serve now", as opposed to "this command is wrong".
+_AWAY_REPLIES = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
+
+
+class StoreUnavailable(Exception):
+    """Redis did not do what it was asked, for a reason of its own."""
+
+
+class StoreFull(StoreUnavailable):
+    """Redis answers but refuses writes: it is at its `maxmemory`."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Lua script and the digest Redis knows it by."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def of(cls, source: str) -> Script:
+        """The script with this source."""
+        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+    @classmethod
+    def load(cls, name: str) -> Script:
+        """The script in the file `name` of this package."""
+        return cls.of(resources.files(__package__).joinpath(name).read_text("utf-8"))
+
+
+class Store:
+    """Redis for one gateway process.
+
+    Args:
+        url: `redis://` or `rediss://`, password included; it is never logged.
+        prefix: what every key of the gateway starts with.
+        timeout_s: longest time one call may take, connecting and waiting for a connection included.
+        breaker_open_s: longest pause between two attempts to reach a Redis that is away.
+    """
+
+    def __init__(self, url: str, *, prefix: str, timeout_s: float = 0.2, breaker_open_s: float = 5.0) -> None:
+        self.prefix = prefix
+        self.timeout_s = timeout_s
+        self.down_since: float | None = None
+        """`time.monotonic()` of the moment Redis went away; None while it is there."""
+        self._breaker_open_s = breaker_open_s
+        self._full = False
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._probe: asyncio.Task[None] | None = None
+        self._usable = asyncio.Event()
+        self._usable.set()
+        # The deadline is ours alone: redis-py's own would also fire when an answer is here but the loop was busy,
+        # and a retry could run a script twice.
+        pool = aioredis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=None,
+            socket_timeout=None,
+            socket_connect_timeout=None,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
+            protocol=2,
+        )
+        self.redis: aioredis.Redis = aioredis.Redis.from_pool(pool)
+
+    @property
+    def available(self) -> bool:
+        """Redis answers, as far as is known."""
+        return self.down_since is None
+
+    @property
+    def writable(self) -> bool:
+        """Redis answers and takes writes, as far as is known."""
+        return self.available and not self._full
+
+    async def start(self) -> bool:
+        """Open some connections ahead of the first burst; answer whether Redis is there."""
+        commands = [self._run(self.redis.ping()) for _ in range(WARM_CONNECTIONS)]
+        results = await asyncio.gather(*commands, return_exceptions=True)
+        return not any(isinstance(result, BaseException) for result in results)
+
+    async def close(self) -> None:
+        """Stop the background task and close all connections."""
+        if self._probe is not None:
+            self._probe.cancel()
+            await asyncio.gather(self._probe, return_exceptions=True)
+        with contextlib.suppress(OSError, exceptions.RedisError):
+            await self.redis.aclose(close_connection_pool=True)
+
+    async def wait_writable(self) -> None:
+        """Return once Redis answers and takes writes."""
+        await self._usable.wait()
+
+    async def call(self, *command: str | int | float | bytes) -> Any:
+        """Run one command and return Redis's answer.
+
+        Raises:
+            StoreUnavailable: Redis is away, too slow, or full (`StoreFull`), or refused the command.
+        """
+        if not self.available:
+            raise StoreUnavailable("Redis is away (breaker open)")
+        return await self._run(self.redis.execute_command(*command))
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+        """Run a Lua script by its digest, sending its source only if Redis does not know it.
+
+        Raises:
+            StoreUnavailable: as `call`.
+        """
+        if not self.available:
+            raise StoreUnavailable("Redis is away (breaker open)")
+        return await self._run(self._evaluate(script, keys, args))
+
+    async def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+        run = self.redis.execute_command
+        try:
+            return await run("EVALSHA", script.sha, len(keys), *keys, *args)
+        except exceptions.NoScriptError:
+            return await run("EVAL", script.source, len(keys), *keys, *args)
+
+    async def _run(self, command: Awaitable[Any], *, probing: bool = False) -> Any:
+        task = asyncio.ensure_future(command)
+        if not probing:
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+        try:
+            await asyncio.wait({task}, timeout=self.timeout_s)
+            for _ in range(_LATE_TURNS):
+                if task.done():
+                    break
+                await asyncio.sleep(0)
+            if not task.done():
+                raise self._away(f"no answer within {self.timeout_s:g} s")
+            return task.result()
+        except asyncio.CancelledError:
+            # Either our caller was cancelled or the breaker cancelled the command.
+            if task.cancelled() and not self.available:
+                raise StoreUnavailable("Redis went away during the call") from None
+            raise
+        except (exceptions.OutOfMemoryError, exceptions.ResponseError) as error:
+            raise self._refused(error) from error
+        except (OSError, exceptions.RedisError) as error:
+            raise self._away(type(error).__name__) from error
+        finally:
+            task.cancel()
+
+    def _refused(self, error: exceptions.RedisError) -> StoreUnavailable:
+        text = str(error)
+        if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in text.partition("'")[0]:
+            self._full = True
+            self._watch("full")
+            return StoreFull("Redis is full: it refuses writes")
+        if isinstance(error, exceptions.ReadOnlyError) or text.startswith(_AWAY_REPLIES):
+            return self._away(text.split(" ", 1)[0])
+        return StoreUnavailable(text)
+
+    def _away(self, reason: str) -> StoreUnavailable:
+        if self.down_since is None:
+            self.down_since = time.monotonic()
+        self._watch(reason)
+        # Whoever else waits for the same silent server need not wait for a deadline of their own.
+        for task in list(self._calls):
+            task.cancel()
+        return StoreUnavailable(f"Redis is away: {reason}")
+
+    def _watch(self, reason: str) -> None:
+        self._usable.clear()
+        if self._probe is None or self._probe.done():
+            log.warning("redis: not usable (%s)", reason)
+            self._probe = asyncio.create_task(self._until_back())
+
+    async def _until_back(self) -> None:
+        pause = min(FIRST_PROBE_S, self._breaker_open_s)
+        while not self.writable:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._breaker_open_s)
+            # A write, since a full Redis or a read-only replica answers PING.
+            write = self.redis.execute_command("SET", f"{self.prefix}probe", "1", "EX", "60")
+            try:
+                await self._run(write, probing=True)
+            except StoreFull:
+                self.down_since = None
+            except StoreUnavailable:
+                continue
+            else:
+                self._full, self.down_since = False, None
+        log.warning("redis: usable again")
+        self._usable.set()

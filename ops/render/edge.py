@@ -1,0 +1,59 @@
+"""The edge's Caddyfile: one template for Fly's image and for the rehearsal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.render.processes import DRAIN_S
+from ops.render.template import fill
+
+if TYPE_CHECKING:
+    from ops.stack import Stack
+
+
+@dataclass(frozen=True)
+class RehearsalEdge:
+    """What differs when Caddy itself ends TLS on the operator's machine.
+
+    Attributes:
+        http_port, https_port: where it listens; plain requests for a known name are sent on to https.
+        gateway_port, ui_port: loopback ports of what stands behind it.
+        storage_dir: Caddy's own folder; its authority is ``pki/authorities/local/root.crt`` in it.
+        admin_socket: unix socket of the admin interface, for reloads.
+        log_file: access and error log, JSON lines.
+        bind: loopback addresses to listen on; leave out ``[::1]`` where the machine has no IPv6.
+    """
+
+    http_port: int
+    https_port: int
+    gateway_port: int
+    ui_port: int
+    storage_dir: Path
+    admin_socket: Path
+    log_file: Path
+    bind: tuple[str, ...] = ("127.0.0.1", "[::1]")
+
+
+def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
+    """The Caddyfile of the edge.
+
+    Args:
+        stack: whose host names, paths and ports it serves.
+        rehearsal: None for Fly, where Fly's proxy ends TLS and the edge hears plain HTTP on one port.
+    """
+    return fill(
+        "config/Caddyfile.j2",
+        stack=stack,
+        rehearsal=rehearsal,
+        quoted=_quoted,
+        drain_s=DRAIN_S,
+        # Both attempts (model and fallback) may take their full time before the first byte of an answer.
+        answer_s=int(2 * stack.models.timeout_s + 30),
+    )
+
+
+def _quoted(path: Path) -> str:
+    """A path as one Caddyfile word."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,195 @@
+"""What a person sees: a live table on a terminal, plain lines in a pipe. Programs get JSON from `report.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.plan import Plan
+from ops.runbook.run import Observer, Result
+from ops.runbook.secret import redactor
+from ops.runbook.step import Outcome, State, Status, Step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+W = TypeVar("W")
+
+COLOURS = {
+    Status.OK: "green",
+    Status.CHANGED: "cyan",
+    Status.SKIPPED: "yellow",
+    Status.FAILED: "bold red",
+    Status.BLOCKED: "magenta",
+    Status.WOULD_CHANGE: "cyan",
+}
+
+
+def is_live(stream: TextIO) -> bool:
+    """A person looks at it and it can redraw: a terminal, not dumb, colours not refused."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+
+
+def view(stream: TextIO | None = None) -> Observer:
+    """The view that fits the stream (standard output by default)."""
+    out = stream or sys.stdout
+    return Live(out) if is_live(out) else Plain(out)
+
+
+def error_lines(error: RunbookError) -> list[str]:
+    """What happened, why, what to do: the three lines of every error."""
+    return three_lines(f"error {error.code}: {error.what}", error.why, error.next, error.code)
+
+
+def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
+    """A message for three in the morning, redacted."""
+    lines = [head]
+    if why:
+        lines += [f"  why:  {line}" if index == 0 else f"        {line}" for index, line in enumerate(why.splitlines())]
+    if next:
+        lines.append(f"  next: {next}")
+    if code:
+        lines.append(f"  more: inv explain {code}")
+    return [redactor(line) for line in lines]
+
+
+def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
+    """One line for a step that went well; with reasons and remedies for one that did not."""
+    head = f"{outcome.status.value:<12} {step.number:<6} {step.name}: {outcome.evidence}"
+    if outcome.seconds >= 0.05:
+        head += f" ({outcome.seconds:.1f} s)"
+    lines = [head]
+    if not outcome.good:
+        lines = three_lines(head, outcome.why, outcome.next, outcome.code)
+    if outcome.diff:
+        lines += [f"    {line}" for line in outcome.diff.splitlines()]
+    return [redactor(line) for line in lines]
+
+
+def summary(result: Result) -> str:
+    """One line that says how the run ended."""
+    counts = [f"{result.count(status)} {status.value}" for status in Status if result.count(status)]
+    text = f"{', '.join(counts) or 'nothing done'} in {result.seconds:.1f} s"
+    return text
+
+
+class Plain:
+    """One line per event: what a pipe, a log file or a dumb terminal gets."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def _print(self, text: str) -> None:
+        print(redactor(text), file=self.out, flush=True)
+
+    def begin(self, steps: Sequence[Step[W]]) -> None:
+        self.total = len(steps)
+        self.done = 0
+
+    def started(self, step: Step[W], doing: str) -> None:
+        return
+
+    def said(self, step: Step[W], text: str) -> None:
+        self._print(f"{'…':<12} {step.number:<6} {step.name}: {text}")
+
+    def ended(self, step: Step[W], outcome: Outcome) -> None:
+        for line in outcome_lines(step, outcome):
+            self._print(line)
+
+    def finished(self, result: Result) -> None:
+        self._print(summary(result))
+
+
+class Live:
+    """Finished steps scroll by; those under way stay below with their last words and a running clock."""
+
+    def __init__(self, out: TextIO) -> None:
+        from rich.console import Console
+
+        self.console: Console = Console(file=out, highlight=False)
+        self.running: dict[str, tuple[Step[Any], str, float]] = {}
+        self.live: Any = None
+
+    def begin(self, steps: Sequence[Step[W]]) -> None:
+        from rich.live import Live as RichLive
+
+        self.total = len(steps)
+        self.done = 0
+        self.start = time.monotonic()
+        self.live = RichLive(console=self.console, get_renderable=self._table, refresh_per_second=8, transient=True)
+        self.live.start()
+
+    def _table(self) -> Any:
+        from rich.spinner import Spinner
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 1))
+        now = time.monotonic()
+        for step, text, since in list(self.running.values()):
+            words = Text(f"{step.number:<6} {step.name}: {text} ({now - since:.0f} s)", overflow="ellipsis", no_wrap=True)
+            table.add_row(Spinner("dots"), words)
+        clock = f"{self.done} of {self.total} steps, {now - self.start:.0f} s"
+        table.add_row("", Text(clock, style="dim"))
+        return table
+
+    def started(self, step: Step[W], doing: str) -> None:
+        self.running[step.key] = (step, doing, time.monotonic())
+
+    def said(self, step: Step[W], text: str) -> None:
+        if step.key in self.running:
+            self.running[step.key] = (step, text, self.running[step.key][2])
+
+    def ended(self, step: Step[W], outcome: Outcome) -> None:
+        from rich.text import Text
+
+        self.running.pop(step.key, None)
+        self.done += 1
+        head, *rest = outcome_lines(step, outcome)
+        text = Text(head)
+        text.stylize(COLOURS[outcome.status], 0, len(outcome.status.value))
+        self.console.print(text, soft_wrap=True)
+        for line in rest:
+            self.console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
+
+    def finished(self, result: Result) -> None:
+        if self.live is not None:
+            self.live.stop()
+        self.console.print(summary(result), style="bold", soft_wrap=True)
+
+
+def _diff_style(line: str) -> str:
+    words = line.strip()
+    if words.startswith("+") and not words.startswith("+++"):
+        return "green"
+    if words.startswith("-") and not words.startswith("---"):
+        return "red"
+    return "dim" if line.startswith("    ") else ""
+
+
+PLAN_MARKS = {"as wanted": "=", "differs": "~", "not knowable": "?", "skipped": "-", "blocked": "!", "error": "!"}
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """A plan for a person: one line a step, differences indented below it."""
+    lines = []
+    for step in plan.steps:
+        mark = PLAN_MARKS.get(step.answer, " ")
+        text = f"{mark} {step.answer:<16} {step.number:<6} {step.name}"
+        if step.look is not None:
+            text += f": {step.look.evidence}"
+            if step.look.state is State.UNKNOWN:
+                text += f" (known after {step.look.until})"
+        lines.append(text)
+        if step.error is not None:
+            lines += [f"    {line}" for line in error_lines(step.error)]
+        if step.look is not None and step.look.diff:
+            lines += [f"    {line}" for line in step.look.diff.splitlines()]
+        if step.look is not None and step.look.next:
+            lines.append(f"    next: {step.look.next}")
+    lines.append(f"{plan.pending} of {len(plan.steps)} steps would do something")
+    return [redactor(line) for line in lines]

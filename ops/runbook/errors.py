@@ -1,0 +1,55 @@
+"""What can go wrong, said so that somebody on call at three in the morning can act on it."""
+
+from __future__ import annotations
+
+
+class RunbookError(Exception):
+    """An error an operator can meet: a stable code, what happened, why, and the next command.
+
+    Every code is explained at length in `ops/errors.toml`, which `inv explain CODE` prints.
+
+    Args:
+        code: stable identifier, e.g. ``VAULT-002``.
+        what: one sentence, what happened; never holds a secret.
+        why: what it means or what caused it.
+        next: the next command to type or the place to edit.
+        blocked: only a person can resolve it (exit code 3 instead of 1).
+    """
+
+    def __init__(self, code: str, what: str, why: str = "", next: str = "", *, blocked: bool = False) -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.why = why
+        self.next = next
+        self.blocked = blocked
+
+    @property
+    def exit_code(self) -> int:
+        """Process exit code: 3 where a person has to give something, else 1."""
+        return EXIT_BLOCKED if self.blocked else EXIT_FAILED
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.what}"
+
+
+class Interrupted(BaseException):
+    """The operator (Ctrl-C) or the system (SIGTERM) asked the run to stop.
+
+    A BaseException, so that no `except Exception` on the way swallows it.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """The shell's convention: 128 + signal number (130 or 143)."""
+        return 128 + self.signum
+
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_PENDING = 2
+EXIT_BLOCKED = 3

@@ -1,0 +1,106 @@
+"""Ctrl-C and SIGTERM: one place that knows what a signal means at each moment of a run.
+
+Outside a run the signal raises `Interrupted` in the main thread. During a run a handler is installed
+with `during(...)` that only tells the runner, so that journal, lock and children are put in order
+by ordinary code and not from inside a signal handler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from ops.runbook.errors import Interrupted, RunbookError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+stop = threading.Event()
+_signum: int = signal.SIGINT
+
+
+def install() -> None:
+    """Let SIGINT and SIGTERM raise `Interrupted`. Call once, early, from the main thread."""
+    for number in SIGNALS:
+        signal.signal(number, _raise)
+
+
+def _raise(signum: int, frame: FrameType | None) -> None:
+    raise Interrupted(signum)
+
+
+@contextlib.contextmanager
+def during(tell: Callable[[int], None]) -> Iterator[None]:
+    """While inside, a signal sets `stop` and calls `tell(signum)` instead of raising.
+
+    Outside the main thread signals cannot be handled; then this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(signum: int, frame: FrameType | None) -> None:
+        global _signum
+        _signum = signum
+        stop.set()
+        tell(signum)
+
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+        stop.clear()
+
+
+def check() -> None:
+    """Raise `Interrupted` if the run has been asked to stop. For loops inside steps."""
+    if stop.is_set():
+        raise Interrupted(_signum)
+
+
+def sleep(seconds: float) -> None:
+    """Pause between two looks at a condition; wakes at once, raising `Interrupted`, when asked to stop."""
+    stop.wait(seconds)
+    check()
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    *,
+    what: str,
+    timeout: float,
+    every: float = 0.1,
+    say: Callable[[str], None] | None = None,
+    code: str = "RUN-003",
+    next: str = "",
+) -> None:
+    """Wait until `condition()` is true, saying every few seconds that it waits and for what.
+
+    Args:
+        condition: cheap look, called every `every` seconds (growing to one second).
+        what: what is awaited, as in "waiting for {what}".
+        timeout: seconds.
+        say: receives a line about the waiting.
+        code, next: of the error.
+
+    Raises:
+        RunbookError: the time is up.
+        Interrupted: the run was asked to stop.
+    """
+    start = time.monotonic()
+    spoken = start
+    pause = every
+    while not condition():
+        now = time.monotonic()
+        if now - start > timeout:
+            raise RunbookError(code, f"waited {timeout:.0f} s for {what}, in vain", next=next)
+        if say is not None and now - spoken >= 2.0:
+            say(f"waiting for {what} ({now - start:.0f} s)")
+            spoken = now
+        sleep(pause)
+        pause = min(1.0, pause * 1.25)

@@ -1,0 +1,277 @@
+"""The runner: looks at every step at once, then acts where something is missing, in order, in parallel.
+
+A step is done when its verification says so. A run is resumed by starting it again.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import threading
+import time
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Generic, Protocol, TypeVar
+
+from ops.runbook import interrupt, proc
+from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, Interrupted, RunbookError
+from ops.runbook.secret import redactor
+from ops.runbook.step import Look, Outcome, State, Status, Step
+
+W = TypeVar("W")
+
+WORKERS = 8
+PATIENCE = 10.0  # seconds an interrupted step gets to come to rest
+
+
+class Observer(Protocol):
+    """Whoever wants to know: the console, the journal, the progress reports."""
+
+    def begin(self, steps: Sequence[Step[W]]) -> None: ...
+    def started(self, step: Step[W], doing: str) -> None: ...
+    def said(self, step: Step[W], text: str) -> None: ...
+    def ended(self, step: Step[W], outcome: Outcome) -> None: ...
+    def finished(self, result: Result) -> None: ...
+
+
+@dataclass
+class Result:
+    """How a run ended: every step's outcome by key, in the order they ended."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    seconds: float = 0.0
+    interrupted: int | None = None
+
+    def count(self, status: Status) -> int:
+        """How many steps ended with `status`."""
+        return sum(outcome.status is status for outcome in self.outcomes.values())
+
+    @property
+    def exit_code(self) -> int:
+        """128+signal when interrupted, 1 when a step failed, 3 when only a person can go on, else 0."""
+        if self.interrupted is not None:
+            return 128 + self.interrupted
+        if self.count(Status.FAILED):
+            return EXIT_FAILED
+        return EXIT_BLOCKED if self.count(Status.BLOCKED) else EXIT_OK
+
+
+def with_needs(steps: Mapping[str, Step[W]], select: Collection[str]) -> list[Step[W]]:
+    """The selected steps and everything they need, in the order of their numbers."""
+    wanted: set[str] = set()
+    todo = list(select)
+    while todo:
+        key = todo.pop()
+        if key not in wanted:
+            wanted.add(key)
+            todo.extend(steps[key].needs)
+    return sorted((steps[key] for key in wanted), key=lambda step: step.order)
+
+
+def run(
+    steps: Sequence[Step[W]],
+    world: W,
+    observers: Sequence[Observer],
+    *,
+    dry: bool = False,
+    crash_log: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Bring every step to its described state.
+
+    Args:
+        steps: closed under `needs` (see `with_needs`).
+        world: handed to every look and act.
+        observers: told of everything, always from the calling thread.
+        dry: look only; what would change is said, nothing is.
+        crash_log: receives the traceback of an unexpected exception (a bug), redacted.
+
+    Returns:
+        The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
+    """
+    return _Run(steps, world, observers, dry, crash_log).go()
+
+
+@dataclass(frozen=True)
+class _Said:
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Ended:
+    key: str
+    outcome: Outcome | None  # None: given up because of an interrupt
+
+
+@dataclass(frozen=True)
+class _Signal:
+    number: int
+
+
+class _Run(Generic[W]):
+    def __init__(
+        self,
+        steps: Sequence[Step[W]],
+        world: W,
+        observers: Sequence[Observer],
+        dry: bool,
+        crash_log: Callable[[str], None],
+    ) -> None:
+        self.steps = {step.key: step for step in steps}
+        self.world = world
+        self.observers = observers
+        self.dry = dry
+        self.crash_log = crash_log
+        self.first_looks: dict[str, Look] = {}
+        self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
+        self.slots = threading.BoundedSemaphore(WORKERS)
+        self.result = Result()
+
+    def go(self) -> Result:
+        start = time.monotonic()
+        for observer in self.observers:
+            observer.begin(list(self.steps.values()))
+        order = graphlib.TopologicalSorter({step.key: step.needs for step in self.steps.values()})
+        order.prepare()
+        running: set[str] = set()
+        with interrupt.during(lambda number: self.events.put(_Signal(number))):
+            self._look_ahead()
+            while order.is_active() and self.result.interrupted is None:
+                for key in order.get_ready():
+                    running.add(key)
+                    self._start(self.steps[key])
+                event = self.events.get()
+                if isinstance(event, _Ended):
+                    running.discard(event.key)
+                    order.done(event.key)
+                self._handle(event)
+            if self.result.interrupted is not None:
+                self._come_to_rest(running)
+        self.result.seconds = time.monotonic() - start
+        for observer in self.observers:
+            observer.finished(self.result)
+        return self.result
+
+    def _look_ahead(self) -> None:
+        """Look at all steps at once, so that a run with nothing to do takes one look's time, not their sum."""
+        threads = [
+            threading.Thread(target=self._first_look, args=(step,), daemon=True)
+            for step in self.steps.values()
+            if not step.check
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive() and not interrupt.stop.is_set():
+                thread.join(0.2)
+
+    def _first_look(self, step: Step[W]) -> None:
+        # What cannot be seen yet is looked at again once its needs are done, so errors do not count here.
+        with self.slots:
+            try:
+                self.first_looks[step.key] = step.look(self.world)
+            except (Exception, Interrupted):
+                return
+
+    def _start(self, step: Step[W]) -> None:
+        missing = [self.steps[key] for key in step.needs if not self.result.outcomes[key].good]
+        if missing:
+            names = ", ".join(f"{need.number} {need.name}" for need in missing)
+            why = f"it needs {names}, which did not succeed"
+            # The step that failed says what to do; this one only follows from it.
+            self.events.put(_Ended(step.key, Outcome(Status.BLOCKED, why, next=f"mend {missing[0].number} first")))
+            return
+        for observer in self.observers:
+            observer.started(step, "checking" if step.check else "looking")
+        threading.Thread(target=self._work, args=(step,), daemon=True).start()
+
+    def _work(self, step: Step[W]) -> None:
+        start = time.monotonic()
+        with self.slots:
+            try:
+                outcome: Outcome | None = self._bring_about(step)
+            except Interrupted:
+                outcome = None
+            except RunbookError as error:
+                status = Status.BLOCKED if error.blocked else Status.FAILED
+                outcome = Outcome(status, error.what, code=error.code, why=error.why, next=error.next)
+            except Exception as error:
+                self.crash_log(redactor(traceback.format_exc()))
+                outcome = Outcome(
+                    Status.FAILED,
+                    redactor(f"unexpected {type(error).__name__}: {error}"),
+                    code="RUN-001",
+                    why="this is a fault of the runbook; the details are in crash.log of the state folder",
+                    next="run the same command again; if it stays, report the crash log",
+                )
+        if outcome is not None:
+            outcome = _timed(outcome, time.monotonic() - start)
+        self.events.put(_Ended(step.key, outcome))
+
+    def _bring_about(self, step: Step[W]) -> Outcome:
+        look = self._valid_first_look(step) or step.look(self.world)
+        if look.state is State.SATISFIED:
+            return Outcome(Status.OK, look.evidence)
+        if look.state is State.UNAVAILABLE:
+            return Outcome(Status.SKIPPED, look.evidence)
+        if look.state is State.BLOCKED:
+            return Outcome(Status.BLOCKED, look.evidence, next=look.next)
+        if step.check:
+            return Outcome(Status.FAILED, look.evidence, diff=look.diff, code="RUN-005", next=f"inv explain {'RUN-005'}")
+        if self.dry:
+            return Outcome(Status.WOULD_CHANGE, look.evidence, diff=look.diff)
+        step.act(self.world, lambda text: self.events.put(_Said(step.key, redactor(text))))
+        interrupt.check()
+        after = (step.verify or step.look)(self.world)
+        if after.satisfied:
+            return Outcome(Status.CHANGED, after.evidence, diff=look.diff)
+        if after.state is State.BLOCKED:
+            return Outcome(Status.BLOCKED, after.evidence, next=after.next)
+        return Outcome(
+            Status.FAILED,
+            f"it was done, but looking again still finds: {after.evidence}",
+            diff=after.diff,
+            code="RUN-002",
+            next="inv plan",
+        )
+
+    def _valid_first_look(self, step: Step[W]) -> Look | None:
+        """The look made ahead, if nothing this step needs has changed since."""
+        if any(self.result.outcomes[key].status is Status.CHANGED for key in step.needs):
+            return None
+        look = self.first_looks.get(step.key)
+        # Only good news may be old: before acting, the state is always read afresh.
+        return look if look is not None and look.satisfied else None
+
+    def _handle(self, event: _Said | _Ended | _Signal) -> None:
+        if isinstance(event, _Signal):
+            self.result.interrupted = event.number
+        elif isinstance(event, _Said):
+            for observer in self.observers:
+                observer.said(self.steps[event.key], event.text)
+        elif event.outcome is not None:
+            self.result.outcomes[event.key] = event.outcome
+            for observer in self.observers:
+                observer.ended(self.steps[event.key], event.outcome)
+
+    def _come_to_rest(self, running: set[str]) -> None:
+        """Stop the children, then give the steps a moment to unwind; a second signal ends the patience."""
+        proc.stop_all()
+        deadline = time.monotonic() + PATIENCE
+        while running and time.monotonic() < deadline:
+            try:
+                event = self.events.get(timeout=0.2)
+            except Empty:
+                continue
+            if isinstance(event, _Signal):
+                return
+            if isinstance(event, _Ended):
+                running.discard(event.key)
+            self._handle(event)
+
+
+def _timed(outcome: Outcome, seconds: float) -> Outcome:
+    from dataclasses import replace
+
+    return replace(outcome, seconds=seconds)

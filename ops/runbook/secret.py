@@ -1,0 +1,70 @@
+"""Secrets as a type, and the redactor that keeps their values out of every output."""
+
+from __future__ import annotations
+
+import threading
+
+REDACTED = "[redacted]"
+_SHORTEST = 6
+
+
+class Secret:
+    """A value that cannot be printed by accident; `reveal()` is the only way to read it.
+
+    Making one registers its value with the process-wide redactor.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        redactor.add(value)
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that hands it to its consumer."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not serialised")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Redactor:
+    """Replaces known secret values in text: the second line of defence behind `Secret`."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._ordered: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, value: str) -> None:
+        """Remember `value`; values under six characters are ignored, they would redact ordinary words."""
+        if len(value) < _SHORTEST or value in self._values:
+            return
+        with self._lock:
+            self._values.add(value)
+            # Longest first: a URL holding a password is replaced whole before the password is.
+            self._ordered = tuple(sorted(self._values, key=len, reverse=True))
+
+    def __call__(self, text: str) -> str:
+        """`text` with every known value replaced."""
+        for value in self._ordered:
+            if value in text:
+                text = text.replace(value, REDACTED)
+        return text
+
+
+redactor = Redactor()

@@ -1,0 +1,145 @@
+"""The step: look, act, verify. Everything the runbook does is made of these."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+W = TypeVar("W")
+Say = Callable[[str], None]
+
+
+class State(enum.Enum):
+    """What a look found."""
+
+    SATISFIED = "satisfied"
+    MISSING = "missing"
+    DRIFTED = "drifted"
+    UNKNOWN = "unknown"
+    UNAVAILABLE = "unavailable"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The answer of a look.
+
+    Attributes:
+        state: what was found.
+        evidence: one line a person can check: a name, a version, a count; never a secret.
+        diff: for DRIFTED, the readable difference (a unified diff or `have → want` lines).
+        until: for UNKNOWN, the number of the step after which it can be known.
+        next: for BLOCKED, exactly what a person must give and where to put it.
+    """
+
+    state: State
+    evidence: str
+    diff: str = ""
+    until: str = ""
+    next: str = ""
+
+    @property
+    def satisfied(self) -> bool:
+        return self.state is State.SATISFIED
+
+
+def satisfied(evidence: str) -> Look:
+    """It is as wanted."""
+    return Look(State.SATISFIED, evidence)
+
+
+def missing(evidence: str) -> Look:
+    """It is not there yet."""
+    return Look(State.MISSING, evidence)
+
+
+def drifted(evidence: str, diff: str = "") -> Look:
+    """It is there, but different from what is wanted."""
+    return Look(State.DRIFTED, evidence, diff=diff)
+
+
+def unknown(evidence: str, until: str) -> Look:
+    """It cannot be known before step `until` has been done."""
+    return Look(State.UNKNOWN, evidence, until=until)
+
+
+def unavailable(reason: str) -> Look:
+    """This target has no such thing; the step is skipped with this reason."""
+    return Look(State.UNAVAILABLE, reason)
+
+
+def blocked(evidence: str, next: str) -> Look:
+    """Only a person can give what is missing; `next` says what and where."""
+    return Look(State.BLOCKED, evidence, next=next)
+
+
+class Status(enum.Enum):
+    """How a step ended."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    WOULD_CHANGE = "would change"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A step's end: status, evidence, and for what did not go well, why and what to do next."""
+
+    status: Status
+    evidence: str
+    seconds: float = 0.0
+    diff: str = ""
+    code: str = ""
+    why: str = ""
+    next: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.status not in (Status.FAILED, Status.BLOCKED)
+
+
+def _nothing(world: object, say: Say) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Step(Generic[W]):
+    """One numbered step of the runbook.
+
+    Attributes:
+        number: as in the runbook, e.g. "3.2"; sub-steps as "3.3.1".
+        key: stable name other steps need it by, e.g. "deploy.secrets".
+        name: what an operator reads.
+        purpose: one line, why it exists.
+        look: reads the real state, cheaply and without side effect.
+        act: makes it so; only called after a look that was not satisfied; safe to be killed and repeated.
+        verify: looks again after act; by default `look` itself.
+        needs: keys of the steps that must be done first.
+        check: a test instead of a change: it has no act; `look` itself runs it and anything but
+            SATISFIED or UNAVAILABLE is a failure. Plans list it without running it.
+    """
+
+    number: str
+    key: str
+    name: str
+    purpose: str
+    look: Callable[[W], Look]
+    act: Callable[[W, Say], None] = _nothing
+    verify: Callable[[W], Look] | None = None
+    needs: tuple[str, ...] = ()
+    check: bool = False
+
+    @property
+    def phase(self) -> int:
+        """The phase its number begins with."""
+        return int(self.number.split(".", 1)[0])
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Sort key: 3.10 comes after 3.9."""
+        return tuple(int(part) for part in self.number.split("."))

@@ -1,0 +1,289 @@
+"""The typed view of `stack.toml`: read, overridden from the environment, checked, and nothing else."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ops.runbook.errors import RunbookError
+
+OVERRIDE = "STACK__"
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Identity(_Table):
+    name: str
+    folder: str
+    vault: str
+    operator_email: str
+    agent: str
+    task: str
+
+
+class Domains(_Table):
+    gateway: str
+    langfuse: str
+
+
+class Group(_Table):
+    count: int
+    memory_mb: int
+    cpus: int
+
+
+class Groups(_Table):
+    edge: Group
+    gateway: Group
+    ui: Group
+    worker: Group
+
+
+class Fly(_Table):
+    app: str
+    org: str
+    region: str
+    min_flyctl: str
+    groups: Groups
+
+
+class Ports(_Table):
+    edge: int
+    gateway: int
+    ui: int
+    worker: int
+
+
+class Edge(_Table):
+    max_body: str
+    paths: tuple[str, ...]
+
+
+class Postgres(_Table):
+    schema: str
+    role: str
+    connection_limit: int
+
+
+class Redis(_Table):
+    name: str
+    plan: str
+    max_memory_mb: int
+    queue_name: str = ""
+
+
+class ClickHouse(_Table):
+    app: str
+    image: str
+    memory_mb: int
+    cpus: int
+    volume_gb: int
+    database: str
+    user: str
+    log_ttl_days: int
+
+
+class Storage(_Table):
+    provider: Literal["minio", "tigris"]
+    app: str
+    image: str
+    memory_mb: int
+    cpus: int
+    volume_gb: int
+    bucket: str
+    user: str
+    expire_days: int
+
+
+class Images(_Table):
+    langfuse_web: str
+    langfuse_worker: str
+    langfuse_version: str
+
+
+class Langfuse(_Table):
+    org_id: str
+    org_name: str
+    project_id: str
+    project_name: str
+
+
+class Price(_Table):
+    input: float
+    output: float
+
+
+class Models(_Table):
+    default: str
+    fallback: str
+    embedding: str
+    embedding_dimensions: int
+    default_max_tokens: int
+    escalate_over_input_tokens: int
+    timeout_s: float
+    prices: dict[str, Price]
+
+
+class TeamTable(_Table):
+    key: str
+    agents: tuple[str, ...] = ()
+    mirrors: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    daily_usd: float | None = None
+    semantic: bool = True
+
+
+class Team(_Table):
+    """A team with its limits resolved."""
+
+    name: str
+    key: str
+    agents: tuple[str, ...]
+    mirrors: str | None
+    rpm: int
+    tpm: int
+    daily_usd: float
+    semantic: bool
+
+
+class Cache(_Table):
+    exact_ttl_s: int
+    semantic: bool
+    semantic_ttl_s: int
+    serve_at: float
+    judge_at: float
+    judge_timeout_s: float
+    bytes_per_team: int
+    shadow_rate: float
+    aliases: tuple[tuple[str, ...], ...] = ()
+
+
+class Success(_Table):
+    cache_hit_rate: float
+    p95_latency_s: float
+    error_rate: float
+    daily_usd: float
+    quota_violations: int
+
+
+class Stack(_Table):
+    """The whole description. `teams` as written; `resolved_teams` with mirrored limits filled in."""
+
+    version: Literal[1]
+    stack: Identity
+    domains: Domains
+    fly: Fly
+    ports: Ports
+    edge: Edge
+    postgres: Postgres
+    redis: Redis
+    clickhouse: ClickHouse
+    storage: Storage
+    images: Images
+    langfuse: Langfuse
+    models: Models
+    teams: dict[str, TeamTable]
+    cache: Cache
+    success: Success
+
+    @property
+    def resolved_teams(self) -> tuple[Team, ...]:
+        """Every team with its limits, mirrors followed (one level)."""
+        result = []
+        for name, table in self.teams.items():
+            source = self.teams[table.mirrors] if table.mirrors else table
+            if source.rpm is None or source.tpm is None or source.daily_usd is None:
+                raise ValueError(f"teams.{name}: needs rpm, tpm and daily_usd, or mirrors = another team that has them")
+            result.append(
+                Team(
+                    name=name,
+                    key=table.key,
+                    agents=table.agents,
+                    mirrors=table.mirrors,
+                    rpm=source.rpm,
+                    tpm=source.tpm,
+                    daily_usd=source.daily_usd,
+                    semantic=table.semantic,
+                )
+            )
+        return tuple(result)
+
+
+def read(file: Path, environ: Mapping[str, str]) -> Stack:
+    """Read and check the stack file.
+
+    Args:
+        file: the TOML file.
+        environ: its ``STACK__A__B`` variables override ``a.b``.
+
+    Raises:
+        RunbookError: STACK-001 unreadable or not TOML, STACK-002 a key is wrong; both name file and key.
+    """
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunbookError("STACK-001", f"{file}: {error.strerror}", next="git checkout ops/stack.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RunbookError(
+            "STACK-001", f"{file} is not valid TOML: {error}", why="nothing was done", next=f"edit {file}"
+        ) from None
+    for name, text in environ.items():
+        if name.startswith(OVERRIDE):
+            _override(data, name, text)
+    try:
+        stack = msgspec.convert(data, Stack)
+        _check(stack)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise RunbookError(
+            "STACK-002", f"{file}: {_readable(str(error))}", why="nothing was done", next=f"edit {file}, then inv plan"
+        ) from None
+    return stack
+
+
+def _override(data: dict[str, Any], name: str, text: str) -> None:
+    parts = [part.lower() for part in name.removeprefix(OVERRIDE).split("__")]
+    table = data
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise RunbookError("STACK-002", f"{name}: {part} is not a table", next="unset it")
+    try:
+        value: Any = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    table[parts[-1]] = value
+
+
+def _readable(message: str) -> str:
+    """`Expected `int`, got `str` - at `$.a.b`` → `a.b: expected …`: the key first, as an operator looks for it."""
+    text, _, where = message.partition(" - at ")
+    return f"{where.strip('`').removeprefix('$.')}: {text}" if where else text
+
+
+def _check(stack: Stack) -> None:
+    """What types cannot say."""
+    for name, table in stack.teams.items():
+        if table.mirrors is not None and table.mirrors not in stack.teams:
+            raise ValueError(f"teams.{name}.mirrors: there is no team '{table.mirrors}'")
+    teams = stack.resolved_teams
+    for team in teams:
+        if min(team.rpm, team.tpm) < 1 or team.daily_usd <= 0:
+            raise ValueError(f"teams.{team.name}: rpm, tpm and daily_usd must be above zero")
+    keys = [team.key for team in teams]
+    if len(set(keys)) != len(keys):
+        raise ValueError("teams: two teams share one key")
+    for model in (stack.models.default, stack.models.fallback, stack.models.embedding):
+        if model not in stack.models.prices:
+            raise ValueError(f"models.prices: no price for {model}")
+    if stack.cache.judge_at > stack.cache.serve_at:
+        raise ValueError("cache.judge_at: must not be above cache.serve_at")
+    ports = [stack.ports.edge, stack.ports.gateway, stack.ports.ui, stack.ports.worker]
+    if len(set(ports)) != len(ports):
+        raise ValueError("ports: each process needs a port of its own")

@@ -1,0 +1,155 @@
+"""What a test can ask of, or arrange in, the OpenAI stand-in: faults, replies, counters, last requests."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+KEPT_REQUESTS = 500
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True):
+    """One way to misbehave, and for which requests.
+
+    ``model``, ``path`` and ``contains`` (in the last user message) choose the requests; None matches all.
+    ``count`` is how many requests it takes, None for ever. What happens, in this order: ``delay_s`` seconds
+    pass; ``hang`` never answers; ``reset`` resets the connection; ``status`` answers with that status,
+    ``body`` (default: an error in OpenAI's shape) and ``headers``. In a stream, after k chunks with content (0: before
+    the first), ``cut_after_chunks`` breaks the connection and ``error_after_chunks`` sends an error event.
+    ``chunk_delay_s`` slows each chunk; ``usage`` replaces figures of the token usage.
+    """
+
+    model: str | None = None
+    path: str | None = None
+    contains: str | None = None
+    count: int | None = None
+    delay_s: float = 0.0
+    hang: bool = False
+    reset: bool = False
+    status: int | None = None
+    body: Any = None
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    cut_after_chunks: int | None = None
+    error_after_chunks: int | None = None
+    chunk_delay_s: float = 0.0
+    usage: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def matches(self, path: str, model: str, question: str) -> bool:
+        """Whether this fault is meant for such a request and not used up."""
+        return (
+            (self.count is None or self.count > 0)
+            and (self.path is None or path.endswith(self.path))
+            and (self.model is None or self.model == model)
+            and (self.contains is None or self.contains in question)
+        )
+
+
+class Reply(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A fixed answer for requests whose last user message holds ``contains`` (and system text ``system``)."""
+
+    contains: str
+    reply: str
+    system: str = ""
+    usage: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def parse_faults(raw: Any) -> list[Fault]:
+    """Read one fault or a list; a nested ``match`` object is understood too.
+
+    Raises msgspec.ValidationError, whose message names the field.
+    """
+    items = raw if isinstance(raw, list) else [raw]
+    flat = [
+        {**{k: v for k, v in item.items() if k != "match"}, **(item.get("match") or {})}
+        if isinstance(item, dict)
+        else item
+        for item in items
+    ]
+    return msgspec.convert(flat, list[Fault])
+
+
+def parse_replies(raw: Any) -> list[Reply]:
+    """Read one reply or a list. Raises msgspec.ValidationError, whose message names the field."""
+    return msgspec.convert(raw if isinstance(raw, list) else [raw], list[Reply])
+
+
+class Counter(msgspec.Struct):
+    """Calls of one model on one path."""
+
+    calls: int = 0
+    errors: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Control:
+    """Counters (kept in ``state/counters.json``), and faults, replies and last requests (in memory)."""
+
+    def __init__(self, state: Path) -> None:
+        state.mkdir(parents=True, exist_ok=True)
+        self._file = state / "counters.json"
+        self._counters: dict[str, dict[str, Counter]] = {}
+        self.faults: list[Fault] = []
+        self.replies: list[Reply] = []
+        self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            self._counters = msgspec.json.decode(self._file.read_bytes(), type=dict[str, dict[str, Counter]])
+        except FileNotFoundError:
+            return
+
+    def _save(self) -> None:
+        part = self._file.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(self._counters))
+        os.replace(part, self._file)
+
+    def reset(self) -> None:
+        """Forget everything: counters, faults, replies, requests."""
+        self._counters.clear()
+        self.faults.clear()
+        self.replies.clear()
+        self.requests.clear()
+        self._save()
+
+    def count(
+        self, path: str, model: str, *, prompt: int = 0, completion: int = 0, failed: bool = False
+    ) -> None:
+        """Count one call of ``model`` on ``path`` with its tokens."""
+        counter = self._counters.setdefault(model, {}).setdefault(path, Counter())
+        counter.calls += 1
+        counter.errors += failed
+        counter.prompt_tokens += prompt
+        counter.completion_tokens += completion
+        self._save()
+
+    def figures(self) -> dict[str, Any]:
+        """``{"models": {model: {path: figures}}, "total_calls": n}``."""
+        total = sum(c.calls for paths in self._counters.values() for c in paths.values())
+        return {"models": msgspec.to_builtins(self._counters), "total_calls": total}
+
+    def remember(self, path: str, body: object) -> None:
+        """Keep a request's body (never its headers) for ``GET /_control/requests``."""
+        self.requests.append({"time": time.time(), "path": path, "body": body})
+
+    def take_fault(self, path: str, model: str, question: str) -> Fault | None:
+        """The first fault meant for this request, its count lowered; None when it may succeed."""
+        for fault in self.faults:
+            if fault.matches(path, model, question):
+                if fault.count is not None:
+                    fault.count -= 1
+                return fault
+        return None
+
+    def find_reply(self, system: str, question: str) -> Reply | None:
+        """The newest fixed reply for this request."""
+        for reply in reversed(self.replies):
+            if reply.contains in question and reply.system in system:
+                return reply
+        return None

@@ -1,0 +1,5 @@
+"""Secrets: made, kept, handed out, rotated, and never printed."""
+
+from ops.vault.store import Entry, Pending, Vault
+
+__all__ = ["Entry", "Pending", "Vault"]

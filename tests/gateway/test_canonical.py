@@ -1,0 +1,118 @@
+"""Which requests share an answer, and which must not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from llm_gateway.canonical import Controls, controls, exact_key, partition
+
+ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "What is the return policy?"}]}
+
+
+def key(body: dict[str, Any], *, team: str = "a", model: str = "gpt-4o-mini") -> str:
+    found = exact_key(body, team=team, model=model)
+    assert found is not None
+    return found.digest
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        dict(reversed(ASK.items())),
+        ASK | {"stream": True, "stream_options": {"include_usage": True}},
+        ASK | {"metadata": {"trace": "7"}, "cache": {"ttl": 5, "namespace": "mine"}, "no-log": True},
+        ASK | {"temperature": 1.0, "n": 1, "tools": [], "stop": None},
+        ASK | {"messages": [{"content": "What is the return policy?", "role": "user", "name": None}]},
+        ASK | {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is the return policy?"}]}]},
+    ],
+)
+def test_order_transport_and_defaults_do_not_change_the_key(same: dict[str, Any]) -> None:
+    assert key(same) == key(ASK)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ASK | {"temperature": 0},
+        ASK | {"user": "u1"},
+        ASK | {"safety_identifier": "u1"},
+        ASK | {"metadata": {"user_id": "u1"}},
+        ASK | {"max_tokens": 5},
+        ASK | {"seed": 0},
+        ASK | {"a_field_of_tomorrow": True},
+        ASK | {"messages": [{"role": "system", "content": "x"}, *ASK["messages"]]},
+        ASK | {"messages": [{"role": "user", "content": "What is the return policy? "}]},
+        ASK | {"messages": [{"role": "user", "content": "What is the return policy?", "name": "Bo"}]},
+    ],
+)
+def test_whatever_can_change_the_answer_changes_the_key(other: dict[str, Any]) -> None:
+    assert key(other) != key(ASK)
+
+
+def test_team_and_answering_model_are_part_of_every_key() -> None:
+    assert len({key(ASK), key(ASK, team="b"), key(ASK, model="gpt-4o")}) == 3
+    rooms = [partition(ASK, team=team, model=model) for team, model in [("a", "m"), ("b", "m"), ("a", "n")]]
+    assert len({room.key for room in rooms if room}) == 3
+
+
+def test_a_forged_team_in_the_body_stays_in_the_callers_team() -> None:
+    forged = ASK | {"metadata": {"user_api_key_team_id": "b", "team": "b"}, "team": "b", "cache": {"namespace": "b"}}
+    assert exact_key(forged, team="a", model="m") != exact_key(ASK, team="b", model="m")
+    room, other = partition(forged, team="a", model="m"), partition(ASK, team="b", model="m")
+    assert room and other and room.team == "a" and room.key != other.key
+
+
+@pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": "hi"}, {"messages": ["hi"]}, ASK | {"seed": float("nan")}])
+def test_what_is_no_proper_request_has_no_key(body: dict[str, Any]) -> None:
+    assert exact_key(body, team="a", model="m") is None
+    assert partition(body, team="a", model="m") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ASK | {"tools": [{"type": "function", "function": {"name": "f"}}]},
+        ASK | {"n": 2},
+        ASK | {"messages": [*ASK["messages"], {"role": "assistant", "content": "30 days."}]},
+        ASK | {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+        ASK | {"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}, *ASK["messages"]]},
+        ASK | {"messages": [{"role": "user", "content": " \n"}]},
+        ASK | {"modalities": ["audio"]},
+    ],
+)
+def test_only_plain_text_questions_have_a_partition(body: dict[str, Any]) -> None:
+    assert partition(body, team="a", model="m") is None
+
+
+def test_the_last_question_is_not_part_of_the_partition_and_all_else_is() -> None:
+    def room(*messages: tuple[str, str], **more: Any) -> tuple[str, str]:
+        body = {"messages": [{"role": role, "content": text} for role, text in messages], **more}
+        found = partition(body, team="a", model="m")
+        assert found is not None
+        return found.key, found.history_key
+
+    plain = room(("user", "x"))
+    assert room(("user", "y")) == plain
+    assert room(("system", "s"), ("user", "x"))[0] != plain[0]
+    assert room(("system", "s"), ("user", "x"))[0] == room(("developer", "s"), ("user", "x"))[0]
+    assert room(("user", "x"), temperature=0)[0] != plain[0]
+    assert room(("user", "x"), user="u1")[0] != plain[0]
+    earlier = room(("user", "hi"), ("assistant", "hello"), ("user", "x"))
+    assert earlier[0] == plain[0] and earlier[1] != plain[1]
+    assert room(("user", "hi"), ("assistant", "hallo"), ("user", "x"))[1] != earlier[1]
+    assert room(("user", "hi"), ("system", "s"), ("user", "x"))[0] != room(("system", "s"), ("user", "hi"), ("user", "x"))[0]
+
+
+def test_a_first_question_alone_is_plain() -> None:
+    found = partition(ASK, team="a", model="m")
+    assert found is not None and found.plain and found.question == "What is the return policy?"
+    with_rules = partition({"messages": [{"role": "system", "content": "s"}, *ASK["messages"]]}, team="a", model="m")
+    assert with_rules is not None and not with_rules.plain
+
+
+def test_a_client_may_only_shorten_or_skip() -> None:
+    assert controls({}) == Controls() == controls({"cache": "no-cache"})
+    assert controls({"cache": {"no-cache": True, "no-store": True, "ttl": 7.9}}) == Controls(True, True, 7)
+    assert controls({"cache": {"ttl": -1, "s-maxage": 5, "namespace": "x", "no-cache": "yes"}}) == Controls()
+    assert controls({"cache": {"ttl": True}}) == controls({"cache": {"ttl": float("inf")}}) == Controls()
