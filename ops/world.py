@@ -74,7 +74,7 @@ class World:
         """This target's vault: production's on fly, one of its own in rehearsal."""
         from ops.vault import Vault
 
-        return Vault(self.target.vault)
+        return Vault(self.target.vault, target=self.target_name)
 
     @property
     def gateway_dir(self) -> Path:

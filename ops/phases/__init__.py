@@ -1,0 +1,1 @@
+"""The five phases, one file each, in the numbering of the runbook."""

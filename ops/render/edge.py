@@ -49,11 +49,15 @@ def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
         rehearsal=rehearsal,
         quoted=_quoted,
         drain_s=DRAIN_S,
-        # Both attempts (model and fallback) may take their full time before the first byte of an answer.
-        answer_s=int(2 * stack.models.timeout_s + 30),
+        answer_s=answer_s(stack),
     )
 
 
-def _quoted(path: Path) -> str:
-    """A path as one Caddyfile word."""
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+def answer_s(stack: Stack) -> int:
+    """Seconds until the first byte of an answer: model and fallback may each take their full time."""
+    return int(2 * stack.models.timeout_s + 30)
+
+
+def _quoted(word: Path | str) -> str:
+    """A path or address as one Caddyfile word."""
+    return '"' + str(word).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,8 +1,8 @@
 """Which process is given which variables: the one contract between fly.toml, Fly's secrets and the start scripts.
 
 Fly hands [env] and every secret to every machine of an app, and LiteLLM and Langfuse read the same names
-(DATABASE_URL, PORT, HOSTNAME). So the app's variables carry names of their own - secrets the names they
-have in the vault - and each start script maps what its process reads and drops the rest.
+(DATABASE_URL, PORT, HOSTNAME). So the app's variables carry the name of their consumer in front, and each
+start script maps what its process reads and drops the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Variable:
     Attributes:
         name: what the process reads.
         source: the app's variable it comes from.
-        secret: its value comes from the vault, else from [env].
+        secret: its value comes from the vault, not from [env].
         required: the start script refuses to start without it.
         default: value when the source is not set; only for what is not required.
     """
@@ -40,9 +40,9 @@ def _same(name: str, *, secret: bool = False, required: bool = True, default: st
 def gateway(stack: Stack) -> tuple[Variable, ...]:
     """What `python -m llm_gateway` is given."""
     return (
-        Variable("UPSTREAM_OPENAI_API_KEY", "OPENAI_API_KEY", secret=True),
+        _same("UPSTREAM_OPENAI_API_KEY", secret=True),
         _same("UPSTREAM_OPENAI_BASE_URL", required=False),
-        Variable("GATEWAY_REDIS_URL", "REDIS_URL", secret=True),
+        _same("GATEWAY_REDIS_URL", secret=True),
         *(_same(team.key, secret=True) for team in stack.resolved_teams),
         _same("LITELLM_MASTER_KEY", secret=True),
         _same("LANGFUSE_HOST", required=False),
@@ -55,27 +55,22 @@ def gateway(stack: Stack) -> tuple[Variable, ...]:
     )
 
 
-def queue_redis(stack: Stack) -> str:
-    """The vault's name for the URL of the Redis that holds Langfuse's queue."""
-    return "REDIS_QUEUE_URL" if stack.redis.queue_name else "REDIS_URL"
-
-
-def _langfuse(stack: Stack) -> tuple[Variable, ...]:
+def _langfuse() -> tuple[Variable, ...]:
     """What Langfuse's web and worker both read."""
     return (
         Variable("DATABASE_URL", "LANGFUSE_DATABASE_URL", secret=True),
         Variable("ENCRYPTION_KEY", "LANGFUSE_ENCRYPTION_KEY", secret=True),
         Variable("SALT", "LANGFUSE_SALT", secret=True),
-        Variable("REDIS_CONNECTION_STRING", queue_redis(stack), secret=True),
+        Variable("REDIS_CONNECTION_STRING", "LANGFUSE_REDIS_URL", secret=True),
         Variable("CLICKHOUSE_URL", "LANGFUSE_CLICKHOUSE_URL"),
         Variable("CLICKHOUSE_USER", "LANGFUSE_CLICKHOUSE_USER"),
         Variable("CLICKHOUSE_DB", "LANGFUSE_CLICKHOUSE_DB"),
-        Variable("CLICKHOUSE_PASSWORD", "CLICKHOUSE_PASSWORD", secret=True),
+        Variable("CLICKHOUSE_PASSWORD", "LANGFUSE_CLICKHOUSE_PASSWORD", secret=True),
         Variable("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", "LANGFUSE_S3_ENDPOINT"),
         Variable("LANGFUSE_S3_EVENT_UPLOAD_REGION", "LANGFUSE_S3_REGION"),
         Variable("LANGFUSE_S3_EVENT_UPLOAD_BUCKET", "LANGFUSE_S3_BUCKET"),
-        Variable("LANGFUSE_S3_EVENT_UPLOAD_ACCESS_KEY_ID", "S3_ACCESS_KEY_ID", secret=True),
-        Variable("LANGFUSE_S3_EVENT_UPLOAD_SECRET_ACCESS_KEY", "S3_SECRET_ACCESS_KEY", secret=True),
+        Variable("LANGFUSE_S3_EVENT_UPLOAD_ACCESS_KEY_ID", "LANGFUSE_S3_ACCESS_KEY_ID", secret=True),
+        Variable("LANGFUSE_S3_EVENT_UPLOAD_SECRET_ACCESS_KEY", "LANGFUSE_S3_SECRET_ACCESS_KEY", secret=True),
         _same("LANGFUSE_LOG_LEVEL", required=False),
     )
 
@@ -83,7 +78,7 @@ def _langfuse(stack: Stack) -> tuple[Variable, ...]:
 def ui(stack: Stack) -> tuple[Variable, ...]:
     """What Langfuse's web process is given."""
     return (
-        *_langfuse(stack),
+        *_langfuse(),
         Variable("DIRECT_URL", "LANGFUSE_DIRECT_URL", secret=True),
         Variable("CLICKHOUSE_MIGRATION_URL", "LANGFUSE_CLICKHOUSE_MIGRATION_URL"),
         Variable("NEXTAUTH_URL", "LANGFUSE_NEXTAUTH_URL"),
@@ -105,19 +100,15 @@ def ui(stack: Stack) -> tuple[Variable, ...]:
 def worker(stack: Stack) -> tuple[Variable, ...]:
     """What Langfuse's worker process is given."""
     return (
-        *_langfuse(stack),
+        *_langfuse(),
         Variable("PORT", "LANGFUSE_WORKER_PORT", required=False, default=str(stack.ports.worker)),
         Variable("NODE_OPTIONS", "LANGFUSE_WORKER_NODE_OPTIONS", required=False),
     )
 
 
-def secrets_by_app(stack: Stack) -> dict[str, tuple[str, ...]]:
-    """For each Fly app, the vault names of the secrets it is given, sorted; Fly's names are the vault's."""
-    main = {v.source for process in (gateway, ui, worker) for v in process(stack) if v.secret}
-    apps = {stack.fly.app: tuple(sorted(main)), stack.clickhouse.app: ("CLICKHOUSE_ADMIN_PASSWORD",)}
-    if stack.storage.provider == "minio":
-        apps[stack.storage.app] = ("MINIO_ROOT_PASSWORD", "MINIO_ROOT_USER")
-    return apps
+def secrets(stack: Stack) -> frozenset[str]:
+    """The names of all secrets the gateway's app must hold: what its three processes read."""
+    return frozenset(v.source for process in (gateway, ui, worker) for v in process(stack) if v.secret)
 
 
 def env(stack: Stack) -> dict[str, str]:
@@ -163,3 +154,39 @@ KILL_S = 60
 def _heap_mb(memory_mb: int) -> int:
     """Node's heap limit: three quarters of the machine, the rest is for buffers, Prisma's engine and the system."""
     return memory_mb * 3 // 4
+
+
+# Each idle queue consumer of Langfuse's worker costs 24 Redis commands a minute, so those nobody needs are off.
+# Names as in langfuse v4.16.0, worker/src/env.ts: QUEUE_CONSUMER_<NAME>_QUEUE_IS_ENABLED.
+CONSUMERS_ON = (
+    "OTEL_INGESTION",
+    "INGESTION",
+    "EVENT_PROPAGATION",
+    "TRACE_DELETE",
+    "PROJECT_DELETE",
+    "SCORE_DELETE",
+    "DATA_RETENTION",
+)
+CONSUMERS_OFF = (
+    "POSTHOG_INTEGRATION",
+    "MIXPANEL_INTEGRATION",
+    "BLOB_STORAGE_INTEGRATION",
+    "BATCH_EXPORT",
+    "BATCH_ACTION",
+    "EVAL_EXECUTION",
+    "EVAL_EXECUTION_SECONDARY",
+    "CODE_EVAL_EXECUTION",
+    "CREATE_EVAL",
+    "TRACE_UPSERT",
+    "DATASET_DELETE",
+    "DATASET_RUN_ITEM_UPSERT",
+    "EXPERIMENT_CREATE",
+    "MONITOR",
+    "V4_LEGACY_API_USAGE",
+    "WEBHOOK",
+    "ENTITY_CHANGE",
+    "NOTIFICATION",
+    "IN_APP_AGENT_RUN",
+    "OTEL_INGESTION_SECONDARY",
+    "INGESTION_SECONDARY",
+)

@@ -28,8 +28,14 @@ def _environment() -> Environment:
     # JSON's strings are valid in TOML and YAML alike.
     environment.filters["quoted"] = lambda value: json.dumps(str(value), ensure_ascii=False)
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters["number"] = _number
     environment.globals["header"] = HEADER
     return environment
+
+
+def _number(value: float) -> str:
+    """A number as a person writes it: 50 instead of 50.0."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def fill(template: str, **values: Any) -> str:

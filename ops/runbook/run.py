@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from ops.runbook import interrupt, proc
 from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, Interrupted, RunbookError
 from ops.runbook.secret import redactor
-from ops.runbook.step import Look, Outcome, State, Status, Step
+from ops.runbook.step import Look, Outcome, Say, State, Status, Step, heard_by
 
 W = TypeVar("W")
 
@@ -210,6 +210,13 @@ class _Run(Generic[W]):
         self.events.put(_Ended(step.key, outcome))
 
     def _bring_about(self, step: Step[W]) -> Outcome:
+        def say(text: str) -> None:
+            self.events.put(_Said(step.key, redactor(text)))
+
+        with heard_by(say):
+            return self._look_act_verify(step, say)
+
+    def _look_act_verify(self, step: Step[W], say: Say) -> Outcome:
         look = self._valid_first_look(step) or step.look(self.world)
         if look.state is State.SATISFIED:
             return Outcome(Status.OK, look.evidence)
@@ -218,10 +225,10 @@ class _Run(Generic[W]):
         if look.state is State.BLOCKED:
             return Outcome(Status.BLOCKED, look.evidence, next=look.next)
         if step.check:
-            return Outcome(Status.FAILED, look.evidence, diff=look.diff, code="RUN-005", next=f"inv explain {'RUN-005'}")
+            return Outcome(Status.FAILED, look.evidence, diff=look.diff, code="RUN-005", next="read the evidence, then inv status")
         if self.dry:
             return Outcome(Status.WOULD_CHANGE, look.evidence, diff=look.diff)
-        step.act(self.world, lambda text: self.events.put(_Said(step.key, redactor(text))))
+        step.act(self.world, say)
         interrupt.check()
         after = (step.verify or step.look)(self.world)
         if after.satisfied:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from urllib.parse import quote
 
 REDACTED = "[redacted]"
 _SHORTEST = 6
@@ -51,11 +53,14 @@ class Redactor:
         self._lock = threading.Lock()
 
     def add(self, value: str) -> None:
-        """Remember `value`; values under six characters are ignored, they would redact ordinary words."""
+        """Remember `value`, also as it looks inside JSON and inside a URL.
+
+        Values under six characters are ignored, they would redact ordinary words.
+        """
         if len(value) < _SHORTEST or value in self._values:
             return
         with self._lock:
-            self._values.add(value)
+            self._values |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe="")}
             # Longest first: a URL holding a password is replaced whole before the password is.
             self._ordered = tuple(sorted(self._values, key=len, reverse=True))
 

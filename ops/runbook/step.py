@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -101,6 +103,26 @@ class Outcome:
     @property
     def good(self) -> bool:
         return self.status not in (Status.FAILED, Status.BLOCKED)
+
+
+_voice: contextvars.ContextVar[Say | None] = contextvars.ContextVar("voice", default=None)
+
+
+@contextlib.contextmanager
+def heard_by(listener: Say) -> Iterator[None]:
+    """While inside, `say` on this thread reaches `listener`."""
+    token = _voice.set(listener)
+    try:
+        yield
+    finally:
+        _voice.reset(token)
+
+
+def say(text: str) -> None:
+    """Report progress of the step running on this thread; silent where nobody listens (a plan)."""
+    listener = _voice.get()
+    if listener is not None:
+        listener(text)
 
 
 def _nothing(world: object, say: Say) -> None:

@@ -19,9 +19,9 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     ``model``, ``path`` and ``contains`` (in the last user message) choose the requests; None matches all.
     ``count`` is how many requests it takes, None for ever. What happens, in this order: ``delay_s`` seconds
     pass; ``hang`` never answers; ``reset`` resets the connection; ``status`` answers with that status,
-    ``body`` (default: an error in OpenAI's shape) and ``headers``. In a stream, after k chunks with content (0: before
-    the first), ``cut_after_chunks`` breaks the connection and ``error_after_chunks`` sends an error event.
-    ``chunk_delay_s`` slows each chunk; ``usage`` replaces figures of the token usage.
+    ``body`` (default: an error in OpenAI's shape) and ``headers``. In a stream, after k chunks with content
+    (0: before the first), ``cut_after_chunks`` breaks the connection and ``error_after_chunks`` sends an
+    error event. ``chunk_delay_s`` slows each chunk; ``usage`` replaces figures of the token usage.
     """
 
     model: str | None = None

@@ -130,14 +130,14 @@ class Vault:
         """The secret.
 
         Raises:
-            RunbookError: VAULT-001 when it is not in the vault, VAULT-002 ... 006 when the vault is not sound.
+            RunbookError: VAULT-001 it is not in the vault, VAULT-002 ... 005 when the vault is not sound.
         """
         content = self._read()
         if content is None or name not in content.secrets:
             raise RunbookError(
                 "VAULT-001",
                 f"{name} is not in the vault",
-                why="there is no vault yet" if content is None else "it has not been made, given or provisioned yet",
+                why="there is no vault yet" if content is None else "it has not been made or given yet",
                 next="inv setup.secrets",
             )
         return Secret(content.secrets[name].value)
@@ -162,9 +162,7 @@ class Vault:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"not a name for a secret: {name}")
             if not secret.reveal() or not secret.reveal().isprintable():
-                raise RunbookError(
-                    "VAULT-012", f"{name} is empty, or holds line breaks or control characters", next="give it again"
-                )
+                raise RunbookError("VAULT-012", f"{name} is empty or holds line breaks", next="give it again")
 
         def change(content: _Content) -> bool:
             now = _now()
@@ -184,7 +182,10 @@ class Vault:
         """Take secrets out of the vault; names that are not there are ignored."""
 
         def change(content: _Content) -> bool:
-            return any([content.secrets.pop(name, None) is not None for name in names])
+            there = content.secrets.keys() & set(names)
+            for name in there:
+                del content.secrets[name]
+            return bool(there)
 
         self._update(change)
 
@@ -232,7 +233,8 @@ class Vault:
         if content is None:
             return {}
         return {
-            consumer: {name: sent.at for name, sent in names.items()} for consumer, names in content.sent.items()
+            consumer: {name: sent.at for name, sent in names.items()}
+            for consumer, names in content.sent.items()
         }
 
     def _update(self, change: Callable[[_Content], bool], *, keep_previous: bool = True) -> None:
@@ -309,7 +311,7 @@ class Vault:
             return None
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
-                raise _not_private(self.path, "is a symbolic link", f"put the file itself at {self.path}") from None
+                raise _not_private(self.path, "is a symbolic link", "put the file itself there") from None
             raise RunbookError(
                 "VAULT-008", f"{self.path} cannot be read: {error.strerror}", next=f"ls -l {self.path}"
             ) from None
@@ -331,7 +333,7 @@ class Vault:
 
     def _check_file(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise _not_private(self.path, "is not a regular file", f"move it away, then restore {self.previous.name}")
+            raise _not_private(self.path, "is not a regular file", "move it away")
         if status.st_uid != os.geteuid():
             raise _not_private(self.path, "belongs to another user", f"sudo chown $(id -u) {self.path}")
         if status.st_mode & 0o077:
@@ -348,7 +350,7 @@ class Vault:
             raise _not_private(folder, f"has mode {status.st_mode & 0o777:04o}", f"chmod 700 {folder}")
 
     def _decode(self, raw: bytes) -> _Content:
-        # msgspec's errors name the place and the types and never quote the text, as the standard library's would.
+        # msgspec's errors, unlike the standard library's, do not carry the document.
         try:
             data: Any = msgspec.json.decode(raw)
             version = data.get("version") if isinstance(data, dict) else None
@@ -418,7 +420,7 @@ def _without_values(message: str) -> str:
 
 def _digest(key: str, consumer: str, name: str, secret: Secret) -> str:
     text = "\0".join((consumer, name, secret.reveal()))
-    return hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _encode(content: _Content) -> str:

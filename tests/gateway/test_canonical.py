@@ -104,11 +104,11 @@ def test_the_last_question_is_not_part_of_the_partition_and_all_else_is() -> Non
     assert room(("user", "hi"), ("system", "s"), ("user", "x"))[0] != room(("system", "s"), ("user", "hi"), ("user", "x"))[0]
 
 
-def test_a_first_question_alone_is_plain() -> None:
-    found = partition(ASK, team="a", model="m")
-    assert found is not None and found.plain and found.question == "What is the return policy?"
-    with_rules = partition({"messages": [{"role": "system", "content": "s"}, *ASK["messages"]]}, team="a", model="m")
-    assert with_rules is not None and not with_rules.plain
+def test_a_first_question_has_no_history() -> None:
+    body = {"messages": [{"role": "system", "content": "s"}, *ASK["messages"]]}
+    found = partition(body, team="a", model="m")
+    assert found is not None and found.history == () and found.history_key == ""
+    assert found.question == "What is the return policy?"
 
 
 def test_a_client_may_only_shorten_or_skip() -> None:

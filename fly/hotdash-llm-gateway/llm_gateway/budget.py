@@ -9,24 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from redis.exceptions import RedisError
-
-from .store import Script, Store, StoreUnavailable
+from .store import Script, Store
 
 Tier = Literal["exact", "semantic", "verdict"]
 TIERS: tuple[Tier, ...] = ("exact", "semantic", "verdict")
 OVERHEAD_BYTES = 260
 """What Redis itself needs per entry beside its value and log fields: key, expiry, log row (measured, Valkey 9.1)."""
 LARGEST_ENTRY_BYTES = 512 * 1024
-_HERE = Path(__file__).parent
-_KEEP = Script((_HERE / "keep.lua").read_text())
-_FORGET = Script((_HERE / "forget.lua").read_text())
-
-Failure = (StoreUnavailable, RedisError)
-"""What can go wrong with Redis, a full one included. A cache treats all of it as a miss."""
+_KEEP = Script.load("keep.lua")
+_FORGET = Script.load("forget.lua")
 
 
 @dataclass(frozen=True)
@@ -49,6 +42,8 @@ class Names:
 class Ledger:
     """Reads and writes cache entries within each team's budget.
 
+    Every method that talks to Redis raises `StoreUnavailable` if it is away or full; the caches take that as a miss.
+
     Args:
         store: the shared Redis connection.
         prefix: common start of all key names, e.g. `gw:`.
@@ -66,7 +61,7 @@ class Ledger:
         return self._ttl_s[tier]
 
     async def read(self, team: str, tier: Tier, entry_id: str) -> bytes | None:
-        """The value of an entry. Raises what `Failure` lists."""
+        """The value of an entry."""
         raw = await self._store.call("GET", self.names(team).entries(tier) + entry_id)
         return None if raw is None else bytes(raw).partition(b" ")[2]
 
@@ -87,7 +82,7 @@ class Ledger:
             row: further fields for the log row.
 
         Returns:
-            The id of the log row, or None if the entry is too large to be kept. Raises what `Failure` lists.
+            The id of the log row, or None if the entry is too large to be kept.
         """
         if len(value) > LARGEST_ENTRY_BYTES:
             return None
@@ -105,7 +100,7 @@ class Ledger:
         return _str(new) or None
 
     async def used_bytes(self, team: str) -> int:
-        """Bytes a team's entries take by the account. Raises what `Failure` lists."""
+        """Bytes a team's entries take by the account."""
         return int(await self._store.call("GET", self.names(team).used()) or 0)
 
     async def forget(self, team: str, tier: Tier, *, until: str, batch: int = 500) -> int:

@@ -60,8 +60,8 @@ class Partition:
     """The room in which answers may be shared between differently worded last questions.
 
     `key` stands for the team, the end user, the model, every system message and all parameters. `history` holds
-    the turns of the conversation before the last user message and `history_key` their digest (empty for a
-    first question); `plain` says that there is nothing but the one question.
+    the turns of the conversation before the last user message and `history_key` their digest (both empty for a
+    first question).
     """
 
     team: str
@@ -69,7 +69,6 @@ class Partition:
     question: str
     history: tuple[Turn, ...]
     history_key: str
-    plain: bool
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def partition(body: Mapping[str, Any], *, team: str, model: str) -> Partition | 
     except (TypeError, ValueError):
         return None
     history_key = digest("history", _text([[turn.role, turn.text] for turn in history])) if history else ""
-    return Partition(team, key, spoken[-1].text, history, history_key, plain=len(messages) == 1)
+    return Partition(team, key, spoken[-1].text, history, history_key)
 
 
 def _turn(message: Any) -> Turn | None:

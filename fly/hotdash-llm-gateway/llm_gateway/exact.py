@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from .budget import Failure, Ledger
+from .budget import Ledger
 from .canonical import CacheKey
 from .replay import complete
+from .store import StoreUnavailable
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class ExactCache:
     async def get(self, key: CacheKey) -> Hit | None:
         try:
             value = await self._ledger.read(key.team, "exact", key.digest)
-        except Failure:
+        except StoreUnavailable:
             self.failures += 1
             return None
         if not value:
@@ -72,7 +73,7 @@ class ExactCache:
         value = pack({"semantic": semantic_id} if semantic_id else {}, response)
         try:
             return bool(await self._ledger.keep(key.team, "exact", key.digest, value, ttl_s=ttl_s))
-        except Failure:
+        except StoreUnavailable:
             self.failures += 1
             return False
 

@@ -19,7 +19,7 @@ async def purge_team(ledger: Ledger, team: str) -> Purged:
     """Remove everything kept for a team, in Redis and in every gateway that follows the log.
 
     Answers on their way while this runs are kept or not, but nothing older than the call survives.
-    Raises what `budget.Failure` lists: a purge that did not happen must not look like one.
+    Raises `StoreUnavailable`: a purge that did not happen must not look like one.
     """
     mark = await ledger.announce(team, x="*")
     total = 0
@@ -38,7 +38,7 @@ async def purge_entry(ledger: Ledger, team: str, entry_id: str) -> Purged:
 
     Raises:
         ValueError: the id names no tier.
-        what `budget.Failure` lists.
+        StoreUnavailable: Redis is away; nothing or not everything was removed.
     """
     kind, _, name = entry_id.partition(":")
     if kind not in ("exact", "semantic") or not name:

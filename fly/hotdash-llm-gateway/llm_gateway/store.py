@@ -14,7 +14,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -48,17 +48,16 @@ class Script:
     """A Lua script and the digest Redis knows it by."""
 
     source: str
-    sha: str
+    sha: str = field(init=False)
 
-    @classmethod
-    def of(cls, source: str) -> Script:
-        """The script with this source."""
-        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    def __post_init__(self) -> None:
+        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", digest)
 
     @classmethod
     def load(cls, name: str) -> Script:
         """The script in the file `name` of this package."""
-        return cls.of(resources.files(__package__).joinpath(name).read_text("utf-8"))
+        return cls(resources.files(__package__).joinpath(name).read_text("utf-8"))
 
 
 class Store:
@@ -109,7 +108,7 @@ class Store:
 
     async def start(self) -> bool:
         """Open some connections ahead of the first burst; answer whether Redis is there."""
-        commands = [self._run(self.redis.ping()) for _ in range(WARM_CONNECTIONS)]
+        commands = [self._run(self._send("PING")) for _ in range(WARM_CONNECTIONS)]
         results = await asyncio.gather(*commands, return_exceptions=True)
         return not any(isinstance(result, BaseException) for result in results)
 
@@ -133,7 +132,7 @@ class Store:
         """
         if not self.available:
             raise StoreUnavailable("Redis is away (breaker open)")
-        return await self._run(self.redis.execute_command(*command))
+        return await self._run(self._send(*command))
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a Lua script by its digest, sending its source only if Redis does not know it.
@@ -146,11 +145,13 @@ class Store:
         return await self._run(self._evaluate(script, keys, args))
 
     async def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
-        run = self.redis.execute_command
         try:
-            return await run("EVALSHA", script.sha, len(keys), *keys, *args)
+            return await self._send("EVALSHA", script.sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
-            return await run("EVAL", script.source, len(keys), *keys, *args)
+            return await self._send("EVAL", script.source, len(keys), *keys, *args)
+
+    async def _send(self, *command: str | int | float | bytes) -> Any:
+        return await self.redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
     async def _run(self, command: Awaitable[Any], *, probing: bool = False) -> Any:
         task = asyncio.ensure_future(command)
@@ -171,7 +172,7 @@ class Store:
             if task.cancelled() and not self.available:
                 raise StoreUnavailable("Redis went away during the call") from None
             raise
-        except (exceptions.OutOfMemoryError, exceptions.ResponseError) as error:
+        except exceptions.ResponseError as error:
             raise self._refused(error) from error
         except (OSError, exceptions.RedisError) as error:
             raise self._away(type(error).__name__) from error
@@ -180,7 +181,7 @@ class Store:
 
     def _refused(self, error: exceptions.RedisError) -> StoreUnavailable:
         text = str(error)
-        if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in text.partition("'")[0]:
+        if isinstance(error, exceptions.OutOfMemoryError) or "OOM command" in text:
             self._full = True
             self._watch("full")
             return StoreFull("Redis is full: it refuses writes")
@@ -209,7 +210,7 @@ class Store:
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._breaker_open_s)
             # A write, since a full Redis or a read-only replica answers PING.
-            write = self.redis.execute_command("SET", f"{self.prefix}probe", "1", "EX", "60")
+            write = self._send("SET", f"{self.prefix}probe", "1", "EX", "60")
             try:
                 await self._run(write, probing=True)
             except StoreFull:

@@ -2,7 +2,7 @@
 
 Run by path, alone and isolated, so it starts fast and imports nothing of this package:
 
-    python -I -S launch.py --pid FILE [--env FILE] [--cwd DIR] [--user NAME] -- PROGRAM ARGUMENTS
+    python -I -S launch.py --pid FILE --env FILE [--cwd DIR] [--user NAME] -- PROGRAM ARGUMENTS
 
 The environment holds only what the file says (JSON, names to values, mode 0600): the supervisor never sees a
 secret, and no server sees another's. The pid file lets a server be found when its supervisor was killed.
@@ -33,10 +33,8 @@ def main(words: list[str]) -> None:
     split = words.index("--")
     options = dict(zip(words[0:split:2], words[1:split:2], strict=True))
     command = words[split + 1 :]
-    values: dict[str, str] = {}
-    if "--env" in options:
-        with open(options["--env"], encoding="utf-8") as stream:
-            values = json.load(stream)
+    with open(options["--env"], encoding="utf-8") as stream:
+        values: dict[str, str] = json.load(stream)
     with open(options["--pid"] + ".new", "w", encoding="ascii") as stream:
         stream.write(f"{os.getpid()} {birth(os.getpid())}\n")
     os.replace(options["--pid"] + ".new", options["--pid"])
@@ -49,7 +47,10 @@ def main(words: list[str]) -> None:
         os.setgroups([])
         os.setgid(account.pw_gid)
         os.setuid(account.pw_uid)
-    os.execve(command[0], command, values)
+    try:
+        os.execve(command[0], command, values)
+    except OSError as error:
+        sys.exit(f"{command[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import write_atomic
 
 # A Unix socket's path may have 107 bytes on Linux and 103 on macOS; the longest name in the run folder has 20.
 _SOCKET_FOLDER_MAX = 80
@@ -76,13 +78,13 @@ class Layout:
         return self.logs / f"{name}.log"
 
 
-def run_folder(root: Path, environ: dict[str, str]) -> Path:
-    """The folder for sockets: short, private, and the same at every call for one checkout and user.
+def run_folder(state: Path, environ: Mapping[str, str]) -> Path:
+    """The folder for sockets: short, private, and the same at every call for one state folder and user.
 
     ``$XDG_RUNTIME_DIR`` where it is ours and short enough, else ``/tmp``. Nothing is created.
     """
     uid = os.getuid()
-    name = "llmgw-" + hashlib.sha256(f"{uid}:{root}".encode()).hexdigest()[:12]
+    name = "llmgw-" + hashlib.sha256(f"{uid}:{state}".encode()).hexdigest()[:12]
     wanted = environ.get("XDG_RUNTIME_DIR", "")
     if wanted and _is_private(Path(wanted), uid) and len(wanted) + len(name) < _SOCKET_FOLDER_MAX:
         return Path(wanted) / name
@@ -126,19 +128,9 @@ def make_private(folder: Path) -> None:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all."""
+    """Write a file only its owner can read, whole or not at all, into a folder only its owner can enter."""
     make_private(file.parent)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomic(file, text, 0o600)
 
 
 def read(file: Path) -> str | None:

@@ -6,7 +6,7 @@ import errno
 import json
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ops.runbook.errors import RunbookError
@@ -36,6 +36,11 @@ NAMES = (
     "storage_admin",
     "storage_admin_grpc",
 )
+
+# SeaweedFS' own worker dials its admin server's port plus 10000, whatever -admin.port.grpc says.
+_OFFSET = 10000
+_FOLLOWS = {"storage_admin_grpc": "storage_admin"}
+_LEADERS_HIGHEST = HIGHEST - _OFFSET
 
 # Clients outside this run keep these in URLs, so they are never changed behind an operator's back.
 FIXED = ("postgres", "pooler", "redis")
@@ -85,7 +90,7 @@ class Ports:
         new = [name for name in names if name not in ports]
         if new:
             for name in new:
-                ports[name] = _pick(set(ports.values()))
+                _assign(ports, name)
             self._write(ports)
         return ports
 
@@ -106,21 +111,37 @@ class Ports:
                 next=f"stop what listens on {port} (ss -ltnp 'sport = :{port}'), then inv deploy.all",
             )
         ports = self.known()
-        ports[name] = _pick(set(ports.values()))
+        _assign(ports, name)
         self._write(ports)
 
     def _write(self, ports: dict[str, int]) -> None:
         write_private(self.file, json.dumps(ports, indent=2, sort_keys=True) + "\n")
 
 
-def _pick(taken: set[int]) -> int:
-    count = HIGHEST - LOWEST + 1
+def _assign(ports: dict[str, int], name: str) -> None:
+    """Give `name` a new port, and what follows it another in step."""
+    leader = _FOLLOWS.get(name, name)
+    follower = next((follower for follower, followed in _FOLLOWS.items() if followed == leader), None)
+    taken = set(ports.values())
+    if follower is None:
+        ports[name] = _pick(lambda port: port not in taken and is_free(port), HIGHEST)
+        return
+
+    def both(port: int) -> bool:
+        return not {port, port + _OFFSET} & taken and is_free(port) and is_free(port + _OFFSET)
+
+    ports[leader] = _pick(both, _LEADERS_HIGHEST)
+    ports[follower] = ports[leader] + _OFFSET
+
+
+def _pick(suits: Callable[[int], bool], highest: int) -> int:
+    count = highest - LOWEST + 1
     start = secrets.randbelow(count)
     for offset in range(count):
         port = LOWEST + (start + offset) % count
-        if port not in taken and is_free(port):
+        if suits(port):
             return port
-    raise RunbookError("LOCAL-003", f"no free port between {LOWEST} and {HIGHEST}", next="inv doctor")
+    raise RunbookError("LOCAL-003", f"no free port between {LOWEST} and {highest}", next="inv doctor")
 
 
 def is_free(port: int) -> bool:

@@ -1,0 +1,102 @@
+"""`python -m llm_gateway`: one gateway process. `--check` only says whether it could start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from .settings import ConfigError
+
+DEFAULT_UPSTREAM = "https://api.openai.com/v1"
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped cleanly, 2 cannot start as configured."""
+    logging.basicConfig(
+        level=os.environ.get("GATEWAY_LOG_LEVEL", "info").upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    os.environ.setdefault("UPSTREAM_OPENAI_BASE_URL", DEFAULT_UPSTREAM)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(check="--check" in arguments))
+    except ConfigError as error:
+        print(f"llm_gateway: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _run(*, check: bool) -> None:
+    # Imported late: a wrong setting is then reported at once, not after seconds of imports.
+    from .config import load
+
+    path = os.environ.get("CONFIG_FILE_PATH")
+    if not path:
+        raise ConfigError("CONFIG_FILE_PATH is not set")
+    config = load(Path(path))
+    port, drain_s = _number("PORT", 4000), _number("GATEWAY_DRAIN_S", 30)
+
+    from .app import App
+    from .gateway import Gateway
+
+    gateway = Gateway(config, os.environ)
+    if check:
+        return
+    server = _Server(
+        uvicorn.Config(
+            App(gateway),
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=drain_s,
+            timeout_keep_alive=75,
+            lifespan="on",
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, server.stop)
+    with _listen(os.environ.get("GATEWAY_HOST"), port) as listening:
+        await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own signal handling dies of the signal before everything is flushed; ours only asks it to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def _listen(host: str | None, port: int) -> socket.socket:
+    """A listening socket: on the given address, else on all of them, IPv6 and IPv4 alike."""
+    if host:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+    return socket.create_server(("0.0.0.0", port), backlog=1024)  # noqa: S104  (its purpose)
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit():
+        raise ConfigError(f"{name} must be a whole number, not {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,356 @@
+"""One chat request from key to answer: limits, exact cache, semantic cache, provider, books.
+
+The order is the point of this module; what each step does is in the module of its name. A request that was
+admitted is carried to its end even if the client leaves: the answer is paid for by then, its true cost is booked,
+and it is kept for the client's next try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .canonical import CacheKey, Partition, exact_key, partition
+from .chat_request import BadRequest, ChatRequest, parse
+from .config import GatewayConfig, Team
+from .escalation import choose
+from .exact import ExactCache, Hit
+from .fallback import UpstreamError, ask
+from .inflight import Flights, Lead, Shared
+from .limits import Grant, Limiter, Refusal
+from .outcome import Outcome, limit_headers
+from .pricing import Spend, at_most, spend
+from .replay import as_stream, assemble, complete
+from .reply import DONE, Reply, encode, error_body, error_reply, event
+from .semantic_tier import SemanticTier
+from .tokens import count_request, count_text
+from .tracing import Tracer
+from .upstream import Upstream
+
+log = logging.getLogger(__name__)
+
+FOLLOW_S = 60.0
+"""How long a request waits for an identical one that is under way before it asks the provider itself."""
+LIMIT_NAMES = {"requests": "requests per minute", "tokens": "tokens per minute", "usd": "US dollars per day"}
+
+
+@dataclass
+class _Work:
+    """An admitted request on its way to an answer."""
+
+    request: ChatRequest
+    outcome: Outcome
+    grant: Grant
+    model: str
+    input_tokens: int
+    key: CacheKey | None
+    room: Partition | None
+    lead: Lead[Hit | None] | None = None
+    vector: Any = None
+    booked: bool = field(default=False)
+
+
+class Chat:
+    """Answers chat requests. `semantic` is None if the stack has no semantic tier, `tracer` if it has no Langfuse."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        *,
+        limiter: Limiter,
+        exact: ExactCache,
+        semantic: SemanticTier | None,
+        upstream: Upstream,
+        tracer: Tracer | None,
+    ) -> None:
+        self._config, self._limiter, self._exact = config, limiter, exact
+        self._semantic, self._upstream, self._tracer = semantic, upstream, tracer
+        self._flights: Flights[Hit | None] = Flights()
+
+    async def answer(self, team: Team, raw: bytes, *, cache_control: str | None = None) -> Reply:
+        """Answer one request of a team; every failure is a reply, and every reply is traced."""
+        outcome = Outcome(team)
+        try:
+            return await self._answer(outcome, team, raw, cache_control)
+        except BadRequest as error:
+            outcome.status, outcome.warning = error.status, error.message
+            self._trace(outcome)
+            return error_reply(
+                error.status, error.message, kind="invalid_request_error", code=error.code, param=error.param,
+                headers=outcome.headers(),
+            )  # fmt: skip
+        except UpstreamError as error:
+            return self._failed(outcome, error)
+
+    async def _answer(self, outcome: Outcome, team: Team, raw: bytes, cache_control: str | None) -> Reply:
+        config = self._config
+        request = parse(
+            raw,
+            cache_control=cache_control,
+            models=config.chat_models,
+            default_model=config.default_model,
+            default_max_tokens=config.default_max_tokens,
+        )
+        _note(outcome, request)
+        input_tokens = await count_request(request.body)
+        choice = choose(request.model, input_tokens=input_tokens, rule=config.escalation)
+        outcome.model, outcome.escalated = choice.model, choice.escalated
+
+        key = exact_key(request.identity, team=team.name, model=choice.model)
+        reads = key is not None and not request.controls.no_cache
+        outcome.tier = "miss" if reads else "bypass"
+        hit = await self._exact.get(key) if key is not None and reads else None
+        if hit is not None:
+            # Free of charge, but a request like any other.
+            admitted = await self._limiter.reserve(team, tokens=0, nano_usd=0)
+            outcome.remaining = admitted.remaining
+            if isinstance(admitted, Refusal):
+                return self._refused(outcome, admitted)
+            return self._served(outcome, request, hit)
+
+        room = self._room(team, request, choice.model)
+        most = self._most(request, choice.model, input_tokens, semantic=room is not None)
+        admitted = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd)
+        outcome.remaining = admitted.remaining
+        if isinstance(admitted, Refusal):
+            return self._refused(outcome, admitted)
+        work = _Work(request, outcome, admitted, choice.model, input_tokens, key, room)
+        try:
+            return await self._found_or_asked(work, shares=reads and not request.controls.no_store)
+        except BaseException:
+            await self._book(work)
+            raise
+
+    async def _found_or_asked(self, work: _Work, *, shares: bool) -> Reply:
+        if shares and work.key is not None and not _any(work.request.body, "tools", "functions", "n"):
+            joined = await self._flights.join(work.key, wait_s=FOLLOW_S)
+            if isinstance(joined, Lead):
+                work.lead = joined
+            elif joined.answer is not None:
+                await self._book(work)
+                return self._served(work.outcome, work.request, joined.answer)
+        if work.room is not None and self._semantic is not None and not work.request.controls.no_cache:
+            looked = await self._semantic.lookup(work.room, work.outcome)
+            work.vector = looked.vector
+            if looked.hit is not None:
+                self._land(work, looked.hit)
+                await self._book(work)
+                return self._served(work.outcome, work.request, looked.hit)
+        return await (self._streamed(work) if work.request.stream else self._whole(work))
+
+    async def _whole(self, work: _Work) -> Reply:
+        async def call(model: str) -> dict[str, Any]:
+            return await self._upstream.complete(model, work.request.body)
+
+        answered = await ask(work.model, self._config.fallback.get(work.model), call)
+        self._answered(work.outcome, answered.model, answered.after)
+        await self._finish(work, answered.value, answered.value.get("usage"))
+        return Reply(200, encode(answered.value), work.outcome.headers())
+
+    async def _streamed(self, work: _Work) -> Reply:
+        async def call(model: str) -> AsyncIterator[dict[str, Any]]:
+            return await self._upstream.stream(model, work.request.body)
+
+        answered = await ask(work.model, self._config.fallback.get(work.model), call)
+        self._answered(work.outcome, answered.model, answered.after)
+        work.outcome.first_token_ns = time.time_ns()
+        return Reply(200, self._events(work, answered.value), work.outcome.headers(), "text/event-stream")
+
+    async def _events(self, work: _Work, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+        seen: list[dict[str, Any]] = []
+        try:
+            async for chunk in chunks:
+                seen.append(chunk)
+                if chunk["choices"] or work.request.include_usage:
+                    yield event(chunk)
+            usage = next((chunk["usage"] for chunk in reversed(seen) if chunk.get("usage")), None)
+            await self._finish(work, assemble(seen), usage, said=seen)
+            yield DONE
+        except UpstreamError as error:
+            await self._broken(work, seen, error)
+            yield event(error_body(error.message, kind=error.kind, code=error.code))
+        finally:
+            await self._broken(work, seen, None)
+
+    async def _finish(
+        self,
+        work: _Work,
+        response: dict[str, Any] | None,
+        usage: Mapping[str, Any] | None,
+        *,
+        said: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """An answer came to its end: book it, keep it, share it, trace it."""
+        outcome = work.outcome
+        outcome.usage = usage or self._guessed_usage(work, said or [])
+        outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
+        outcome.response = response or _spoken(said)
+        keeps = response is not None and complete(response) and not work.request.controls.no_store
+        if keeps and response is not None and work.key is not None:
+            self._land(work, Hit("exact", encode(response), f"exact:{work.key.digest}"))
+            await asyncio.gather(self._book(work), self._keep(work, response))
+        else:
+            self._land(work, None)
+            await self._book(work)
+        self._trace(outcome)
+
+    async def _broken(self, work: _Work, said: list[dict[str, Any]], error: UpstreamError | None) -> None:
+        """A stream ended early: the provider bills what it said, so that is booked."""
+        if work.booked:
+            return
+        outcome = work.outcome
+        outcome.error = error.message if error else "stopped before the end"
+        outcome.usage = self._guessed_usage(work, said)
+        outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
+        self._land(work, None)
+        await self._book(work)
+        self._trace(outcome)
+
+    async def _keep(self, work: _Work, response: dict[str, Any]) -> None:
+        if work.key is None:
+            return
+        semantic_id = None
+        if work.room is not None and self._semantic is not None:
+            semantic_id = await self._semantic.keep(
+                work.room,
+                work.vector,
+                response,
+                work.outcome,
+                ttl_s=work.request.controls.ttl_s,
+                exact=work.key,
+            )
+        await self._exact.put(work.key, response, ttl_s=work.request.controls.ttl_s, semantic_id=semantic_id)
+
+    async def _book(self, work: _Work) -> None:
+        """Replace the reservation by what was really spent; only the first call does anything."""
+        if work.booked:
+            return
+        work.booked = True
+        if work.lead is not None:
+            work.lead.release()
+        total = work.outcome.total
+        await asyncio.shield(self._limiter.settle(work.grant, tokens=total.tokens, nano_usd=total.nano_usd))
+
+    def _served(self, outcome: Outcome, request: ChatRequest, hit: Hit) -> Reply:
+        response = hit.response
+        outcome.tier, outcome.similarity, outcome.entry_id = hit.tier, hit.similarity, hit.entry_id
+        outcome.how = hit.how
+        outcome.response, outcome.usage = response, response.get("usage") or {}
+        self._trace(outcome)
+        if not request.stream:
+            return Reply(200, hit.body, outcome.headers())
+        replayed = _replayed(as_stream(response, include_usage=request.include_usage))
+        return Reply(200, replayed, outcome.headers(), "text/event-stream")
+
+    def _refused(self, outcome: Outcome, refusal: Refusal) -> Reply:
+        team, limit = outcome.team, refusal.limit
+        most = {"requests": team.rpm, "tokens": team.tpm, "usd": f"{team.daily_nano_usd / 1e9:g}"}[limit]
+        wait_s = max(1, math.ceil(refusal.retry_after_s))
+        outcome.status, outcome.warning = 429, f"limit reached: {most} {LIMIT_NAMES[limit]}"
+        self._trace(outcome)
+        return error_reply(
+            429,
+            f"team {team.name} has reached its limit of {most} {LIMIT_NAMES[limit]}; try again in {wait_s} s",
+            kind="rate_limit_exceeded",
+            code=f"{limit}_limit_exceeded",
+            headers={**outcome.headers(), "retry-after": str(wait_s), "x-gateway-limit": limit},
+        )
+
+    def _failed(self, outcome: Outcome, error: UpstreamError) -> Reply:
+        """Both models, or the only one, gave no answer."""
+        outcome.error = error.message
+        # The provider refusing our key is not the client's to mend, and its 401 would look like one.
+        outcome.status = {401: 502, 403: 502, 408: 504}.get(error.status, error.status)
+        self._trace(outcome)
+        headers = outcome.headers() | ({"retry-after": error.retry_after} if error.retry_after else {})
+        hidden = error.status in (401, 403)
+        message = "the provider refuses the gateway's credentials" if hidden else error.message
+        log.log(
+            logging.ERROR if hidden else logging.INFO,
+            "no answer for %s: %s %s",
+            outcome.team.name,
+            error.status,
+            message,
+        )
+        return error_reply(
+            outcome.status, message, kind=error.kind, code=error.code, param=error.param, headers=headers
+        )
+
+    def _answered(self, outcome: Outcome, model: str, after: UpstreamError | None) -> None:
+        outcome.model = model
+        if after is not None:
+            outcome.fallback = f"{after.status} {after.message}"[:200]
+            log.warning("%s failed with %d, %s answered", outcome.asked, after.status, model)
+
+    def _room(self, team: Team, request: ChatRequest, model: str) -> Partition | None:
+        if (
+            self._semantic is None
+            or not team.semantic
+            or (request.controls.no_cache and request.controls.no_store)
+        ):
+            return None
+        return partition(request.identity, team=team.name, model=model)
+
+    def _most(self, request: ChatRequest, model: str, input_tokens: int, *, semantic: bool) -> Spend:
+        fallback = self._config.fallback.get(model)
+        reachable = [model] if fallback is None else [model, fallback]
+        most = at_most(
+            [self._config.prices[name] for name in reachable],
+            input_tokens=input_tokens,
+            output_tokens=request.output_tokens,
+        )
+        return most + self._semantic.at_most(input_tokens) if semantic and self._semantic else most
+
+    def _guessed_usage(self, work: _Work, said: list[dict[str, Any]]) -> dict[str, int]:
+        """Usage by our own count, for an answer that came without."""
+        written = count_text("".join(_deltas(said)))
+        read = work.input_tokens
+        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+    def _land(self, work: _Work, hit: Hit | None) -> None:
+        if work.lead is not None:
+            work.lead.finish(hit)
+
+    def _trace(self, outcome: Outcome) -> None:
+        if self._tracer is not None:
+            self._tracer.record(outcome)
+
+
+def _note(outcome: Outcome, request: ChatRequest) -> None:
+    outcome.asked, outcome.stream = request.model, request.stream
+    outcome.ignored, outcome.metadata, outcome.end_user = request.ignored, request.metadata, request.end_user
+    outcome.messages = request.body["messages"]
+    outcome.parameters = {
+        name: value
+        for name, value in request.body.items()
+        if isinstance(value, int | float | str) and name != "user"
+    }
+
+
+def _any(body: Mapping[str, Any], *names: str) -> bool:
+    return any(body.get(name) not in (None, [], 1) for name in names)
+
+
+def _deltas(said: list[dict[str, Any]]) -> Iterator[str]:
+    for chunk in said:
+        for choice in chunk["choices"]:
+            delta = choice["delta"]
+            yield delta.get("content") or ""
+            for call in delta.get("tool_calls") or ():
+                yield (call.get("function") or {}).get("arguments") or ""
+
+
+def _spoken(said: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """What a stream that is nothing for a cache said, for its trace."""
+    return {"choices": [{"message": {"role": "assistant", "content": "".join(_deltas(said or []))}}]}
+
+
+async def _replayed(chunks: Iterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield event(chunk)
+    yield DONE

@@ -1,0 +1,192 @@
+"""A chat request as the client sent it: checked, and taken apart into what goes where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .canonical import Controls, controls
+
+FORWARDED = frozenset(
+    {
+        "messages", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs",
+        "max_completion_tokens", "max_tokens", "n", "parallel_tool_calls", "prediction", "presence_penalty",
+        "prompt_cache_key", "response_format", "safety_identifier", "seed", "stop", "store", "temperature",
+        "tool_choice", "tools", "top_logprobs", "top_p", "user",
+    }
+)  # fmt: skip
+"""OpenAI's chat completion parameters. An allow-list: whatever else is sent can steer neither LiteLLM nor a bill."""
+TAKEN = frozenset({"model", "stream", "stream_options", "cache", "metadata"})
+"""Fields with a meaning of their own to the gateway."""
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+MOST_CHOICES = 128
+MOST_METADATA = 16
+LONGEST_METADATA = 512
+
+
+class BadRequest(Exception):
+    """The client's own mistake, in words for the client."""
+
+    def __init__(
+        self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message, self.status, self.param, self.code = message, status, param, code
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """What a client asked for.
+
+    Attributes:
+        body: the parameters for the provider; model and streaming are the gateway's to add.
+        model: the model asked for, one of those that exist.
+        stream: whether the answer is wanted as server-sent events; `include_usage`: with a usage chunk at its end.
+        controls: what the client wants of the caches.
+        metadata: the client's own labels, for the trace.
+        ignored: names of fields that were dropped.
+        output_tokens: the most the answer can have, over all choices.
+    """
+
+    body: Mapping[str, Any]
+    model: str
+    stream: bool
+    include_usage: bool
+    controls: Controls
+    metadata: Mapping[str, str]
+    ignored: tuple[str, ...]
+    output_tokens: int
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that can decide which answer is right: the parameters and who the end user is."""
+        return {**self.body, "metadata": self.metadata}
+
+    @property
+    def end_user(self) -> str | None:
+        user = self.body.get("user") or self.metadata.get("user_id")
+        return user if isinstance(user, str) else None
+
+
+def parse(
+    raw: bytes,
+    *,
+    cache_control: str | None,
+    models: tuple[str, ...],
+    default_model: str,
+    default_max_tokens: int,
+) -> ChatRequest:
+    """Read a request body.
+
+    Args:
+        raw: the body as it came.
+        cache_control: the request's Cache-Control header, which may say no-cache and no-store.
+        models: the models that exist for clients.
+        default_model: for a request that names none.
+        default_max_tokens: for a request that does not bound its answer.
+
+    Raises:
+        BadRequest: with a message that says what to change.
+    """
+    sent = _json(raw)
+    model = sent.get("model", default_model)
+    if not isinstance(model, str) or model not in models:
+        raise BadRequest(
+            f"the model {_shown(model)} does not exist here; there are {', '.join(models)}",
+            param="model", code="model_not_found",
+        )  # fmt: skip
+    body = {name: value for name, value in sent.items() if name in FORWARDED and value is not None}
+    _check_messages(body.get("messages"))
+    options = sent.get("stream_options")
+    return ChatRequest(
+        body=body,
+        model=model,
+        stream=_flag(sent, "stream"),
+        include_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
+        controls=_controls(sent, cache_control),
+        metadata=_metadata(sent.get("metadata")),
+        ignored=tuple(sorted(name for name in sent if name not in FORWARDED and name not in TAKEN)),
+        output_tokens=_bounded(body, default_max_tokens),
+    )
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        sent = json.loads(raw, parse_constant=_not_json)
+        if b"\\ud" in raw or b"\\uD" in raw:
+            json.dumps(sent, ensure_ascii=False).encode()  # A lone surrogate could not be sent on.
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not valid JSON") from None
+    if not isinstance(sent, dict):
+        raise BadRequest("the body must be a JSON object")
+    return sent
+
+
+def _not_json(word: str) -> None:
+    raise ValueError(word)
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list) or not messages:
+        raise BadRequest("messages must be a list of at least one message", param="messages")
+    for index, message in enumerate(messages):
+        where = f"messages[{index}]"
+        if not isinstance(message, dict):
+            raise BadRequest(f"{where} must be an object", param=where)
+        if message.get("role") not in ROLES:
+            raise BadRequest(f"{where}.role must be one of {', '.join(sorted(ROLES))}", param=f"{where}.role")
+        content = message.get("content")
+        if not (content is None or isinstance(content, str)):
+            parts = content if isinstance(content, list) else [None]
+            if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
+                raise BadRequest(
+                    f"{where}.content must be a text or a list of parts", param=f"{where}.content"
+                )
+
+
+def _bounded(body: dict[str, Any], default: int) -> int:
+    """Put a bound on the answer if the client set none; return what all choices together may have."""
+    bounds = [_positive(body, name) for name in ("max_tokens", "max_completion_tokens") if name in body]
+    if not bounds:
+        body["max_tokens"] = default
+    choices = _positive(body, "n") if "n" in body else 1
+    if choices > MOST_CHOICES:
+        raise BadRequest(f"n must not be above {MOST_CHOICES}", param="n")
+    # A wrong prediction is billed as output on top of the answer; its text cannot have more tokens than bytes.
+    predicted = len(json.dumps(body["prediction"]).encode()) if "prediction" in body else 0
+    return max(bounds or [default]) * choices + predicted
+
+
+def _positive(body: Mapping[str, Any], name: str) -> int:
+    value = body[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise BadRequest(f"{name} must be a whole number of at least 1", param=name)
+    return value
+
+
+def _flag(sent: Mapping[str, Any], name: str) -> bool:
+    value = sent.get(name)
+    if value not in (None, True, False):
+        raise BadRequest(f"{name} must be true or false", param=name)
+    return bool(value)
+
+
+def _controls(sent: Mapping[str, Any], header: str | None) -> Controls:
+    asked = controls(sent)
+    words = {word.strip().lower() for word in (header or "").split(",")}
+    return replace(
+        asked, no_cache=asked.no_cache or "no-cache" in words, no_store=asked.no_store or "no-store" in words
+    )
+
+
+def _metadata(sent: object) -> dict[str, str]:
+    if not isinstance(sent, Mapping):
+        return {}
+    plain = [(name, str(value)) for name, value in sent.items() if isinstance(value, str | int | float)]
+    return {name[:64]: value[:LONGEST_METADATA] for name, value in plain[:MOST_METADATA]}
+
+
+def _shown(value: object) -> str:
+    return repr(value[:80]) if isinstance(value, str) else "given"

@@ -1,0 +1,154 @@
+"""The gateway's parts put together, started in order, stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from .aliases import Aliases
+from .budget import Ledger
+from .chat import Chat
+from .config import GatewayConfig
+from .embedding import Embedder
+from .exact import ExactCache
+from .judge import Judge
+from .limits import Limiter
+from .mirror import Mirror
+from .selftest import SelfTest
+from .semantic import SemanticCache
+from .semantic_tier import SemanticTier
+from .settings import ConfigError
+from .store import Store
+from .teams import Teams
+from .tracing import Tracer, connect
+from .upstream import Upstream
+from .zones import Thresholds
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 5.0
+LONGEST_JUDGED_CONVERSATION = 4000
+"""Characters of both conversations together; more is not worth a verdict's price."""
+
+
+class Gateway:
+    """One gateway process. Built without touching the network; `start` and `stop` run in its event loop."""
+
+    def __init__(self, config: GatewayConfig, environ: Mapping[str, str]) -> None:
+        """Build all parts; raise ConfigError if the environment lacks something."""
+        url = environ.get(config.redis.url_env, "")
+        if not url.startswith(("redis://", "rediss://")):
+            raise ConfigError(f"{config.redis.url_env} must be a redis:// or rediss:// URL")
+        for name in ("UPSTREAM_OPENAI_API_KEY", "UPSTREAM_OPENAI_BASE_URL"):
+            if not environ.get(name):
+                raise ConfigError(f"{name} is not set")
+        self.config = config
+        self.teams = Teams(config, environ)
+        prefix = config.redis.key_prefix
+        self.store = Store(
+            url,
+            prefix=prefix,
+            timeout_s=config.redis.socket_timeout_s,
+            breaker_open_s=config.redis.breaker_open_s,
+        )
+        self.limiter = Limiter(self.store, gateways=config.gateways)
+        self.upstream = Upstream(config.litellm)
+        semantic = config.cache.semantic
+        self.ledger = Ledger(
+            self.store,
+            prefix=prefix,
+            bytes_per_team=config.cache.bytes_per_team,
+            ttl_s={
+                "exact": config.cache.exact_ttl_s,
+                "semantic": semantic.ttl_s if semantic else config.cache.exact_ttl_s,
+                "verdict": semantic.ttl_s if semantic else config.cache.exact_ttl_s,
+            },
+        )
+        self.exact = ExactCache(self.ledger)
+        self.embedder: Embedder | None = None
+        self.mirror: Mirror | None = None
+        self.tracer: Tracer | None = None
+        tier = self._semantic_tier(url) if semantic else None
+        self._self_test = SelfTest(
+            config, store=self.store, limiter=self.limiter, exact=self.exact, upstream=self.upstream
+        )
+        self._background: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.tracer = connect(config.langfuse, environ)
+        self.chat = Chat(
+            config,
+            limiter=self.limiter,
+            exact=self.exact,
+            semantic=tier,
+            upstream=self.upstream,
+            tracer=self.tracer,
+        )
+
+    def _semantic_tier(self, url: str) -> SemanticTier:
+        config, semantic = self.config, self.config.cache.semantic
+        assert semantic is not None  # noqa: S101  (the caller asked)
+        embedding = config.embedding
+        self.embedder = Embedder(
+            embedding, self.upstream.endpoint(embedding.model), config.prices[embedding.model]
+        )
+        self.mirror = mirror = Mirror(
+            url, prefix=config.redis.key_prefix, teams=list(config.teams), ttl_s=semantic.ttl_s
+        )
+        try:
+            aliases = Aliases(semantic.aliases)
+        except ValueError as error:
+            raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
+        cache = SemanticCache(
+            self.ledger,
+            lambda: mirror.index,
+            Judge(
+                self.ledger,
+                model=semantic.judge_model,
+                timeout_s=semantic.judge_timeout_s,
+                longest_conversation=LONGEST_JUDGED_CONVERSATION,
+            ),
+            thresholds=Thresholds(semantic.serve_at, semantic.judge_at),
+            aliases=aliases,
+            space=f"{embedding.model}/{embedding.dimensions}",
+            embed_timeout_s=embedding.timeout_s,
+        )
+        return SemanticTier(
+            config, cache=cache, embedder=self.embedder, upstream=self.upstream, limiter=self.limiter
+        )
+
+    async def start(self) -> None:
+        """Begin serving. Redis or Langfuse being away does not keep the gateway down, only unready."""
+        await self.store.start()
+        await self.limiter.start(self.config.teams.values())
+        if self.mirror is not None:
+            self._background.append(asyncio.create_task(self.mirror.run()))
+        self._background.append(asyncio.create_task(self._self_test.until_passed()))
+
+    async def stop(self) -> None:
+        """Settle what is under way, send the traces that wait, close all connections."""
+        self._stopping = True
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.limiter.close()
+        if self.tracer is not None:
+            counts = await asyncio.to_thread(self.tracer.close, FLUSH_S)
+            log.info("traces: %d sent, %d lost", counts.sent, counts.lost)
+        if self.embedder is not None:
+            await self.embedder.aclose()
+        await self.store.close()
+
+    def not_ready(self) -> list[str]:
+        """Why this gateway should get no traffic; empty if it should."""
+        reasons = []
+        if self._stopping:
+            reasons.append("stopping")
+        if self._self_test.pending is not None:
+            reasons.append(f"self-test: {self._self_test.pending}")
+        if self.store.down_since is not None:
+            away_s = time.monotonic() - self.store.down_since
+            if away_s > self.config.redis.unready_after_s:
+                reasons.append(f"Redis has been away for {away_s:.0f} s")
+        return reasons

@@ -1,0 +1,442 @@
+"""Requests, tokens and dollars of each team, exact over any number of gateways on one Redis.
+
+`limits.lua` decides and books in one round trip. Requests and tokens count in a sliding window of 60 s, dollars in the
+UTC day, both by Redis's clock. A request is charged when it is admitted, at an estimate, and corrected by `settle`;
+one that is never settled (its gateway was killed) stays charged at the estimate.
+
+While Redis is away or full, each gateway decides by `local_share.LocalShare`, and a task in the background tells Redis
+what was admitted as soon as it is back. No method here raises because of Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from .local_share import DAY_US, Admission, Limit, Limits, LocalShare, Totals
+from .store import Script, Store, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SECOND_US = 1_000_000
+HEARTBEAT_S = 1.0
+RETRY_S = 1.0
+MAX_CORRECTIONS = 20_000
+"""Settlements kept while Redis is away; beyond it the oldest are dropped, that is, stay charged at their estimate."""
+
+_SCRIPT = Script.load("limits.lua")
+_LIMITS: tuple[Limit, ...] = ("requests", "tokens", "usd")
+_STRANGER = 4
+
+
+class Team(Protocol):
+    """What must be known of a team: its name and its limits per window and per UTC day."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def rpm(self) -> int: ...
+    @property
+    def tpm(self) -> int: ...
+    @property
+    def daily_nano_usd(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of each limit."""
+
+    requests: int
+    tokens: int
+    nano_usd: int
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Permission for one request, to be handed to `Limiter.settle` when its real use is known.
+
+    `at` is the moment of admission, in microseconds of Redis's clock. `shared` is False if Redis was away.
+    """
+
+    id: str
+    team: str
+    tokens: int
+    nano_usd: int
+    remaining: Remaining
+    at: int
+    shared: bool = True
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A request that was refused, and did not count.
+
+    `retry_after_s` is when it will fit if nothing else comes in between (round up for a header). `too_large`: it
+    alone is more than the whole limit, so no waiting helps.
+    """
+
+    limit: Limit
+    retry_after_s: float
+    remaining: Remaining
+    too_large: bool = False
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Live figures of a team: use in the window and money today.
+
+    `spent_nano_usd` includes `reserved_nano_usd`, the estimates of requests not settled yet. `days` is the money by
+    UTC day (days since 1970), at most 40 days back. `shared` is False if Redis was away: then this gateway's own use.
+    """
+
+    team: str
+    requests: int
+    tokens: int
+    spent_nano_usd: int
+    reserved_nano_usd: int
+    remaining: Remaining
+    days: Mapping[int, int]
+    shared: bool
+
+
+class _TeamState:
+    """A team's limits, keys and local share in this process."""
+
+    def __init__(self, team: Team, share: LocalShare, prefix: str) -> None:
+        self.name = team.name
+        self.limits = Limits(team.rpm, team.tpm, team.daily_nano_usd)
+        self.share = share
+        self.keys = [f"{prefix}limits:{{{team.name}}}:{part}" for part in ("req", "tok", "open", "done", "sum")]
+        self.epoch = ""
+        self.away = False
+        self.corrections: dict[str, list[str | int]] = {}
+        self.sums: dict[str, tuple[int, int]] = {}
+
+    def remaining(self, row: list[Any]) -> Remaining:
+        """What Redis's answer says is left."""
+        requests, tokens, nano_usd = row[4:7]
+        return Remaining(
+            max(0, self.limits.requests - requests),
+            max(0, self.limits.tokens - tokens),
+            max(0, self.limits.nano_usd - nano_usd),
+        )
+
+
+class Limiter:
+    """The limits of all teams, as one gateway process enforces them.
+
+    Args:
+        store: Redis.
+        gateways: how many gateways share the limits, for the share each enforces while Redis is away.
+        window_s: the window of requests and tokens; 60 except in tests and benchmarks.
+    """
+
+    def __init__(self, store: Store, *, gateways: int = 1, window_s: float = 60.0) -> None:
+        if gateways < 1:
+            raise ValueError("gateways must be at least 1")
+        self._store = store
+        self._gateways = gateways
+        self._window = round(window_s * SECOND_US)
+        self._teams: dict[str, _TeamState] = {}
+        self._clock_offset = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._reconciling: asyncio.Task[None] | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
+        # Unique over all processes and restarts; ids are counted from it.
+        self._process = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+
+    async def start(self, teams: Iterable[Team]) -> None:
+        """Learn each team's totals, so that a loss of Redis finds this gateway informed. Needed once per process."""
+        for team in teams:
+            self._state(team)
+        await self._learn()
+        if self._gateways > 1:
+            self._heartbeat = asyncio.create_task(self._beat())
+
+    async def close(self) -> None:
+        """Finish what is being settled (bounded by the store's deadline) and stop the background tasks."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for task in (self._heartbeat, self._reconciling):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def reserve(self, team: Team, *, tokens: int, nano_usd: int, requests: int = 1) -> Grant | Refusal:
+        """Admit a request at its estimated use, or refuse it; one round trip.
+
+        Args:
+            team: whose limits.
+            tokens: the most tokens it may use.
+            nano_usd: the most it may cost. With 0 tokens and 0 USD (an answer from the cache) the grant is final.
+            requests: 0 if the request has been counted already.
+        """
+        state = self._state(team)
+        wanted = Admission(self._new_id(), self._now(), requests, tokens, nano_usd)
+        asked = False
+        if not state.away and self._store.writable:
+            guarded = state.share.guarded(wanted.at)
+            if guarded:
+                refusal = self._admit_alone(state, wanted)
+                if refusal is not None:
+                    return refusal
+            answer = await self._reserve_shared(state, wanted, guarded)
+            if answer is not None:
+                return answer
+            if guarded:
+                state.share.retract(wanted)
+            asked = True
+        self._lose()
+        wanted.unreported = True
+        refusal = self._admit_alone(state, wanted)
+        if refusal is None:
+            remaining = self._left_alone(state)
+            return Grant(wanted.id, state.name, tokens, nano_usd, remaining, wanted.at, shared=False)
+        if asked:
+            # It may have been booked, and only the answer did not come.
+            self._take_back(state, wanted)
+        return refusal
+
+    async def settle(self, grant: Grant, *, tokens: int, nano_usd: int) -> None:
+        """Put what was really used in place of the estimate. Only the first settlement of a grant counts.
+
+        Once started it runs to its end, even if the caller is cancelled.
+        """
+        state = self._teams[grant.team]
+        admission = state.share.settle(grant.id, tokens=tokens, nano_usd=nano_usd)
+        if admission is None or admission.unreported or grant.id in state.share.unreported:
+            return
+        self._correct(state, admission)
+        if not state.away:
+            await asyncio.shield(self._spawn(self._send(state, admission.id)))
+
+    async def add(self, team: Team, *, tokens: int, nano_usd: int) -> None:
+        """Charge what was spent without a reservation (an embedding, a judge's verdict). Never refuses."""
+        state = self._state(team)
+        spent = Admission(self._new_id(), self._now(), 0, tokens, nano_usd, unreported=True)
+        state.share.admit(spent)
+        state.share.settle(spent.id, tokens=tokens, nano_usd=nano_usd)
+        if state.away or not self._store.writable:
+            self._lose()
+        else:
+            await asyncio.shield(self._spawn(self._tell(state, spent)))
+
+    async def usage(self, team: Team) -> Usage:
+        """Live figures, shared if Redis is there, else this gateway's own."""
+        state = self._state(team)
+        try:
+            row = await self._ask(state, "usage", [])
+        except StoreUnavailable:
+            now = self._now()
+            requests, tokens, nano = state.share.own(now)
+            left, reserved = self._left_alone(state), state.share.reserved_nano_usd
+            return Usage(state.name, requests, tokens, nano, reserved, left, {now // DAY_US: nano}, shared=False)
+        fields = dict(zip(row[7][::2], row[7][1::2], strict=True))
+        days = {int(name): int(value) for name, value in fields.items() if name.isdigit()}
+        reserved = sum(int(member.rpartition(b":")[2]) for member in row[8])
+        return Usage(state.name, row[4], row[5], row[6], reserved, state.remaining(row), days, shared=True)
+
+    async def _reserve_shared(self, state: _TeamState, wanted: Admission, guarded: bool) -> Grant | Refusal | None:
+        """Redis's decision; None if there is none."""
+        limits = state.limits
+        want = (wanted.id, wanted.requests, wanted.tokens, wanted.nano_usd)
+        most = (limits.requests, limits.tokens, limits.nano_usd)
+        asking = self._spawn(self._ask(state, "reserve", (*want, *most)))
+        try:
+            row = await asyncio.shield(asking)
+        except StoreUnavailable:
+            return None
+        except asyncio.CancelledError:
+            if guarded:
+                state.share.retract(wanted)
+            self._spawn(self._take_back_after(asking, state, wanted))
+            raise
+        code, wait, at = row[:3]
+        if code == _STRANGER:
+            return None
+        remaining = state.remaining(row)
+        answer: Grant | Refusal
+        if code == 0:
+            answer = Grant(wanted.id, state.name, wanted.tokens, wanted.nano_usd, remaining, at)
+            if not guarded:
+                wanted.at = at
+                state.share.admit(wanted)
+        else:
+            answer = self._refusal(_LIMITS[code - 1], None if wait < 0 else wait, at, remaining)
+            if guarded:
+                state.share.retract(wanted)
+        state.share.hear(Totals(at, *row[4:7]))
+        return answer
+
+    def _admit_alone(self, state: _TeamState, wanted: Admission) -> Refusal | None:
+        limits, now = state.limits, wanted.at
+        asked: tuple[tuple[Limit, int, int], ...] = (
+            ("requests", wanted.requests, limits.requests),
+            ("tokens", wanted.tokens, limits.tokens),
+            ("usd", wanted.nano_usd, limits.nano_usd),
+        )
+        for limit, amount, most in asked:
+            if amount > most:
+                return self._refusal(limit, None, now, self._left_alone(state))
+        blocked = state.share.blocked(
+            now, limits, requests=wanted.requests, tokens=wanted.tokens, nano_usd=wanted.nano_usd
+        )
+        if blocked is not None:
+            return self._refusal(blocked.limit, blocked.wait_us, now, self._left_alone(state))
+        state.share.admit(wanted)
+        return None
+
+    def _refusal(self, limit: Limit, wait_us: int | None, now: int, remaining: Remaining) -> Refusal:
+        if wait_us is not None:
+            return Refusal(limit, wait_us / SECOND_US, remaining)
+        longest = DAY_US - now % DAY_US if limit == "usd" else self._window
+        return Refusal(limit, longest / SECOND_US, remaining, too_large=True)
+
+    async def _ask(self, state: _TeamState, operation: str, args: Sequence[str | int]) -> list[Any]:
+        row: list[Any] = await self._store.script(
+            _SCRIPT, state.keys, [operation, self._window, state.epoch, *args]
+        )
+        self._clock_offset = row[2] - time.monotonic_ns() // 1000
+        epoch = row[3].decode()
+        if state.epoch and epoch != state.epoch:
+            log.warning("limits: Redis lost the counters of team %s; reporting what this gateway knows", state.name)
+            state.share.report_all_again(self._now())
+            self._lose()
+        state.epoch = epoch
+        return row
+
+    # What Redis has to be told: corrections of reservations it has, and admissions it does not know of.
+
+    def _correct(self, state: _TeamState, settled: Admission, *, take_back: bool = False) -> None:
+        used = (0, 0) if take_back else (settled.tokens, settled.nano_usd)
+        reserved = (settled.reserved_tokens, settled.reserved_nano_usd)
+        drop = settled.requests if take_back else 0
+        state.corrections[settled.id] = [settled.id, *reserved, *used, settled.day, drop]
+        if len(state.corrections) > MAX_CORRECTIONS:
+            del state.corrections[next(iter(state.corrections))]
+
+    def _take_back(self, state: _TeamState, wanted: Admission) -> None:
+        self._correct(state, wanted, take_back=True)
+
+    async def _take_back_after(self, asking: asyncio.Task[list[Any]], state: _TeamState, wanted: Admission) -> None:
+        """The caller went away while Redis was asked: whatever was booked is for nobody."""
+        with contextlib.suppress(StoreUnavailable):
+            if (await asking)[0] != 0:
+                return
+        self._take_back(state, wanted)
+        await self._send(state, wanted.id)
+
+    async def _send(self, state: _TeamState, id_: str) -> None:
+        try:
+            await self._send_correction(state, id_)
+        except StoreUnavailable:
+            self._lose()
+
+    async def _tell(self, state: _TeamState, spent: Admission) -> None:
+        try:
+            await self._record(state, spent)
+        except StoreUnavailable:
+            self._lose()
+
+    async def _send_correction(self, state: _TeamState, id_: str) -> None:
+        if id_ in state.corrections:
+            await self._ask(state, "settle", state.corrections[id_])
+            state.corrections.pop(id_, None)
+
+    async def _record(self, state: _TeamState, admission: Admission) -> None:
+        state.share.reporting(admission)
+        settled = admission.settled
+        used: list[str | int] = [admission.tokens, admission.nano_usd] if settled else ["", ""]
+        age = max(0, self._now() - admission.at)
+        reserved = [admission.requests, admission.reserved_tokens, admission.reserved_nano_usd]
+        await self._ask(state, "record", [admission.id, *reserved, *used, age, admission.day])
+        state.share.reported(admission)
+        if admission.settled and not settled:
+            self._correct(state, admission)
+
+    async def _report(self, state: _TeamState) -> None:
+        """Tell Redis everything it does not know, then go back to asking it."""
+        share = state.share
+        while True:
+            row = await self._ask(state, "usage", [])
+            if not (share.unreported or share.unreported_spend or state.sums or state.corrections):
+                break
+            for admission in list(share.unreported.values()):
+                await self._record(state, admission)
+            while share.unreported_spend:
+                day, nano_usd = share.unreported_spend.popitem()
+                state.sums[self._new_id()] = (day, nano_usd)
+            for id_, (day, nano_usd) in list(state.sums.items()):
+                await self._ask(state, "record", [id_, 0, 0, nano_usd, 0, nano_usd, 0, day])
+                del state.sums[id_]
+            for id_ in list(state.corrections):
+                await self._send_correction(state, id_)
+        share.hear(Totals(row[2], *row[4:7]))
+        share.regain(row[2])
+        state.away = False
+
+    def _lose(self) -> None:
+        now = self._now()
+        for state in self._teams.values():
+            if not state.away:
+                state.away = True
+                state.share.lose(now, state.limits)
+        if self._reconciling is None or self._reconciling.done():
+            self._reconciling = asyncio.create_task(self._reconcile())
+
+    async def _reconcile(self) -> None:
+        while any(state.away for state in self._teams.values()):
+            await self._store.wait_writable()
+            try:
+                for state in list(self._teams.values()):
+                    if state.away:
+                        await self._report(state)
+            except StoreUnavailable as error:
+                log.warning("limits: not yet back on Redis: %s", error)
+                await asyncio.sleep(RETRY_S)
+
+    async def _learn(self) -> None:
+        try:
+            for state in self._teams.values():
+                if not state.away:
+                    row = await self._ask(state, "usage", [])
+                    state.share.hear(Totals(row[2], *row[4:7]))
+        except StoreUnavailable:
+            self._lose()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            await self._learn()
+
+    def _state(self, team: Team) -> _TeamState:
+        state = self._teams.get(team.name)
+        if state is None:
+            share = LocalShare(gateways=self._gateways, window_us=self._window)
+            state = self._teams[team.name] = _TeamState(team, share, self._store.prefix)
+        return state
+
+    def _left_alone(self, state: _TeamState) -> Remaining:
+        return Remaining(*state.share.left(self._now(), state.limits))
+
+    def _new_id(self) -> str:
+        return f"{self._process}{next(self._numbers):x}"
+
+    def _now(self) -> int:
+        """Redis's clock in microseconds, as far as is known."""
+        return time.monotonic_ns() // 1000 + self._clock_offset
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,307 @@
+"""One team's limits as one gateway can enforce them without Redis.
+
+The rule while Redis is away, for `gateways` that share a limit:
+
+- Until one window has passed since Redis was lost, a gateway may hold what it itself had admitted by then, plus an
+  equal part of what all gateways together had left at Redis's last word; never more than its share.
+- After that, the requests and tokens of its share: the limit divided by the number of gateways.
+- Dollars: what it had spent itself by then, plus an equal part of what was left of the day; on a later day its share.
+
+Each sum over all gateways is at most the limit. A gateway that has had no word from Redis since it started, or (with
+other gateways) none lately, takes it that nothing was left. When Redis returns, the share holds for one more window,
+since other gateways may not have reported yet what they admitted.
+
+Nothing here does any input or output. Times are microseconds of Redis's clock, money is nano-USD.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Limit = Literal["requests", "tokens", "usd"]
+
+DAY_US = 86_400_000_000
+SETTLE_US = 4_500_000_000
+"""After 75 minutes a reservation can no longer be corrected (as in limits.lua)."""
+FRESH_US = 3_000_000
+"""With other gateways about, an older word from Redis says nothing about what is left."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What all gateways together may admit: requests and tokens per window, nano-USD per UTC day."""
+
+    requests: int
+    tokens: int
+    nano_usd: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What Redis said all gateways had admitted in the window, and booked on that day, at `at`."""
+
+    at: int
+    requests: int
+    tokens: int
+    nano_usd: int
+
+
+@dataclass
+class Admission:
+    """Something this gateway admitted or spent. `tokens` and `nano_usd` are the estimate until `settled`."""
+
+    id: str
+    at: int
+    requests: int
+    reserved_tokens: int
+    reserved_nano_usd: int
+    tokens: int = -1
+    nano_usd: int = -1
+    settled: bool = False
+    unreported: bool = False
+    in_window: bool = False
+
+    def __post_init__(self) -> None:
+        self.tokens, self.nano_usd = self.reserved_tokens, self.reserved_nano_usd
+        self.settled = self.tokens == self.nano_usd == 0
+
+    @property
+    def day(self) -> int:
+        """The UTC day it counts on, in days since 1970."""
+        return self.at // DAY_US
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Why something does not fit now, and after how many microseconds it will."""
+
+    limit: Limit
+    wait_us: int
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """What this gateway knew when Redis went away."""
+
+    at: int
+    requests_cap: int
+    tokens_cap: int
+    nano_cap: int
+
+
+class LocalShare:
+    """What one gateway has admitted for one team, and what it may admit by itself.
+
+    Args:
+        gateways: how many gateways share the limits.
+        window_us: the window of requests and tokens.
+    """
+
+    def __init__(self, *, gateways: int, window_us: int) -> None:
+        self._gateways = gateways
+        self._window = window_us
+        self._recent: deque[Admission] = deque()
+        self._requests = 0
+        self._tokens = 0
+        self._open: dict[str, Admission] = {}
+        self._spent: dict[int, int] = {}
+        self._heard: Totals | None = None
+        self._own_when_heard = (0, 0, 0)
+        self._lost: _Lost | None = None
+        self._until: int | None = None
+        self.unreported: dict[str, Admission] = {}
+        """What Redis has not been told yet, by id."""
+        self.unreported_spend: dict[int, int] = {}
+        """The nano-USD by day of unreported admissions that are settled and out of the window: only their sum counts."""
+
+    def own(self, now: int) -> tuple[int, int, int]:
+        """Requests and tokens of this gateway in the window, and its nano-USD of the day."""
+        self._forget(now)
+        return self._requests, self._tokens, self._spent.get(now // DAY_US, 0)
+
+    def hear(self, totals: Totals) -> None:
+        """Take note of Redis's word. Call it after `admit` for an answer that admitted something."""
+        if self._heard is None or totals.at >= self._heard.at:
+            self._heard = totals
+            self._own_when_heard = self.own(totals.at)
+
+    def lose(self, now: int, limits: Limits) -> None:
+        """Redis went away: from now on this gateway is on its own."""
+        if self._lost is not None and self._until is None:
+            return
+        own = self.own(now)
+        # Until the share is lifted, others may have admitted what Redis has not been told.
+        left = (0, 0, 0) if self.guarded(now) else self._left(now, limits, own)
+        self._lost = _Lost(
+            at=now,
+            requests_cap=own[0] + left[0] // self._gateways,
+            tokens_cap=own[1] + left[1] // self._gateways,
+            nano_cap=own[2] + left[2] // self._gateways,
+        )
+        self._until = None
+
+    def regain(self, now: int) -> None:
+        """Redis is back and knows what this gateway did: if there are others, keep to the share for one more window."""
+        self._until = now + self._window if self._gateways > 1 else now
+
+    @property
+    def reserved_nano_usd(self) -> int:
+        """The estimates of this gateway's requests that are not settled yet."""
+        return sum(admission.nano_usd for admission in self._open.values())
+
+    def guarded(self, now: int) -> bool:
+        """Whether this gateway must keep to its share, without Redis or shortly after its return."""
+        if self._until is not None and now >= self._until:
+            self._lost = self._until = None
+        return self._lost is not None
+
+    def _left(self, now: int, limits: Limits, own: tuple[int, int, int]) -> tuple[int, int, int]:
+        heard = self._heard
+        if heard is None or (self._gateways > 1 and now - heard.at > FRESH_US):
+            return 0, 0, 0
+        same_window = now - heard.at < self._window
+        same_day = now // DAY_US == heard.at // DAY_US
+        others = (
+            max(0, heard.requests - self._own_when_heard[0]) if same_window else 0,
+            max(0, heard.tokens - self._own_when_heard[1]) if same_window else 0,
+            max(0, heard.nano_usd - self._own_when_heard[2]) if same_day else 0,
+        )
+        return (
+            max(0, limits.requests - own[0] - others[0]),
+            max(0, limits.tokens - own[1] - others[1]),
+            max(0, limits.nano_usd - own[2] - others[2]),
+        )
+
+    def _caps(self, at: int, limits: Limits) -> tuple[int, int, int]:
+        share = (
+            limits.requests // self._gateways,
+            limits.tokens // self._gateways,
+            limits.nano_usd // self._gateways,
+        )
+        lost = self._lost
+        if lost is None:
+            return share
+        first_window = at - lost.at < self._window
+        return (
+            min(share[0], lost.requests_cap) if first_window else share[0],
+            min(share[1], lost.tokens_cap) if first_window else share[1],
+            lost.nano_cap if at // DAY_US == lost.at // DAY_US else share[2],
+        )
+
+    def left(self, now: int, limits: Limits) -> tuple[int, int, int]:
+        """What this gateway may still admit by itself: requests, tokens, nano-USD."""
+        caps, own = self._caps(now, limits), self.own(now)
+        return max(0, caps[0] - own[0]), max(0, caps[1] - own[1]), max(0, caps[2] - own[2])
+
+    def blocked(self, now: int, limits: Limits, *, requests: int, tokens: int, nano_usd: int) -> Blocked | None:
+        """None if this fits into what the gateway may admit by itself, else the limit longest in the way."""
+        caps, own = self._caps(now, limits), self.own(now)
+        found: list[Blocked] = []
+        if requests and own[0] + requests > caps[0]:
+            found.append(Blocked("requests", self._wait(now, limits, 0, own[0], requests)))
+        if tokens and own[1] + tokens > caps[1]:
+            found.append(Blocked("tokens", self._wait(now, limits, 1, own[1], tokens)))
+        if nano_usd and own[2] + nano_usd > caps[2]:
+            found.append(Blocked("usd", DAY_US - now % DAY_US))
+        return max(found, key=lambda blocked: blocked.wait_us, default=None)
+
+    def _wait(self, now: int, limits: Limits, index: int, used: int, need: int) -> int:
+        for at, freed in self._frees(index):
+            used -= freed
+            if used + need <= self._caps(at, limits)[index]:
+                return at - now
+        return self._window
+
+    def _frees(self, index: int) -> Iterator[tuple[int, int]]:
+        """When room appears in the window, and how much; the end of the first window on its own among them."""
+        events = [(a.at + self._window, a.tokens if index else a.requests) for a in self._recent]
+        if self._lost is not None:
+            events.append((self._lost.at + self._window, 0))
+        return iter(sorted(events))
+
+    def admit(self, admission: Admission) -> None:
+        """Count an admission, by Redis or by this gateway alone (`unreported`)."""
+        self._recent.append(admission)
+        admission.in_window = True
+        self._requests += admission.requests
+        self._tokens += admission.tokens
+        if self._heard is not None and admission.at <= self._heard.at:
+            # Its answer was overtaken by a later one, which counted it already.
+            own = self._own_when_heard
+            self._own_when_heard = (
+                own[0] + admission.requests,
+                own[1] + admission.tokens,
+                own[2] + admission.nano_usd,
+            )
+        self._spent[admission.day] = self._spent.get(admission.day, 0) + admission.nano_usd
+        if not admission.settled:
+            self._open[admission.id] = admission
+        if admission.unreported:
+            self.unreported[admission.id] = admission
+
+    def settle(self, id_: str, *, tokens: int, nano_usd: int) -> Admission | None:
+        """Put what was really used in place of the estimate, once: None if `id_` is not open."""
+        admission = self._open.pop(id_, None)
+        if admission is None:
+            return None
+        self._spent[admission.day] = self._spent.get(admission.day, 0) + nano_usd - admission.nano_usd
+        if admission.in_window:
+            self._tokens += tokens - admission.tokens
+        admission.tokens, admission.nano_usd, admission.settled = tokens, nano_usd, True
+        self._fold(admission)
+        return admission
+
+    def retract(self, admission: Admission) -> None:
+        """Take back an admission of which Redis has no record: it was refused there after all."""
+        self._open.pop(admission.id, None)
+        self.unreported.pop(admission.id, None)
+        self._recent.remove(admission)
+        self._requests -= admission.requests
+        self._tokens -= admission.tokens
+        self._spent[admission.day] -= admission.nano_usd
+
+    def reporting(self, admission: Admission) -> None:
+        """It is being sent to Redis, so it must keep its own identity from now on."""
+        admission.unreported = False
+
+    def reported(self, admission: Admission) -> None:
+        """Redis now knows this admission's estimate."""
+        self.unreported.pop(admission.id, None)
+
+    def report_all_again(self, now: int) -> None:
+        """Redis lost its data: everything this gateway has admitted in the window and spent today is unreported."""
+        self._forget(now)
+        for admission in (*self._recent, *self._open.values()):
+            admission.unreported = True
+            self.unreported[admission.id] = admission
+        self.unreported_spend.clear()
+        today = now // DAY_US
+        listed = sum(a.nano_usd for a in self.unreported.values() if a.day == today)
+        rest = self._spent.get(today, 0) - listed
+        if rest > 0:
+            self.unreported_spend[today] = rest
+
+    def _forget(self, now: int) -> None:
+        cutoff = now - self._window
+        while self._recent and self._recent[0].at <= cutoff:
+            gone = self._recent.popleft()
+            gone.in_window = False
+            self._requests -= gone.requests
+            self._tokens -= gone.tokens
+            self._fold(gone)
+        while self._open and (oldest := next(iter(self._open.values()))).at <= now - SETTLE_US:
+            del self._open[oldest.id]
+            oldest.settled = True
+            self._fold(oldest)
+        if len(self._spent) > 3:
+            del self._spent[min(self._spent)]
+
+    def _fold(self, admission: Admission) -> None:
+        """Of an unreported admission that is over and done with, only the money is kept: memory stays bounded."""
+        if admission.unreported and admission.settled and not admission.in_window:
+            self.unreported.pop(admission.id, None)
+            spend = self.unreported_spend
+            spend[admission.day] = spend.get(admission.day, 0) + admission.nano_usd

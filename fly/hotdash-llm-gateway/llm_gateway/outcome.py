@@ -1,0 +1,112 @@
+"""What happened to one request, noted while it happens. Response headers and the trace are made from it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .config import Team
+from .limits import Remaining
+from .pricing import Spend
+from .settings import NANO
+
+Tier = Literal["exact", "semantic", "miss", "bypass"]
+
+
+@dataclass
+class Outcome:
+    """The record of one chat request.
+
+    Attributes:
+        id: names the request and its trace, 32 hex digits.
+        tier: which cache answered; `miss` if one was asked in vain, `bypass` if none was asked.
+        model: the model that really answered (for a cached answer: the one it was made with).
+        fallback: the failure that made another model answer.
+        spend: what the answering model was paid; `overhead`: embedding and judge.
+        saved: what a cached answer would have cost.
+        warning, error: what went wrong, by the client's or by anybody else's doing.
+    """
+
+    team: Team
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    started_ns: int = field(default_factory=time.time_ns)
+    first_token_ns: int | None = None
+    asked: str | None = None
+    model: str | None = None
+    tier: Tier = "bypass"
+    similarity: float | None = None
+    how: str | None = None
+    entry_id: str | None = None
+    escalated: bool = False
+    fallback: str | None = None
+    stream: bool = False
+    remaining: Remaining | None = None
+    ignored: tuple[str, ...] = ()
+    end_user: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    messages: Any = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    spend: Spend = Spend()
+    overhead: Spend = Spend()
+    status: int = 200
+    warning: str | None = None
+    error: str | None = None
+
+    @property
+    def hit(self) -> bool:
+        return self.tier in ("exact", "semantic")
+
+    @property
+    def total(self) -> Spend:
+        """All that was paid for this request."""
+        return self.spend + self.overhead
+
+    def headers(self) -> dict[str, str]:
+        """The response headers that say what happened and what is left."""
+        shown = {
+            "x-gateway-request-id": self.id,
+            "x-gateway-team": self.team.name,
+            "x-gateway-cache": self.tier,
+        }
+        if self.model is not None:
+            shown["x-gateway-model"] = self.model
+            shown["x-gateway-escalated"] = _word(self.escalated)
+            shown["x-gateway-fallback"] = _word(self.fallback is not None)
+        if self.similarity is not None:
+            shown["x-gateway-similarity"] = f"{self.similarity:.4f}"
+        if self.entry_id is not None:
+            shown["x-gateway-cache-entry"] = self.entry_id
+        if self.ignored:
+            shown["x-gateway-ignored"] = ",".join(name for name in self.ignored if _plain(name))[:512]
+        if self.remaining is not None:
+            shown |= limit_headers(self.team, self.remaining)
+        return shown
+
+
+def limit_headers(team: Team, remaining: Remaining) -> dict[str, str]:
+    """Each limit of a team and what is left of it."""
+    return {
+        "x-ratelimit-limit-requests": str(team.rpm),
+        "x-ratelimit-remaining-requests": str(remaining.requests),
+        "x-ratelimit-limit-tokens": str(team.tpm),
+        "x-ratelimit-remaining-tokens": str(remaining.tokens),
+        "x-ratelimit-limit-usd": _usd(team.daily_nano_usd),
+        "x-ratelimit-remaining-usd": _usd(remaining.nano_usd),
+    }
+
+
+def _usd(nano_usd: int) -> str:
+    return f"{nano_usd / NANO:.6f}"
+
+
+def _word(flag: bool) -> str:
+    return "true" if flag else "false"
+
+
+def _plain(name: str) -> bool:
+    return name.isascii() and name.isprintable() and "," not in name and len(name) <= 64

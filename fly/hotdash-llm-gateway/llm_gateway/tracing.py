@@ -1,0 +1,234 @@
+"""Traces to Langfuse over OTLP: one observation per request, cache hits and refusals included.
+
+Requests only append to a bounded queue. A thread sends batches and keeps trying while Langfuse is away; when the
+queue is full, new traces are dropped and counted. `close` sends what is left.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from .config import Langfuse
+from .outcome import Outcome
+from .settings import NANO, ConfigError
+
+log = logging.getLogger(__name__)
+
+PATH = "/api/public/otel/v1/traces"
+BATCH = 64
+EVERY_S = 1.0
+RETRY_S = 5.0
+EXPORT_TIMEOUT_S = 5.0
+LONGEST_TEXT = 16_000
+"""Characters of a question or an answer that a trace keeps; bounds the memory of a full queue."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many traces were sent, were lost, and are waiting."""
+
+    sent: int
+    lost: int
+    waiting: int
+
+
+class Tracer:
+    """Turns outcomes into Langfuse observations and delivers them from a thread of its own."""
+
+    def __init__(self, settings: Langfuse, exporter: SpanExporter) -> None:
+        self._settings, self._exporter = settings, exporter
+        self._resource = Resource({"service.name": "llm-gateway"})
+        self._queue: deque[ReadableSpan] = deque()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._sent = self._lost = self._under_way = 0
+        self._thread = threading.Thread(target=self._deliver, name="traces", daemon=True)
+        self._thread.start()
+
+    def record(self, outcome: Outcome) -> None:
+        """Queue the trace of a finished request; never waits, never raises for a full queue."""
+        if len(self._queue) + self._under_way >= self._settings.queue:
+            with self._lock:
+                self._lost += 1
+            return
+        self._queue.append(self._span(outcome))
+        if len(self._queue) >= BATCH:
+            self._wake.set()
+
+    def counts(self) -> Counts:
+        return Counts(self._sent, self._lost, len(self._queue) + self._under_way)
+
+    def close(self, timeout_s: float) -> Counts:
+        """Send what is waiting, for at most `timeout_s` seconds; what is left then counts as lost."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        counts = self.counts()
+        if counts.waiting:
+            log.warning("traces: %d were not delivered before the stop", counts.waiting)
+        return Counts(counts.sent, counts.lost + counts.waiting, 0)
+
+    def _deliver(self) -> None:
+        batch: list[ReadableSpan] = []
+        reachable = True
+        while True:
+            if not self._closing.is_set():
+                self._wake.wait(EVERY_S if reachable else RETRY_S)
+                self._wake.clear()
+            while batch or self._queue:
+                while self._queue and len(batch) < BATCH:
+                    batch.append(self._queue.popleft())
+                    self._under_way = len(batch)
+                delivered = self._export(batch)
+                if delivered != reachable:
+                    log.warning(
+                        "traces: Langfuse %s", "takes them again" if delivered else "does not take them"
+                    )
+                reachable = delivered
+                if not delivered:
+                    break
+                with self._lock:
+                    self._sent += len(batch)
+                batch, self._under_way = [], 0
+            if self._closing.is_set():
+                self._exporter.shutdown()
+                return
+
+    def _export(self, batch: list[ReadableSpan]) -> bool:
+        try:
+            return self._exporter.export(batch) is SpanExportResult.SUCCESS
+        except Exception as error:  # The thread must outlive whatever the network library raises.
+            log.debug("traces: %s", type(error).__name__)
+            return False
+
+    def _span(self, outcome: Outcome) -> ReadableSpan:
+        failed = outcome.error is not None
+        return ReadableSpan(
+            name=f"chat {outcome.team.name}",
+            context=SpanContext(
+                trace_id=int(outcome.id, 16),
+                span_id=int(outcome.id[:16], 16) or 1,
+                is_remote=False,
+                trace_flags=TraceFlags(TraceFlags.SAMPLED),
+            ),
+            resource=self._resource,
+            attributes=attributes(outcome, self._settings),
+            kind=SpanKind.SERVER,
+            status=Status(StatusCode.ERROR, outcome.error) if failed else Status(StatusCode.OK),
+            start_time=outcome.started_ns,
+            end_time=time.time_ns(),
+        )
+
+
+def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
+    """A request as Langfuse reads it (attribute names: Langfuse v4, packages/shared/src/server/otel)."""
+    team, level = outcome.team.name, "ERROR" if outcome.error else "WARNING" if outcome.warning else "DEFAULT"
+    about = {
+        "team": team,
+        "tier": outcome.tier,
+        "requested_model": outcome.asked,
+        "escalated": outcome.escalated,
+        "fallback": outcome.fallback is not None,
+        "fallback_reason": outcome.fallback,
+        "similarity": outcome.similarity,
+        "similarity_by": outcome.how,
+        "cache_entry": outcome.entry_id,
+        "stream": outcome.stream,
+        "status": outcome.status,
+        # The part of the cost that is embeddings and judge.
+        "cache_cost_usd": outcome.overhead.nano_usd / NANO,
+        # Known for answers only, so that hit rate = true / (true + false).
+        "cache_hit": None if outcome.response is None else outcome.hit,
+    }
+    made = {
+        "langfuse.environment": settings.environment,
+        "langfuse.trace.name": "chat",
+        "langfuse.trace.tags": [f"team:{team}", f"cache:{outcome.tier}"],
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.level": level,
+        "langfuse.observation.status_message": outcome.error or outcome.warning,
+        "langfuse.observation.model.name": outcome.model,
+        "langfuse.observation.model.parameters": json.dumps(dict(outcome.parameters)),
+        "langfuse.observation.usage_details": json.dumps(_usage(outcome.usage)),
+        "langfuse.observation.cost_details": json.dumps({"total": outcome.total.nano_usd / NANO}),
+        "user.id": outcome.end_user,
+        "session.id": outcome.metadata.get("session_id"),
+        **{f"langfuse.observation.metadata.{name}": value for name, value in about.items()},
+        **{f"langfuse.observation.metadata.client.{name}": value for name, value in outcome.metadata.items()},
+    }
+    if outcome.first_token_ns is not None:
+        began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(outcome.first_token_ns / NANO))
+        made["langfuse.observation.completion_start_time"] = (
+            f"{began}.{outcome.first_token_ns % NANO // 1000:06d}Z"
+        )
+    if settings.content:
+        made["langfuse.observation.input"] = _shortened(outcome.messages)
+        made["langfuse.observation.output"] = _shortened(_message(outcome.response))
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _usage(usage: Mapping[str, Any]) -> dict[str, int]:
+    named = {"input": "prompt_tokens", "output": "completion_tokens", "total": "total_tokens"}
+    return {ours: int(usage[theirs]) for ours, theirs in named.items() if usage.get(theirs) is not None}
+
+
+def _message(response: Mapping[str, Any] | None) -> Any:
+    choices = (response or {}).get("choices") or [None]
+    return choices[0].get("message") if isinstance(choices[0], Mapping) else None
+
+
+def _shortened(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
+
+
+def connect(settings: Langfuse | None, environ: Mapping[str, str]) -> Tracer | None:
+    """A tracer for the Langfuse project the environment names; None if there is none to trace to.
+
+    Raises:
+        ConfigError: only some of the three variables are set.
+    """
+    if settings is None:
+        return None
+    names = (settings.host_env, settings.public_key_env, settings.secret_key_env)
+    missing = [name for name in names if not environ.get(name)]
+    if len(missing) == len(names):
+        log.warning("traces: off, since none of %s is set", ", ".join(names))
+        return None
+    if missing:
+        raise ConfigError(f"{', '.join(missing)} not set, though others of {', '.join(names)} are")
+    host, public, secret = (environ[name] for name in names)
+    pair = base64.b64encode(f"{public}:{secret}".encode()).decode()
+    for noisy in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "urllib3.connectionpool"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # One line of ours per outage is enough.
+    return Tracer(
+        settings,
+        OTLPSpanExporter(
+            endpoint=host.rstrip("/") + PATH,
+            headers={
+                "Authorization": f"Basic {pair}",
+                "x-langfuse-ingestion-version": "4",
+                "x-langfuse-public-key": public,
+                "x-langfuse-sdk-name": "llm-gateway",
+                "x-langfuse-sdk-version": "1.0.0",
+            },
+            timeout=EXPORT_TIMEOUT_S,
+        ),
+    )

@@ -1,0 +1,176 @@
+"""The one module that knows LiteLLM: its router as the way to the provider, its errors, its answers.
+
+Only the router and provider layer is used. Everything else the gateway does (keys, limits, caches, escalation,
+fallback, traces) happens before and after the two calls here, so a new LiteLLM can only break this file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .fallback import UpstreamError
+
+# Without it the import itself fetches a price list from the internet and waits for it.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# LiteLLM and the OpenAI SDK would pick it up for calls that carry no key of their own.
+os.environ.pop("OPENAI_API_KEY", None)
+
+import litellm
+from litellm.router import Router
+
+WORDS = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Timeout)?: )*(?:Timeout Error: )?(?:OpenAIException - )?")
+"""What LiteLLM puts before the provider's own message."""
+
+COMPLETION = ("id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier")
+CHUNK = ("id", "object", "created", "system_fingerprint", "service_tier")
+CHOICE = ("index", "delta", "logprobs", "finish_reason")
+MESSAGE = (
+    "role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content",
+)  # fmt: skip
+USAGE = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a model is reached without LiteLLM."""
+
+    base_url: str
+    api_key: str
+    model: str
+
+
+class Upstream:
+    """Chat calls to the models of `model_list`, one attempt each."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Build the router.
+
+        Args:
+            settings: LiteLLM's part of the configuration file: model_list, router_settings, litellm_settings.
+        """
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+            # It logs handled errors with stack traces and pieces of requests; we report them ourselves.
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        litellm.suppress_debug_info = True
+        for name, value in (settings.get("litellm_settings") or {}).items():
+            setattr(litellm, name, value)
+        self._models: list[dict[str, Any]] = [dict(model) for model in settings["model_list"]]
+        self._router = Router(model_list=self._models, **(settings.get("router_settings") or {}))
+
+    async def complete(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for a whole answer; raise UpstreamError if the provider gives none."""
+        try:
+            answer = await self._router.acompletion(model=model, **body)
+        except Exception as error:
+            raise _translated(error) from error
+        return _completion(answer.model_dump(exclude_none=True))
+
+    async def stream(self, model: str, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Ask for a streamed answer; return only when its first chunk is there.
+
+        The last chunk carries the usage. A stream that breaks off raises UpstreamError, before this returns
+        (nothing was said yet, so another model may be asked) or while it is read (too late for that).
+        """
+        try:
+            answer = await self._router.acompletion(
+                model=model, stream=True, stream_options={"include_usage": True}, **body
+            )
+            chunks = aiter(answer)
+            first = await anext(chunks)
+        except StopAsyncIteration:
+            raise UpstreamError(502, "the provider's stream ended before it began") from None
+        except Exception as error:
+            raise _translated(error) from error
+        return _chunks(model, first, chunks)
+
+    def endpoint(self, model: str) -> Endpoint:
+        """The provider's address of a model, for calls too cheap to go through LiteLLM."""
+        parameters = next(entry["litellm_params"] for entry in self._models if entry["model_name"] == model)
+        return Endpoint(
+            base_url=_resolved(parameters["api_base"]),
+            api_key=_resolved(parameters["api_key"]),
+            model=str(parameters["model"]).removeprefix("openai/"),
+        )
+
+    async def warm(self, model: str) -> None:
+        """Go through the whole path once without network: the first call of a process imports for seconds."""
+        await self._router.acompletion(
+            model=model, messages=[{"role": "user", "content": "-"}], mock_response="-"
+        )
+
+
+async def _chunks(model: str, first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[dict[str, Any]]:
+    yield _chunk(model, first.model_dump(exclude_none=True))
+    try:
+        async for chunk in rest:
+            yield _chunk(model, chunk.model_dump(exclude_none=True))
+    except Exception as error:
+        raise _translated(error) from error
+
+
+def _completion(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer as the provider's documentation describes it, without LiteLLM's additions."""
+    shown = _only(COMPLETION, answer)
+    for choice in shown.get("choices") or ():
+        choice.pop("provider_specific_fields", None)
+        if "message" in choice:
+            choice["message"] = {"content": None, **_only(MESSAGE, choice["message"])}
+        choice.setdefault("logprobs", None)
+    if "usage" in shown:
+        shown["usage"] = _only(USAGE, shown["usage"])
+    return shown
+
+
+def _chunk(model: str, chunk: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {**_only(CHUNK, chunk), "model": model}
+    usage = chunk.get("usage")
+    if usage:
+        return {**shown, "choices": [], "usage": _only(USAGE, usage)}
+    choices = [
+        {"finish_reason": None, "logprobs": None, **_only(CHOICE, choice)} for choice in chunk["choices"]
+    ]
+    for choice in choices:
+        choice["delta"] = _only(MESSAGE, choice.get("delta") or {})
+    return {**shown, "choices": choices}
+
+
+def _only(names: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _translated(error: Exception) -> UpstreamError:
+    """Any error of LiteLLM as ours. Its own words for the client: LiteLLM's wrapping names internals."""
+    if isinstance(error, UpstreamError):
+        return error
+    status = getattr(error, "status_code", None)
+    body = getattr(error, "body", None)
+    body = body if isinstance(body, Mapping) else {}
+    if isinstance(error, litellm.Timeout):
+        return UpstreamError(408, "the provider did not answer in time", kind="timeout")
+    if isinstance(error, litellm.APIConnectionError):
+        return UpstreamError(502, "the connection to the provider failed or broke", kind="connection_error")
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        return UpstreamError(502, f"the provider could not be asked ({type(error).__name__})")
+    message = body.get("message") or WORDS.sub("", str(getattr(error, "message", error)).split("\n\n")[0])
+    response = getattr(error, "response", None)
+    headers = getattr(response, "headers", None) or {}
+    return UpstreamError(
+        status,
+        str(message),
+        kind=str(body.get("type") or "upstream_error"),
+        code=str(body["code"]) if body.get("code") is not None else None,
+        param=str(body["param"]) if body.get("param") is not None else None,
+        retry_after=headers.get("retry-after"),
+    )
+
+
+def _resolved(value: str) -> str:
+    prefix = "os.environ/"
+    return os.environ[value.removeprefix(prefix)] if value.startswith(prefix) else value

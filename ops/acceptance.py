@@ -1,0 +1,194 @@
+"""`inv status`: the acceptance checklist of the runbook, each line with live evidence.
+
+Infrastructure is looked at now. A test's line is its newest result in the journal, and counts only if nothing
+was deployed since. Documents are checked now.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ops.recording import DONE, outbox
+from ops.runbook.errors import RunbookError
+from ops.runbook.journal import Journal
+from ops.runbook.progress import age_hours
+from ops.runbook.step import State, Step
+from ops.world import World
+
+REPORT_EVERY_HOURS = 2.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the checklist: met (True), not met (False) or not applicable on this target (None)."""
+
+    group: str
+    text: str
+    met: bool | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The checklist, and where the gateway can be reached."""
+
+    target: str
+    lines: tuple[Line, ...]
+    endpoints: dict[str, str | None]
+    progress: str
+
+    @property
+    def complete(self) -> bool:
+        """No line is open."""
+        return all(line.met is not False for line in self.lines)
+
+
+def _checklist(world: World) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Group, line, and the steps whose state answers for it."""
+    domains = world.stack.domains
+    return (
+        ("Infrastructure", "App deployed and healthy", ("deploy.app", "deploy.release")),
+        ("Infrastructure", f"LiteLLM gateway accessible at https://{domains.gateway}", ("deploy.domains",)),
+        ("Infrastructure", f"Langfuse UI accessible at https://{domains.langfuse}", ("deploy.domains", "deploy.pooled")),
+        ("Infrastructure", "Redis operational", ("setup.redis",)),
+        ("Infrastructure", f"Postgres schema {world.stack.postgres.schema} created", ("setup.schema",)),
+        ("Infrastructure", "All secrets set", ("setup.secrets", "deploy.secrets")),
+        ("Testing", "Smoke test passes (200 OK)", ("test.smoke",)),
+        ("Testing", "Exact cache working (2nd request < 100 ms)", ("test.cache",)),
+        ("Testing", "Semantic cache working (similar requests cached)", ("test.semantic",)),
+        ("Testing", "Quotas enforced (429 on limit exceeded)", ("test.quota",)),
+        ("Testing", "Failover working (escalation to the larger model)", ("test.failover",)),
+        ("Testing", "Langfuse UI shows traces and costs", ("test.langfuse",)),
+        ("Documentation", "Deployment guide complete", ("document.deployment",)),
+        ("Documentation", "Cutover guide complete", ("document.cutover",)),
+        ("Documentation", "Monitoring guide complete", ("document.monitoring",)),
+        ("Documentation", "Vault updated with all secrets", ("document.vault", "setup.secrets")),
+        ("Handoff", "Development team can follow the cutover guide", ("document.cutover",)),
+        ("Handoff", "Infrastructure ready for cutover", ("deploy.pooled", "test.smoke", "test.quota", "test.langfuse")),
+    )
+
+
+def gather(world: World) -> Report:
+    """Look at everything the checklist asks for, in parallel."""
+    from ops.session import all_steps
+
+    steps = all_steps(world)
+    checklist = _checklist(world)
+    wanted = {key for _, _, keys in checklist for key in keys}
+    journal = Journal(world.paths.state / "journal.jsonl")
+    found: dict[str, tuple[bool | None, str]] = {}
+    tested = _test_results(journal, steps)
+
+    def examine(step: Step[World]) -> None:
+        try:
+            look = step.look(world)
+        except RunbookError as error:
+            found[step.key] = (False, error.what)
+        except Exception as error:
+            found[step.key] = (False, f"unexpected {type(error).__name__}")
+        else:
+            found[step.key] = (None if look.state is State.UNAVAILABLE else look.satisfied, look.evidence)
+
+    threads = []
+    for key in wanted:
+        if steps[key].check:
+            found[key] = tested(key)
+        else:
+            threads.append(threading.Thread(target=examine, args=(steps[key],), daemon=True))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    lines = [Line(group, text, *_verdict([found[key] for key in keys])) for group, text, keys in checklist]
+    # Nothing in this runbook can reach an agent: it has no command that changes one.
+    lines.append(Line("Handoff", "No production agents touched", True, "the runbook has no step that changes an agent"))
+    endpoints = world.target.endpoints()
+    return Report(
+        world.target_name,
+        tuple(lines),
+        {
+            "gateway": endpoints.gateway,
+            "langfuse": endpoints.langfuse,
+            "connect": endpoints.connect,
+            "ca": str(endpoints.ca) if endpoints.ca else None,
+        },
+        _progress(world),
+    )
+
+
+def _verdict(answers: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:
+    """A line is met when every step behind it is; what is open is what one wants to read."""
+    for wanted in (False, None):
+        matching = [evidence for met, evidence in answers if met is wanted]
+        if matching and (wanted is False or len(matching) == len(answers)):
+            return wanted, matching[0]
+    return True, next(evidence for met, evidence in reversed(answers) if met)
+
+
+def _test_results(journal: Journal, steps: dict[str, Step[World]]) -> Callable[[str], tuple[bool | None, str]]:
+    """Reads each test's newest result, and whether something was deployed after it."""
+    last: dict[str, dict[str, str]] = {}
+    changed_at = ""
+    for event in journal.read():
+        if event["event"] != "step" or event["step"] not in steps:
+            continue
+        last[event["step"]] = event
+        if event["status"] == "changed" and steps[event["step"]].phase in (0, 1, 3):
+            changed_at = event["at"]
+
+    def result(key: str) -> tuple[bool | None, str]:
+        event = last.get(key)
+        if event is None:
+            return False, f"not run yet: inv {key}"
+        if event["at"] < changed_at:
+            return False, f"something was deployed since its last run: inv {key}"
+        if event["status"] not in DONE:
+            return False, f"{event['status']} at {event['at']}: {event['evidence']}"
+        return (None if event["status"] == "skipped" else True), f"{event['evidence']} (at {event['at']})"
+
+    return result
+
+
+def _progress(world: World) -> str:
+    """The two-hour rule: when the last report went out, and whether that is too long ago."""
+    box = outbox(world)
+    waiting, hours = len(box.waiting()), age_hours(box.last_delivery())
+    if hours is None:
+        text = "no progress report delivered yet"
+    else:
+        text = f"last progress report {hours:.1f} h ago"
+        if hours > REPORT_EVERY_HOURS:
+            text += f", more than {REPORT_EVERY_HOURS:g} h"
+    return f"{text}; {waiting} waiting" if waiting else text
+
+
+def as_text(report: Report) -> str:
+    """The checklist for a person."""
+    lines = [f"gateway   {report.endpoints['gateway']}", f"langfuse  {report.endpoints['langfuse']}"]
+    if report.endpoints["connect"]:
+        lines.append(f"connect   {report.endpoints['connect']} (rehearsal: the names do not resolve), CA {report.endpoints['ca']}")
+    group = ""
+    for line in report.lines:
+        if line.group != group:
+            group = line.group
+            lines += ["", group]
+        mark = {True: "[x]", False: "[ ]", None: "[-]"}[line.met]
+        lines.append(f"  {mark} {line.text}: {line.evidence}")
+    return "\n".join([*lines, "", report.progress])
+
+
+def as_json(report: Report) -> str:
+    """The checklist for a program."""
+    from ops.runbook.report import document
+
+    return document(
+        "status",
+        target=report.target,
+        complete=report.complete,
+        endpoints=report.endpoints,
+        progress=report.progress,
+        checklist=[{"group": line.group, "text": line.text, "met": line.met, "evidence": line.evidence} for line in report.lines],
+    )

@@ -1,0 +1,174 @@
+"""The tests of the gateway, 4.1 to 4.5, as the seed describes them, against any target."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+from ops.runbook import interrupt
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import Look, missing, satisfied, say
+from ops.services.gateway import Answer, Gateway
+from ops.stack import Team
+from ops.world import World
+
+FAST = 0.100  # seconds; the seed's bound for an exact hit
+
+
+def smoke(world: World) -> Look:
+    """4.1: an answer for a good key, 401 for a bad one, 404 off the allow-list, 4xx for an unknown model."""
+    models = world.stack.models
+    with _caller(world, "ADMIN_KEY") as gateway:
+        answer = gateway.chat(models.default, f"Test message {_unique()}")
+        if answer.status != 200 or not answer.text:
+            return missing(f"expected 200 with an answer, got {_told(answer)}")
+        refused = gateway.request("GET", "/health")
+        if refused.status != 404:
+            return missing(f"/health is off the allow-list but answered {refused.status}, not 404")
+        other = gateway.chat("gpt-5", "Test message")
+        if not 400 <= other.status < 500:
+            return missing(f"an unknown model answered {other.status}, not 4xx")
+    with Gateway(world.target.endpoints(), None) as stranger:
+        unknown = stranger.chat(models.default, "Test message")
+    if unknown.status != 401:
+        return missing(f"a request without a key answered {unknown.status}, not 401")
+    return satisfied(f"200 from {answer.model or models.default} in {answer.seconds * 1000:.0f} ms; 401, 404 and 4xx where due")
+
+
+def exact_cache(world: World) -> Look:
+    """4.2: the same request three times; the second and third are exact hits under 100 ms."""
+    question = f"What are your opening hours? {_unique()}"
+    with _caller(world, "ADMIN_KEY") as gateway:
+        answers = [gateway.chat(world.stack.models.default, question) for _ in range(3)]
+    first, *hits = answers
+    times = ", ".join(f"{answer.cache or answer.status} {answer.seconds * 1000:.0f} ms" for answer in answers)
+    if first.status != 200 or first.cache != "miss":
+        return missing(f"the first request should be a miss: {_told(first)}")
+    for hit in hits:
+        if hit.status != 200 or hit.cache != "exact":
+            return missing(f"expected exact hits: {times}")
+        if hit.text != first.text:
+            return missing("a hit differs from the answer it repeats")
+        if hit.seconds >= FAST:
+            return missing(f"a hit took {hit.seconds * 1000:.0f} ms, the bound is {FAST * 1000:.0f} ms: {times}")
+    return satisfied(times)
+
+
+def quota(world: World, key: str = "") -> Look:
+    """4.4: with the probe key, as many requests as the limit pass within a minute and the next one is 429.
+
+    Args:
+        key: a team to test instead of the probe; only on explicit request, since it spends that team's quota.
+    """
+    team = _probe(world) if not key else _team(world, key)
+    question = f"quota probe {_unique()}"
+    with _caller(world, team.key) as gateway:
+        first = _fresh_window(gateway, world, team, question)
+        # The same question again and again: after the first answer these are cache hits, which count but cost nothing.
+        with ThreadPoolExecutor(8) as pool:
+            rest = list(pool.map(lambda _: gateway.chat(world.stack.models.default, question), range(team.rpm - 1)))
+        over = gateway.chat(world.stack.models.default, question)
+    passed = sum(answer.status == 200 for answer in (first, *rest))
+    if passed != team.rpm:
+        odd = next(answer for answer in (first, *rest) if answer.status != 200)
+        return missing(f"{passed} of {team.rpm} requests passed; one got {_told(odd)}")
+    if over.status != 429:
+        return missing(f"request {team.rpm + 1} answered {over.status}, not 429")
+    wait = over.headers.get("retry-after", "")
+    if not wait.isdigit() or not 1 <= int(wait) <= 60:
+        return missing(f"429 carries Retry-After '{wait}', expected 1 to 60 s")
+    return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({over.headers.get('x-gateway-limit', 'requests')}), Retry-After {wait} s")
+
+
+def semantic_cache(world: World) -> Look:
+    """4.3: three wordings of one question; the second and third are served from the semantic cache."""
+    if not world.stack.cache.aliases:
+        return missing("stack.toml names no reviewed alias group to test with")
+    wordings = world.stack.cache.aliases[0]
+    # A system prompt of its own makes a fresh partition, so that an earlier run cannot answer for this one.
+    system = {"role": "system", "content": f"You answer for a shop. {_unique()}"}
+    with _caller(world, "ADMIN_KEY") as gateway:
+        answers = [
+            gateway.request(
+                "POST",
+                "/v1/chat/completions",
+                json={"model": world.stack.models.default, "messages": [system, {"role": "user", "content": text}]},
+            )
+            for text in wordings
+        ]
+    told = ", ".join(f"{answer.cache or answer.status} {answer.headers.get('x-gateway-similarity', '')}".strip() for answer in answers)
+    if answers[0].status != 200 or answers[0].cache != "miss":
+        return missing(f"the first wording should be a miss: {told}")
+    if any(answer.cache != "semantic" or answer.text != answers[0].text for answer in answers[1:]):
+        return missing(f"expected semantic hits with the first answer: {told}")
+    return satisfied(told)
+
+
+def escalation(world: World) -> Look:
+    """4.5: more input tokens than the threshold is answered by the larger model."""
+    models = world.stack.models
+    words = " ".join(f"word{number}" for number in range(models.escalate_over_input_tokens))
+    with _caller(world, "ADMIN_KEY") as gateway:
+        long = gateway.chat(models.default, f"{_unique()} Summarise: {words}", max_tokens=16)
+        short = gateway.chat(models.default, f"{_unique()} Say hello.", max_tokens=16)
+    if long.status != 200 or long.model != models.fallback:
+        return missing(f"over {models.escalate_over_input_tokens} tokens: expected {models.fallback}, got {_told(long)} {long.model}")
+    if short.status != 200 or short.model != models.default:
+        return missing(f"a short question: expected {models.default}, got {_told(short)} {short.model}")
+    return satisfied(f"long question answered by {long.model}, short one by {short.model}")
+
+
+def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> Answer:
+    """The first counted request of a window nobody else has used; waits for older ones to leave it."""
+    answers: list[Answer] = []
+
+    def untouched() -> bool:
+        answer = gateway.chat(world.stack.models.default, question)
+        answers.append(answer)
+        if answer.status not in (200, 429):
+            raise RunbookError("TEST-001", f"the probe key got {_told(answer)}", next="inv test.smoke")
+        return answer.status == 200 and answer.remaining("requests") == team.rpm - 1
+
+    if not untouched():
+        # Each look counts as a request itself, so look once, when the window has passed.
+        say("the probe key was used within the last minute: waiting 61 s for a fresh window")
+        interrupt.sleep(61.0)
+        if not untouched():
+            left = answers[-1].remaining("requests")
+            raise RunbookError(
+                "TEST-002",
+                f"somebody else uses the key of team {team.name}: after a minute's rest {left} of {team.rpm} are left",
+                next="stop that traffic, then inv test.quota",
+            )
+    return answers[-1]
+
+
+def _caller(world: World, key: str) -> Gateway:
+    return Gateway(world.target.endpoints(), world.vault.get(key))
+
+
+def _probe(world: World) -> Team:
+    for team in world.stack.resolved_teams:
+        if team.mirrors:
+            return team
+    raise RunbookError(
+        "TEST-003", "stack.toml has no probe team (one that mirrors another's limits)",
+        next="add [teams.probe] with mirrors = a team, then inv deploy.all",
+    )
+
+
+def _team(world: World, name: str) -> Team:
+    for team in world.stack.resolved_teams:
+        if team.name == name:
+            return team
+    names = ", ".join(team.name for team in world.stack.resolved_teams)
+    raise RunbookError("CLI-004", f"there is no team '{name}'", why=f"teams are: {names}", next="inv teams.show")
+
+
+def _unique() -> str:
+    return uuid.uuid4().hex
+
+
+def _told(answer: Answer) -> str:
+    return f"{answer.status} {answer.cache} {answer.error}".strip()
+

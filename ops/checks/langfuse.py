@@ -1,0 +1,87 @@
+"""4.6: the Langfuse UI lets its operator in and nobody else, and shows the tests' traces with their costs and cache hits."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ops.runbook import interrupt
+from ops.runbook.errors import RunbookError
+from ops.runbook.secret import Secret
+from ops.runbook.step import Look, missing, satisfied, say
+from ops.services.gateway import Gateway
+from ops.services.langfuse import Langfuse
+from ops.world import World
+
+VISIBLE_WITHIN = 120.0  # seconds; Langfuse shows a trace after 2 to 5 s, later when busy
+
+
+def ui(world: World) -> Look:
+    """Log in, send a question twice, and wait until both its traces can be read back: a miss with a cost, and a hit."""
+    stack, endpoints = world.stack, world.target.endpoints()
+    problem = _login_problem(world)
+    if problem:
+        return missing(problem)
+    question = f"langfuse probe {uuid.uuid4().hex}"
+    since = datetime.now(UTC) - timedelta(seconds=5)
+    with Gateway(endpoints, world.vault.get("ADMIN_KEY")) as gateway:
+        for _ in range(2):
+            answer = gateway.chat(stack.models.default, question)
+            if answer.status != 200:
+                return missing(f"the gateway answered {answer.status}: {answer.error}")
+    with Langfuse(endpoints, world.vault.get("LANGFUSE_PUBLIC_KEY"), world.vault.get("LANGFUSE_SECRET_KEY")) as langfuse:
+        seen: list[dict[str, Any]] = []
+
+        def both_visible() -> bool:
+            seen[:] = langfuse.observations(since)
+            return any(_cost(item) > 0 for item in seen) and any(_is_hit(item) for item in seen)
+
+        interrupt.wait_until(
+            both_visible,
+            what="the traces to appear in Langfuse",
+            timeout=VISIBLE_WITHIN,
+            every=0.5,
+            say=say,
+            code="TEST-004",
+            next="inv deploy.logs worker",
+        )
+    cost = sum(_cost(item) for item in seen)
+    hits = sum(_is_hit(item) for item in seen)
+    return satisfied(f"login works; {len(seen)} traces, {hits} cache hits, {cost:.6f} USD since {since:%H:%M:%S} UTC")
+
+
+def _login_problem(world: World) -> str:
+    """What is wrong with the login, or an empty string."""
+    stack, endpoints = world.stack, world.target.endpoints()
+    email = stack.stack.operator_email
+    with _visitor(world) as visitor:
+        session = visitor.login(email, world.vault.get("LANGFUSE_ADMIN_PASSWORD"))
+    user = session.get("user") or {}
+    if user.get("email") != email:
+        return f"{email} cannot log in at {endpoints.langfuse}"
+    projects = {project["id"] for organization in user.get("organizations", []) for project in organization["projects"]}
+    if stack.langfuse.project_id not in projects:
+        return f"{email} is in, but does not see project {stack.langfuse.project_id}"
+    with _visitor(world) as visitor:
+        if visitor.login(email, Secret(uuid.uuid4().hex)).get("user"):
+            return "a wrong password was let in"
+        if visitor.site.request("POST", "/api/auth/signup", json={}).status_code != 422:
+            return "signing up is not disabled"
+    return ""
+
+
+def _visitor(world: World) -> Langfuse:
+    vault = world.vault
+    return Langfuse(world.target.endpoints(), vault.get("LANGFUSE_PUBLIC_KEY"), vault.get("LANGFUSE_SECRET_KEY"))
+
+
+def _cost(item: dict[str, Any]) -> float:
+    try:
+        return float(item.get("totalCost") or 0.0)
+    except (TypeError, ValueError):
+        raise RunbookError("LF-002", "Langfuse gave a cost that is no number", next="inv explain LF-002") from None
+
+
+def _is_hit(item: dict[str, Any]) -> bool:
+    return str((item.get("metadata") or {}).get("cache_hit", "")).lower() == "true"

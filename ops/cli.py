@@ -1,0 +1,128 @@
+"""How Invoke is used: one target for a whole command line, errors in three lines, and a list that reads like a table of contents."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import invoke
+from invoke.executor import Executor as StockExecutor
+from invoke.parser import ParserContext
+from invoke.program import Program as StockProgram
+
+from ops.runbook.errors import EXIT_FAILED, Interrupted, RunbookError
+
+SECTIONS = (
+    ("The five phases", ("setup", "build", "deploy", "test", "document")),
+    ("Looking", ("plan", "status", "doctor", "explain", "phase")),
+    ("Living with it", ("vault", "teams", "cache", "progress", "local", "dev")),
+)
+
+
+class Program(StockProgram):
+    """Invoke's program, started from the checkout whatever the current directory is."""
+
+    def list_tasks(self) -> None:
+        """The flat list of everything, in the runbook's order; any narrower list is Invoke's own."""
+        if self.list_root or self.list_format != "flat":
+            super().list_tasks()
+            return
+        from ops.listing import lines
+
+        print("\n".join(lines(self.collection, SECTIONS)))
+
+
+class Executor(StockExecutor):
+    """Settles the target before anything runs, and turns errors into a message and an exit code."""
+
+    def execute(self, *tasks: Any) -> Any:
+        """Run the tasks.
+
+        Raises:
+            invoke.Exit: with the documented exit code, after an error or an interrupt has been said.
+        """
+        json = any(isinstance(task, ParserContext) and task.as_kwargs.get("json") for task in tasks)
+        try:
+            self._agree_on_target(tasks)
+            return super().execute(*tasks)
+        except RunbookError as error:
+            tell(error, json)
+            raise invoke.Exit(code=error.exit_code) from None
+        except Interrupted as interrupted:
+            tell_interrupted(interrupted)
+            raise invoke.Exit(code=interrupted.exit_code) from None
+        except BrokenPipeError:
+            # The reader of our output is gone (`| head`): nobody is left to tell.
+            sys.stderr.close()
+            raise invoke.Exit(code=EXIT_FAILED) from None
+
+    @staticmethod
+    def _agree_on_target(tasks: tuple[Any, ...]) -> None:
+        """A --target given to one task holds for all of the command line; two different ones are refused."""
+        arguments = [
+            task.args["target"] for task in tasks if isinstance(task, ParserContext) and "target" in task.args
+        ]
+        given = {str(argument.value) for argument in arguments if argument.value}
+        if len(given) > 1:
+            raise RunbookError(
+                "CLI-003",
+                f"one command line, two targets: {', '.join(sorted(given))}",
+                why="nothing was done",
+                next="run them as two commands",
+            )
+        for argument in arguments:
+            if given and not argument.value:
+                argument.value = next(iter(given))
+
+
+def tell(error: RunbookError, json: bool = False) -> None:
+    """Say an error: three lines on standard error, or a JSON document on standard output."""
+    from ops.runbook.console import error_lines
+    from ops.runbook.report import document
+
+    if json:
+        print(
+            document(
+                "error",
+                code=error.code,
+                what=error.what,
+                why=error.why,
+                next=error.next,
+                exit_code=error.exit_code,
+            )
+        )
+    print("\n".join(error_lines(error)), file=sys.stderr)
+
+
+def tell_interrupted(interrupted: Interrupted) -> None:
+    """One clear line instead of a traceback."""
+    word = "Interrupted" if interrupted.signum == 2 else "Terminated"
+    print(
+        f"{word}: what was done stays done, nothing is half-written; run the same command to go on.",
+        file=sys.stderr,
+    )
+
+
+def main(root: Path) -> int:
+    """Entry of `./inv`: like `inv` in the checkout, from any directory.
+
+    Returns:
+        The exit code (see docs/runbooks/llm-gateway-deployment.md).
+    """
+    program = Program(name="inv", binary="inv", executor_class=Executor, version=_version())
+    try:
+        program.run(["inv", "--search-root", str(root), *sys.argv[1:]])
+    except Interrupted as interrupted:
+        tell_interrupted(interrupted)
+        return interrupted.exit_code
+    except RunbookError as error:
+        tell(error, "--json" in sys.argv)
+        return error.exit_code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_FAILED if stop.code else 0
+    return 0
+
+
+def _version() -> str:
+    return "1"

@@ -1,0 +1,94 @@
+"""The command surface: Invoke collections over the runbook's steps and what operators need beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from invoke import Collection, Context, Task
+from invoke.parser import ParserContext
+
+from ops.runbook.step import Step
+from ops.world import World
+
+HELP = {
+    "target": "local (rehearsal, default) or fly (production); RUNBOOK_TARGET in .env sets the default",
+    "json": "print one JSON document for programs",
+}
+
+
+class Root(Collection):
+    """The root namespace, which also accepts the one-letter option of `phase` in its long form, `--n`."""
+
+    def to_contexts(self, *args: Any, **kwargs: Any) -> list[ParserContext]:
+        """Invoke makes `-n` of a parameter `n`; the runbook documents `--n`, so both are let in."""
+        contexts: list[ParserContext] = super().to_contexts(*args, **kwargs)
+        for context in contexts:
+            for name in [name for name in context.args if len(name) == 1]:
+                context.flags.alias(f"--{name}", to=f"-{name}")
+        return contexts
+
+
+def namespace() -> Collection:
+    """Everything `inv` offers."""
+    from ops.commands import deploying, living, looking
+    from ops.phases import build, deploy, document, setup, test
+
+    root = Root()
+    phases = (("setup", setup.STEPS), ("build", build.STEPS), ("deploy", deploy.STEPS), ("test", test.STEPS), ("document", document.STEPS))
+    extra = {"deploy": deploying.TASKS, "test": ()}
+    for name, steps in phases:
+        collection = Collection(name)
+        for task in (*map(step_task, steps), all_task(name, steps), *extra.get(name, ())):
+            collection.add_task(task)
+        root.add_collection(collection)
+    for task in looking.TASKS:
+        root.add_task(task)
+    for name, tasks in living.COLLECTIONS.items():
+        collection = Collection(name)
+        for task in tasks:
+            collection.add_task(task)
+        root.add_collection(collection)
+    return root
+
+
+def task(function: Callable[..., Any], name: str | None = None, **help: str) -> Task[Any]:
+    """An Invoke task; the common options explain themselves."""
+    import inspect
+
+    parameters = inspect.signature(function).parameters
+    texts = {key: text for key, text in {**HELP, **help}.items() if key in parameters}
+    return Task(function, name=name or function.__name__.strip("_"), help=texts, auto_shortflags=False)
+
+
+def step_task(step: Step[World]) -> Task[Any]:
+    """The task that runs one step and what it needs."""
+    name = step.key.split(".", 1)[1]
+    if name == "quota":
+        from ops.commands.testing import quota
+
+        return task(quota, key="test this team instead of the probe; spends its quota")
+
+    def body(c: Context, target: str = "", json: bool = False) -> None:
+        from ops.session import execute
+
+        execute(c, [step.key], target, json)
+
+    body.__doc__ = f"{step.number:<6}{step.name}: {step.purpose}."
+    return task(body, name)
+
+
+def all_task(phase: str, steps: Iterable[Step[World]]) -> Task[Any]:
+    """The task that runs a whole phase and what it needs."""
+    keys = [step.key for step in steps]
+
+    def body(c: Context, target: str = "", json: bool = False) -> None:
+        from ops.session import execute
+
+        execute(c, keys, target, json)
+
+    body.__doc__ = {
+        "deploy": "Bring the gateway to its described state: phases 1 to 3.",
+        "test": "Run all tests of phase 4 against the deployed gateway.",
+    }.get(phase, f"All of phase {keys and next(iter(steps)).phase}.")
+    return task(body, "all")

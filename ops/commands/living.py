@@ -1,0 +1,169 @@
+"""Commands for living with a gateway: secrets, teams, cache, progress reports, the rehearsal, the project itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from invoke import Context, Exit, Task
+
+from ops.commands import task
+from ops.runbook.errors import EXIT_FAILED, RunbookError
+
+
+def progress_show(c: Context, target: str = "", json: bool = False) -> None:
+    """Which progress reports wait in the outbox, and when the last one was delivered."""
+    from ops.recording import outbox
+    from ops.runbook.progress import age_hours
+    from ops.runbook.report import document
+    from ops.session import open_world
+
+    box = outbox(open_world(target))
+    waiting, last = box.waiting(), box.last_delivery()
+    if json:
+        print(document("progress", waiting=waiting, last_delivery=last))
+        return
+    for entry in waiting:
+        print(f"waiting since {entry['at']}: {entry['script']} {entry['arguments']}")
+    hours = age_hours(last)
+    print(f"{len(waiting)} waiting; last delivered {'never' if hours is None else f'{hours:.1f} h ago'}")
+
+
+def progress_flush(c: Context, target: str = "") -> None:
+    """Deliver the waiting progress reports now."""
+    from ops.recording import outbox, scripts
+    from ops.session import open_world
+
+    world = open_world(target)
+    print(f"{outbox(world).deliver(scripts(world))} delivered")
+
+
+def local_down(c: Context, purge: bool = False) -> None:
+    """Stop the rehearsal; nothing of it keeps running. Its data stays, unless --purge."""
+    from ops.session import open_world
+    from ops.targets.local import down
+
+    for line in down(open_world("local"), purge=purge):
+        print(line)
+
+
+def local_status(c: Context, json: bool = False) -> None:
+    """The rehearsal's processes: state, pid, uptime, port."""
+    from ops.runbook.report import document
+    from ops.session import open_world
+    from ops.targets.local import status
+
+    rows = status(open_world("local"))
+    if json:
+        print(document("local", processes=rows))
+        return
+    for row in rows:
+        print("  ".join(f"{value!s:<14}" for value in row.values()).rstrip())
+
+
+def local_logs(c: Context, name: str = "", lines: int = 50) -> None:
+    """The last lines of a rehearsal process's log: inv local.logs gateway."""
+    from ops.session import open_world
+    from ops.targets.local import logs
+
+    for line in logs(open_world("local"), name, lines):
+        print(line)
+
+
+def check(c: Context) -> None:
+    """Lint, types and tests: everything that must be green."""
+    from ops.development import check as run
+
+    if not run():
+        raise Exit(code=EXIT_FAILED)
+
+
+def lock(c: Context) -> None:
+    """Resolve the runbook's lock anew from pyproject.toml."""
+    from ops.development import lock as run
+
+    run()
+
+
+def vault_list(c: Context, target: str = "", json: bool = False) -> None:
+    """The secrets: origin, age, readers, when they are due; never a value."""
+    from ops.session import open_world
+    from ops.vault import report
+
+    world = open_world(target)
+    print(report.as_json(world) if json else report.as_text(world))
+
+
+def vault_get(c: Context, name: str, target: str = "") -> None:
+    """One secret's value on standard output, for scripts: inv vault.get ADMIN_KEY."""
+    from ops.session import open_world
+    from ops.vault.deliver import value_of
+
+    sys.stdout.write(value_of(open_world(target), name).reveal())
+    if sys.stdout.isatty():
+        sys.stdout.write("\n")
+
+
+def vault_rotate(c: Context, name: str, target: str = "", yes: bool = False) -> None:
+    """Make a new value for a generated secret; says what to run next to bring it into service."""
+    from ops.session import open_world
+    from ops.vault import rotate
+
+    print(rotate.rotate(open_world(target), name, confirmed=yes))
+
+
+def vault_audit(c: Context, target: str = "", json: bool = False) -> None:
+    """Secrets overdue, malformed, missing or unknown; exit 1 if any."""
+    from ops.session import open_world
+    from ops.vault import audit
+
+    world = open_world(target)
+    findings = audit.findings(world)
+    print(audit.as_json(findings) if json else audit.as_text(findings))
+    if findings:
+        raise Exit(code=EXIT_FAILED)
+
+
+def cache_stats(c: Context, target: str = "", json: bool = False) -> None:
+    """Entries, bytes, hits and misses of the two caches, by team."""
+    from ops.services.gateway_admin import show
+
+    show("cache", target, json)
+
+
+def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "") -> None:
+    """Forget a team's cached answers, or one entry of it: inv cache.purge --team prod_ceo."""
+    if not team:
+        raise RunbookError("CLI-006", "which team?", next="inv cache.purge --team prod_customer")
+    from ops.services.gateway_admin import purge
+
+    print(purge(team, entry, target))
+
+
+def teams_show(c: Context, target: str = "", json: bool = False) -> None:
+    """Every team's limits and what it has used of them right now."""
+    from ops.services.gateway_admin import show
+
+    show("teams", target, json)
+
+
+COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
+    "vault": (
+        task(vault_list, "list"),
+        task(vault_get, "get", name="the secret's name"),
+        task(vault_rotate, "rotate", name="the secret's name", yes="do not ask"),
+        task(vault_audit, "audit"),
+    ),
+    "teams": (task(teams_show, "show"),),
+    "cache": (
+        task(cache_stats, "stats"),
+        task(cache_purge, "purge", team="whose answers", entry="only this entry"),
+    ),
+    "progress": (task(progress_show, "show"), task(progress_flush, "flush")),
+    "local": (
+        task(local_status, "status"),
+        task(local_logs, "logs", name="gateway, edge, postgres, redis, ...", lines="how many"),
+        task(local_down, "down", purge="delete the rehearsal's data as well"),
+    ),
+    "dev": (task(check), task(lock)),
+}

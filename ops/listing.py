@@ -1,0 +1,26 @@
+"""`inv --list` as a table of contents: phases first, in the runbook's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from invoke import Collection, Task
+
+
+def lines(root: Collection, sections: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
+    """The list, a section a paragraph: name and first line of help, in the order the tasks were added."""
+    yield "Usage: ./inv [--dry] TASK [--options] [TASK ...]        ./inv --help TASK says more"
+    for title, names in sections:
+        yield ""
+        yield title
+        for name in names:
+            if name in root.collections:
+                for task_name, task in root.collections[name].tasks.items():
+                    yield _line(f"{name}.{task_name}", task)
+            elif name in root.tasks:
+                yield _line(name, root.tasks[name])
+
+
+def _line(name: str, task: Task) -> str:
+    first = (task.__doc__ or "").strip().splitlines()[0]
+    return f"  {name:<22}{first}"

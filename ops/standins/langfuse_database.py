@@ -1,0 +1,169 @@
+"""The stand-in's hold on Postgres: migrations over the direct URL, reading over the pooled one.
+
+It exists to prove what the real Langfuse needs of a database: a role that may create tables in its schema
+over DIRECT_URL, and reach them over DATABASE_URL through a pooler in transaction mode.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONNECT_TIMEOUT_S = 5
+PRISMA_ONLY = frozenset(
+    {"schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"}
+)
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("0001_projects", "CREATE TABLE standin_projects (id text PRIMARY KEY, name text NOT NULL)"),
+    (
+        "0002_boots",
+        "CREATE TABLE standin_boots (at timestamptz NOT NULL DEFAULT now(), pid integer NOT NULL)",
+    ),
+)
+
+
+class DatabaseProblem(Exception):
+    """The database cannot be used; the message names host, port and cause, never credentials."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A Prisma connection URL split into what libpq understands and the schema."""
+
+    conninfo: str
+    schema: str | None
+    where: str
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Take Prisma's own parameters out of ``url``. Raises DatabaseProblem when it is no Postgres URL."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port or 5432
+        except ValueError:
+            raise DatabaseProblem("the database URL cannot be parsed") from None
+        if parts.scheme not in ("postgres", "postgresql") or not host:
+            raise DatabaseProblem(
+                "the database URL is not of the form postgresql://user:password@host:port/name"
+            )
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        kept = urlencode([(name, value) for name, value in pairs if name not in PRISMA_ONLY])
+        return cls(urlunsplit(parts._replace(query=kept)), dict(pairs).get("schema"), f"{host}:{port}")
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """Open a connection. Raises DatabaseProblem."""
+        # Imported here: most rehearsal servers start without a database.
+        import psycopg
+
+        try:
+            # Named prepared statements break behind a pooler in transaction mode.
+            return psycopg.connect(self.conninfo, connect_timeout=CONNECT_TIMEOUT_S, prepare_threshold=None)
+        except psycopg.Error as exc:
+            raise DatabaseProblem(f"no connection to {self.where} ({_cause(exc)})") from None
+
+
+class Database:
+    """Migrates on construction, then answers whether reading works.
+
+    Args:
+        direct_url: where tables are made. database_url: where they are read from then on.
+        project: id and name of the project, written once as the first boot does.
+        pid: process id, noted as one more boot.
+
+    Raises DatabaseProblem when migrating fails.
+    """
+
+    def __init__(self, direct_url: str, database_url: str, project: tuple[str, str], pid: int) -> None:
+        self._direct = Address.parse(direct_url)
+        self._runtime = Address.parse(database_url)
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._connected_with: str | None = None
+        self.applied = self._migrate(project, pid)
+
+    def _migrate(self, project: tuple[str, str], pid: int) -> list[str]:
+        import psycopg
+
+        try:
+            with self._direct.connect() as connection, connection.transaction():
+                _enter(connection, self._direct.schema)
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS standin_migrations "
+                    "(name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
+                )
+                connection.execute("LOCK TABLE standin_migrations IN EXCLUSIVE MODE")
+                done = {row[0] for row in connection.execute("SELECT name FROM standin_migrations")}
+                for name, statement in MIGRATIONS:
+                    if name not in done:
+                        connection.execute(statement.encode())
+                        connection.execute("INSERT INTO standin_migrations (name) VALUES (%s)", (name,))
+                connection.execute(
+                    "INSERT INTO standin_projects VALUES (%s, %s) ON CONFLICT DO NOTHING", project
+                )
+                connection.execute("INSERT INTO standin_boots (pid) VALUES (%s)", (pid,))
+        except psycopg.Error as exc:
+            raise DatabaseProblem(f"migrations failed on {self._direct.where} ({_cause(exc)})") from None
+        return [name for name, _ in MIGRATIONS]
+
+    def check(self) -> None:
+        """Read one row of the project's table over DATABASE_URL; blocks. Raises DatabaseProblem."""
+        import psycopg
+
+        with self._lock:
+            for attempt in (1, 2):
+                connection = self._open()
+                try:
+                    with connection.transaction():
+                        _enter(connection, self._runtime.schema)
+                        connection.execute("SELECT 1 FROM standin_projects LIMIT 1").fetchone()
+                    return
+                except psycopg.Error as exc:
+                    self._drop()
+                    # The first failure may be a connection which died since the last check.
+                    if attempt == 2:
+                        raise DatabaseProblem(
+                            f"no answer from {self._runtime.where} ({_cause(exc)})"
+                        ) from None
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._runtime.connect()
+            info = self._connection.info
+            self._connected_with = f"{info.host}:{info.port}"
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._connected_with = None, None
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._drop()
+
+    def info(self) -> dict[str, Any]:
+        """Where it migrated, where it reads, which migrations are in; no credentials."""
+        return {
+            "connected": self._connected_with,
+            "database_url": self._runtime.where,
+            "direct_url": self._direct.where,
+            "schema": self._runtime.schema,
+            "migrations": self.applied,
+        }
+
+
+def _enter(connection: psycopg.Connection[Any], schema: str | None) -> None:
+    """Make ``schema`` the search path until the transaction ends, so that a pooler cannot carry it on."""
+    if schema:
+        connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
+
+
+def _cause(exc: psycopg.Error) -> str:
+    """The kind of an error; its text is left out, since a driver may quote the connection string."""
+    return f"{type(exc).__name__}{f' {exc.sqlstate}' if exc.sqlstate else ''}"

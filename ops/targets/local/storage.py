@@ -1,0 +1,132 @@
+"""The rehearsal's object store: a real S3 server (SeaweedFS) with the bucket and a user limited to it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ops.runbook.step import Look, Say, drifted, missing, satisfied, unavailable
+from ops.targets.local import tools
+from ops.targets.local.layout import Layout, make_private, read
+from ops.targets.local.program import Program
+
+if TYPE_CHECKING:
+    from ops.targets.local.rehearsal import Rehearsal
+    from ops.vault import Vault
+    from ops.world import World
+
+NAME = "storage"
+PORTS = (
+    "storage",
+    "storage_grpc",
+    "storage_master",
+    "storage_master_grpc",
+    "storage_volume",
+    "storage_volume_grpc",
+    "storage_filer",
+    "storage_filer_grpc",
+    "storage_admin",
+    "storage_admin_grpc",
+)
+NOT_HERE = "no S3 server for this system: SeaweedFS has no wheel for macOS on Intel"
+
+
+def identities(vault: Vault, bucket: str) -> str:
+    """Who may do what, as SeaweedFS reads it: the administrator, and the user that reaches one bucket."""
+    people = [
+        {
+            "name": "langfuse",
+            "credentials": [_credentials(vault, "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")],
+            "actions": [f"{action}:{bucket}" for action in ("Read", "Write", "List", "Tagging")],
+        }
+    ]
+    # With Fly's own object store in production there is no administrator of ours.
+    if vault.has("MINIO_ROOT_USER"):
+        people.append(
+            {
+                "name": "root",
+                "credentials": [_credentials(vault, "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD")],
+                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+            }
+        )
+    return json.dumps({"identities": people}, indent=1) + "\n"
+
+
+def _credentials(vault: Vault, user: str, password: str) -> dict[str, str]:
+    return {"accessKey": vault.get(user).reveal(), "secretKey": vault.get(password).reveal()}
+
+
+def program(layout: Layout, ports: dict[str, int], bucket: str) -> Program:
+    """``weed mini`` with everything on loopback, no telemetry, no extra services."""
+    folder = layout.data(NAME)
+    command = [tools.find("weed") or "weed", "mini", f"-dir={folder / 'volumes'}", f"-bucket={bucket}"]
+    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={folder / 's3.json'}"]
+    for server in ("", "_master", "_volume", "_filer", "_admin"):
+        option = server.removeprefix("_") or "s3"
+        command.append(f"-{option}.port={ports.get(f'storage{server}', 0)}")
+        command.append(f"-{option}.port.grpc={ports.get(f'storage{server}_grpc', 0)}")
+    command += ["-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+    command += [f"-s3.localSocket={layout.run / 's3.sock'}", f"-filer.localSocket={layout.run / 'filer.sock'}"]
+    return Program(NAME, tuple(command), PORTS, stop_s=15, priority=20)
+
+
+def bucket_is_there(port: int, vault: Vault, bucket: str) -> bool:
+    """Whether the limited user sees its bucket."""
+    from minio import Minio
+    from minio.error import MinioException
+    from urllib3.exceptions import HTTPError
+    from urllib3.poolmanager import PoolManager
+
+    user, password = vault.get("S3_ACCESS_KEY_ID"), vault.get("S3_SECRET_ACCESS_KEY")
+    client = Minio(
+        f"127.0.0.1:{port}",
+        access_key=user.reveal(),
+        secret_key=password.reveal(),
+        secure=False,
+        region="us-east-1",
+        http_client=PoolManager(timeout=3.0, retries=False),
+    )
+    try:
+        return bool(client.bucket_exists(bucket))
+    except (MinioException, HTTPError):
+        return False
+
+
+class Storage:
+    """Part 3.3.2. Its credentials are written in 3.2."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.rehearsal = rehearsal
+        self.layout = rehearsal.layout
+
+    def _program(self, world: World) -> Program:
+        return program(self.layout, self.rehearsal.ports.known(), world.stack.storage.bucket)
+
+    def _inputs(self) -> str:
+        return read(self.layout.data(NAME) / "s3.json") or ""
+
+    def look(self, world: World) -> Look:
+        if tools.find("weed") is None:
+            return unavailable(NOT_HERE)
+        found = self.rehearsal.standing(self._program(world), self._inputs())
+        if not found.satisfied:
+            return found
+        port, bucket = self.rehearsal.ports.peek(NAME), world.stack.storage.bucket
+        if not world.vault.has("S3_ACCESS_KEY_ID"):
+            return missing("S3_ACCESS_KEY_ID is not in the rehearsal's vault")
+        if not bucket_is_there(port, world.vault, bucket):
+            return drifted(f"bucket {bucket} cannot be reached on 127.0.0.1:{port}")
+        return satisfied(f"S3 on 127.0.0.1:{port}, bucket {bucket}, user limited to it")
+
+    def act(self, world: World, say: Say) -> None:
+        tools.need("weed", "it is the rehearsal's S3 server")
+        make_private(self.layout.data(NAME))
+        make_private(self.layout.data(NAME) / "volumes")
+        definition, bucket = self._program(world), world.stack.storage.bucket
+        # The bucket is made at the start, so one that was deleted needs a new start.
+        if self.rehearsal.standing(definition, self._inputs()).satisfied and not self.look(world).satisfied:
+            self.rehearsal.supervisor.stop(NAME)
+        port = self.rehearsal.ports.get(NAME)
+        self.rehearsal.start(
+            definition, lambda: bucket_is_there(port, world.vault, bucket), say, inputs=[self._inputs()], timeout=60
+        )

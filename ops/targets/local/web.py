@@ -1,0 +1,70 @@
+"""Asking the rehearsal's own servers over HTTP on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 3.0
+
+
+def status(port: int, path: str) -> int:
+    """The status that ``http://127.0.0.1:port/path`` answers with, 0 for no answer."""
+    return _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S), path)[0]
+
+
+def document(port: int, path: str) -> Any:
+    """The JSON that ``http://127.0.0.1:port/path`` answers 200 with, else None."""
+    code, body = _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S), path)
+    if code != 200:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+class _Named(http.client.HTTPSConnection):
+    """Connects to loopback and asks for a name that need not resolve."""
+
+    def __init__(self, host: str, address: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_S, context=context)
+        self._address = address
+        self._ssl = context
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), timeout=TIMEOUT_S)
+        try:
+            self.sock = self._ssl.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def secure_status(host: str, port: int, path: str, authority: Path, address: str = "127.0.0.1") -> int:
+    """The status of ``https://host:port/path``, dialled on loopback with SNI; 0 for no answer or no valid certificate.
+
+    Args:
+        authority: file with the only certificate authority that is trusted.
+        address: loopback address to dial.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(authority))
+    except OSError:
+        return 0
+    return _ask(_Named(host, address, port, context), path)[0]
+
+
+def _ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()

@@ -1,0 +1,87 @@
+"""The plan: three answers told apart, and exit codes a script can use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from ops.runbook import plan
+from ops.runbook.errors import RunbookError
+from ops.runbook.report import plan_document
+from ops.runbook.step import Look, Step, blocked, drifted, satisfied
+from tests.runbook.support import World, put
+
+
+def refuse(world: World) -> Look:
+    raise RunbookError("PG-001", "the server does not answer", next="inv setup.schema")
+
+
+def with_look(step: Step[World], look: object) -> Step[World]:
+    return dataclasses.replace(step, look=look)  # type: ignore[arg-type]
+
+
+def test_nothing_to_do_is_exit_code_0() -> None:
+    made = plan.make([put("1.1", "a")], {"a": True})
+    assert [step.answer for step in made.steps] == ["as wanted"]
+    assert made.exit_code == 0
+
+
+def test_pending_changes_are_exit_code_2_and_nothing_is_touched() -> None:
+    world: World = {}
+    made = plan.make([put("1.1", "a")], world)
+    assert [step.answer for step in made.steps] == ["differs"]
+    assert made.exit_code == 2
+    assert world == {}
+
+
+def test_a_look_that_fails_while_its_need_is_open_is_not_knowable_yet() -> None:
+    steps = [put("1.1", "a"), with_look(put("1.3", "c", ("b",)), refuse), put("1.2", "b", ("a",))]
+    made = plan.make(steps, {"b": True})
+    answers = {step.key: step for step in made.steps}
+    assert answers["c"].answer == "not knowable"
+    assert answers["c"].look is not None
+    assert answers["c"].look.until == "1.1"
+    assert made.exit_code == 2
+
+
+def test_a_look_that_fails_with_all_needs_met_is_an_error_and_exit_code_1() -> None:
+    made = plan.make([put("1.1", "a"), with_look(put("1.2", "b", ("a",)), refuse)], {"a": True})
+    assert made.steps[1].answer == "error"
+    assert made.exit_code == 1
+
+
+def test_a_bug_in_a_look_is_an_error_not_a_traceback() -> None:
+    def broken(world: World) -> Look:
+        raise KeyError("oops")
+
+    made = plan.make([with_look(put("1.1", "a"), broken)], {})
+    assert made.steps[0].error is not None
+    assert made.steps[0].error.code == "RUN-001"
+
+
+def test_a_check_is_listed_but_not_run() -> None:
+    def explode(world: World) -> Look:
+        raise AssertionError("a plan must not run tests")
+
+    made = plan.make([dataclasses.replace(with_look(put("4.1", "t"), explode), check=True)], {})
+    assert made.steps[0].answer == "runs every time"
+    assert made.exit_code == 0
+
+
+def test_something_only_a_person_can_give_is_exit_code_3() -> None:
+    made = plan.make([with_look(put("1.1", "a"), lambda world: blocked("no key", next="edit .env"))], {})
+    assert made.exit_code == 3
+
+
+def test_the_json_has_a_version_and_the_steps_in_order() -> None:
+    steps = [with_look(put("1.2", "b"), lambda world: drifted("old", "old → new")), with_look(put("1.1", "a"), lambda world: satisfied("x"))]
+    document = json.loads(plan_document("local", plan.make(steps, {})))
+    assert document["version"] == 1
+    assert document["kind"] == "plan"
+    assert document["pending"] == 1
+    assert document["exit_code"] == 2
+    assert [step["number"] for step in document["steps"]] == ["1.1", "1.2"]
+    assert set(document["steps"][1]) == {
+        "number", "key", "name", "answer", "evidence", "diff", "until", "code", "next",
+    }
+    assert document["steps"][1]["diff"] == "old → new"

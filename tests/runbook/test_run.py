@@ -1,0 +1,251 @@
+"""The runner: look, act, look again; in order, in parallel, and never on stale news."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.run import run, with_needs
+from ops.runbook.secret import Secret
+from ops.runbook.step import Look, Status, Step, blocked, drifted, missing, satisfied, unavailable
+from tests.runbook.support import Watcher, World, put
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def statuses(steps: list[Step[World]], world: World, **options: bool) -> dict[str, str]:
+    result = run(steps, world, [], **options)
+    return {key: outcome.status.value for key, outcome in result.outcomes.items()}
+
+
+def test_a_missing_thing_is_made_and_looked_at_again() -> None:
+    world: World = {}
+    assert statuses([put("1.1", "a")], world) == {"a": "changed"}
+    assert world["a"] is True
+
+
+def test_a_second_run_changes_nothing() -> None:
+    world: World = {}
+    steps = [put("1.1", "a"), put("1.2", "b", ("a",))]
+    statuses(steps, world)
+    world["order"].clear()
+    assert statuses(steps, world) == {"a": "ok", "b": "ok"}
+    assert world["order"] == []
+
+
+def test_a_step_is_done_when_looking_says_so_not_when_act_returns() -> None:
+    lazy = put("1.1", "a", act=lambda world, say: None)
+    result = run([lazy], {}, [])
+    assert result.outcomes["a"].status is Status.FAILED
+    assert result.outcomes["a"].code == "RUN-002"
+    assert result.exit_code == 1
+
+
+def test_needs_come_first_whatever_the_order_of_the_list() -> None:
+    world: World = {}
+    steps = {step.key: step for step in (put("1.3", "c", ("b",)), put("1.1", "a"), put("1.2", "b", ("a",)))}
+    run(with_needs(steps, ["c"]), world, [])
+    assert world["order"] == ["a", "b", "c"]
+
+
+def test_selecting_a_step_brings_in_only_what_it_needs() -> None:
+    steps = {step.key: step for step in (put("1.1", "a"), put("1.2", "b", ("a",)), put("1.3", "other"))}
+    assert [step.key for step in with_needs(steps, ["b"])] == ["a", "b"]
+
+
+def test_steps_that_do_not_need_each_other_run_at_the_same_time() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def act(key: str) -> Step[World]:
+        def do(world: World, say: object) -> None:
+            meeting.wait()
+            world[key] = True
+
+        return put("1.1", key, act=do)
+
+    assert statuses([act("a"), act("b")], {}) == {"a": "changed", "b": "changed"}
+
+
+def test_what_needs_a_failed_step_is_blocked_and_the_rest_goes_on() -> None:
+    def fail(world: World, say: object) -> None:
+        raise RunbookError("X-001", "it broke", next="mend it")
+
+    steps = [put("1.1", "a", act=fail), put("1.2", "b", ("a",)), put("1.3", "c", ("b",)), put("1.4", "d")]
+    result = run(steps, {}, [])
+    assert {key: o.status.value for key, o in result.outcomes.items()} == {
+        "a": "failed", "b": "blocked", "c": "blocked", "d": "changed",
+    }
+    assert result.outcomes["a"].code == "X-001"
+    assert "1.1" in result.outcomes["b"].evidence
+    assert result.exit_code == 1
+
+
+def test_what_only_a_person_can_give_ends_with_exit_code_3() -> None:
+    step = dataclasses.replace(put("1.1", "a"), look=lambda world: blocked("no key", next="put it in .env"))
+    result = run([step], {}, [])
+    assert result.exit_code == 3
+    assert result.outcomes["a"].next == "put it in .env"
+
+
+def test_what_the_target_lacks_is_skipped_with_its_reason_and_stops_nobody() -> None:
+    absent = dataclasses.replace(put("1.1", "a"), look=lambda world: unavailable("no Docker here"))
+    result = run([absent, put("1.2", "b", ("a",))], {}, [])
+    assert result.outcomes["a"].status is Status.SKIPPED
+    assert result.outcomes["a"].evidence == "no Docker here"
+    assert result.outcomes["b"].status is Status.CHANGED
+    assert result.exit_code == 0
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing() -> None:
+    world: World = {}
+    assert statuses([put("1.1", "a"), put("1.2", "b", ("a",))], world, dry=True) == {
+        "a": "would change", "b": "would change",
+    }
+    assert world == {}
+
+
+def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> None:
+    good = dataclasses.replace(put("4.1", "good"), look=lambda world: satisfied("200"), check=True)
+    bad = dataclasses.replace(put("4.2", "bad"), look=lambda world: missing("500"), check=True)
+    result = run([good, bad], {}, [])
+    assert result.outcomes["good"].status is Status.OK
+    assert result.outcomes["bad"].status is Status.FAILED
+    assert result.exit_code == 1
+
+
+def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
+    """b looks satisfied before a acts, and is not afterwards: it must be made again."""
+    world: World = {"b": True}
+
+    def act(world: World, say: object) -> None:
+        world["a"] = True
+        del world["b"]
+
+    assert statuses([put("1.1", "a", act=act), put("1.2", "b", ("a",))], world) == {"a": "changed", "b": "changed"}
+    assert world["b"] is True
+
+
+def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> None:
+    together = threading.Barrier(4, timeout=10)
+
+    def look(world: World) -> Look:
+        together.wait()
+        return satisfied("there")
+
+    keys = ["a", "b", "c", "d"]
+    steps = [
+        Step(f"1.{index}", key, key, "", look, needs=tuple(keys[:index])) for index, key in enumerate(keys)
+    ]
+    assert set(statuses(steps, {}).values()) == {"ok"}
+
+
+def test_an_unexpected_exception_is_a_failure_with_a_crash_log_not_a_traceback() -> None:
+    value = Secret("hunter2-hunter2")
+
+    def explode(world: World, say: object) -> None:
+        raise ValueError(f"bad {value.reveal()}")
+
+    logged: list[str] = []
+    result = run([put("1.1", "a", act=explode)], {}, [], crash_log=logged.append)
+    assert result.outcomes["a"].code == "RUN-001"
+    assert "hunter2" not in result.outcomes["a"].evidence
+    assert "ValueError" in logged[0]
+    assert "hunter2" not in logged[0]
+
+
+def test_observers_hear_everything_and_secrets_are_redacted() -> None:
+    value = Secret("s3cr3t-value")
+
+    def act(world: World, say: object) -> None:
+        say(f"using {value.reveal()}")  # type: ignore[operator]
+        world["a"] = True
+
+    watcher = Watcher()
+    run([put("1.1", "a", act=act)], {}, [watcher])
+    assert watcher.started_keys == ["a"]
+    assert watcher.words == [("a", "using [redacted]")]
+    assert watcher.ended_keys == [("a", "changed")]
+    assert watcher.result is not None
+
+
+def test_a_drifted_thing_is_changed_and_the_difference_is_kept() -> None:
+    world: World = {"a": "old"}
+
+    def look(world: World) -> Look:
+        return satisfied("new") if world["a"] == "new" else drifted("old", "old → new")
+
+    def act(world: World, say: object) -> None:
+        world["a"] = "new"
+
+    result = run([Step("1.1", "a", "A", "", look, act)], world, [])
+    assert result.outcomes["a"].status is Status.CHANGED
+    assert result.outcomes["a"].diff == "old → new"
+
+
+PROGRAM = """
+import sys, signal, subprocess
+from ops.runbook import interrupt, proc
+from ops.runbook.run import run
+from ops.runbook.step import Step, missing
+interrupt.install()
+def act(world, say):
+    print("acting", flush=True)
+    if sys.argv[1] == "child":
+        proc.run([sys.executable, "-c", "import time; time.sleep(600)"])
+    else:
+        interrupt.sleep(600)
+result = run([Step("1.1", "a", "A", "", lambda w: missing("no"), act)], None, [])
+print("interrupted", result.interrupted, flush=True)
+sys.exit(result.exit_code)
+"""
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("what", ["child", "sleep"])
+def test_a_signal_stops_the_children_and_the_run_ends_in_order(signum: int, code: int, what: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, what], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "acting\n"
+        if what == "child":
+            _await_children(process.pid)
+        children = _children(process.pid)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == code, err
+    assert f"interrupted {int(signum)}" in out
+    assert "Traceback" not in err
+    assert not [pid for pid in children if _alive(pid)]
+
+
+def _children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def _await_children(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while not _children(pid):
+        assert time.monotonic() < deadline, "the child never came"
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

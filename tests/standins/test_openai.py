@@ -1,0 +1,196 @@
+"""The OpenAI stand-in answers as OpenAI's API does, where the gateway looks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import socket
+import struct
+from typing import Any
+
+import httpx
+import pytest
+
+CHAT = "/v1/chat/completions"
+EMBEDDINGS = "/v1/embeddings"
+MODEL = "text-embedding-3-large"
+
+
+def ask(text: str, **more: Any) -> dict[str, Any]:
+    return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}], **more}
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in text.splitlines() if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def embed(client: httpx.Client, text: str, **more: Any) -> list[float]:
+    answer = client.post(EMBEDDINGS, json={"model": MODEL, "input": text, **more})
+    assert answer.status_code == 200
+    vector: list[float] = answer.json()["data"][0]["embedding"]
+    return vector
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    return math.fsum(x * y for x, y in zip(a, b, strict=True))
+
+
+def test_an_answer_quotes_the_last_user_message_and_counts_tokens(openai: httpx.Client) -> None:
+    first = openai.post(CHAT, json=ask("What is the return policy?")).json()
+    again = openai.post(CHAT, json=ask("What is the return policy?")).json()
+    choice = first["choices"][0]
+    assert "What is the return policy?" in choice["message"]["content"]
+    assert choice["finish_reason"] == "stop"
+    assert choice == again["choices"][0]
+    assert first["id"] != again["id"]
+    usage = first["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert usage["completion_tokens"] == math.ceil(len(choice["message"]["content"]) / 4)
+
+
+def test_a_stream_adds_up_to_the_plain_answer_and_ends_with_the_usage(openai: httpx.Client) -> None:
+    plain = openai.post(CHAT, json=ask("Hello")).json()
+    streamed = openai.post(CHAT, json=ask("Hello", stream=True, stream_options={"include_usage": True}))
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    chunks = events(streamed.text)
+    text = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"])
+    assert text == plain["choices"][0]["message"]["content"]
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"] == plain["usage"]
+    assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
+    assert {c["object"] for c in chunks} == {"chat.completion.chunk"}
+
+
+def test_a_stream_without_the_option_carries_no_usage(openai: httpx.Client) -> None:
+    chunks = events(openai.post(CHAT, json=ask("Hello", stream=True)).text)
+    assert all("usage" not in chunk for chunk in chunks)
+
+
+def test_max_tokens_cuts_the_answer(openai: httpx.Client) -> None:
+    answer = openai.post(CHAT, json=ask("Hello", max_tokens=3)).json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == 3
+
+
+def test_n_choices_differ_and_are_all_counted(openai: httpx.Client) -> None:
+    answer = openai.post(CHAT, json=ask("Hello", n=3)).json()
+    texts = [choice["message"]["content"] for choice in answer["choices"]]
+    assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
+    assert len(set(texts)) == 3
+    assert answer["usage"]["completion_tokens"] == sum(math.ceil(len(text) / 4) for text in texts)
+
+
+def test_tools_lead_to_a_call_with_fitting_arguments_and_its_result_to_an_answer(openai: httpx.Client) -> None:
+    schema = {"type": "object", "properties": {"order": {"type": "string"}, "fast": {"type": "boolean"}}}
+    tools = [{"type": "function", "function": {"name": "track", "parameters": schema}}]
+    answer = openai.post(CHAT, json=ask("Where is order 7?", tools=tools)).json()["choices"][0]
+    assert answer["finish_reason"] == "tool_calls"
+    call = answer["message"]["tool_calls"][0]["function"]
+    assert call["name"] == "track"
+    assert json.loads(call["arguments"]) == {"order": "Where is order 7?", "fast": True}
+    body = ask("Where is order 7?", tools=tools)
+    body["messages"].append({"role": "tool", "tool_call_id": "x", "content": "shipped"})
+    assert openai.post(CHAT, json=body).json()["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_judge_says_no_unless_a_reply_was_arranged(openai: httpx.Client) -> None:
+    body = ask("Q1: refund? Q2: return?")
+    body["messages"].insert(0, {"role": "system", "content": "Do both have the SAME ANSWER? yes or no"})
+    assert openai.post(CHAT, json=body).json()["choices"][0]["message"]["content"] == "no"
+    reply = {"contains": "refund?", "reply": "yes", "usage": {"completion_tokens": 1}}
+    assert openai.post("/_control/replies", json=reply).status_code == 200
+    arranged = openai.post(CHAT, json=body).json()
+    assert arranged["choices"][0]["message"]["content"] == "yes"
+    assert arranged["usage"]["completion_tokens"] == 1
+
+
+@pytest.mark.parametrize("key", ["", "Bearer wrong", "Basic abc"])
+def test_a_wrong_key_is_refused_in_openais_shape(openai: httpx.Client, key: str) -> None:
+    answer = openai.post(CHAT, json=ask("Hello"), headers={"authorization": key})
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert "wrong" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (ask("Hello", model="gpt-5"), 404, "model_not_found"),
+        (ask("Hello", model=MODEL), 404, None),
+        ({"model": "gpt-4o"}, 400, "missing_required_parameter"),
+        ({"model": "gpt-4o", "messages": [{"role": "boss", "content": "x"}]}, 400, "invalid_value"),
+        (ask("x" * 600_000), 400, "context_length_exceeded"),
+        (ask("Hello", max_tokens=0), 400, "invalid_value"),
+        (ask("Hello", stream_options={"include_usage": True}), 400, None),
+    ],
+)
+def test_what_openai_refuses_is_refused(
+    openai: httpx.Client, body: dict[str, Any], status: int, code: str | None
+) -> None:
+    if body.get("max_tokens") == 0:
+        body = {**body, "max_completion_tokens": -1}
+    answer = openai.post(CHAT, json=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] == code
+
+
+def test_a_body_that_is_no_json_is_a_400(openai: httpx.Client) -> None:
+    assert openai.post(CHAT, content=b"{").status_code == 400
+
+
+def test_the_models_are_listed(openai: httpx.Client) -> None:
+    listed = [model["id"] for model in openai.get("/v1/models").json()["data"]]
+    assert listed == ["gpt-4o-mini", "gpt-4o", MODEL]
+    assert openai.get("/v1/models/gpt-4o").json()["id"] == "gpt-4o"
+    assert openai.get("/v1/models/gpt-5").status_code == 404
+
+
+@pytest.mark.parametrize("dimensions", [256, 1024, 3072])
+def test_embeddings_have_the_dimensions_asked_for_and_length_one(openai: httpx.Client, dimensions: int) -> None:
+    vector = embed(openai, "What is the return policy?", dimensions=dimensions)
+    assert len(vector) == dimensions
+    assert cosine(vector, vector) == pytest.approx(1)
+
+
+def test_paraphrases_lie_closer_than_other_questions(openai: httpx.Client) -> None:
+    question = embed(openai, "How do I reset my password?", dimensions=1024)
+    near = cosine(question, embed(openai, "What is the way to reset my password?", dimensions=1024))
+    far = cosine(question, embed(openai, "Which paint suits a 1932 Ford?", dimensions=1024))
+    assert near > 0.95 > far + 0.1
+
+
+def test_embeddings_in_base64_are_the_same_as_in_floats(openai: httpx.Client) -> None:
+    body = {"model": MODEL, "input": ["one", "two"], "encoding_format": "base64"}
+    answer = openai.post(EMBEDDINGS, json=body).json()
+    assert [item["index"] for item in answer["data"]] == [0, 1]
+    vector = list(struct.unpack("<3072f", base64.b64decode(answer["data"][1]["embedding"])))
+    assert vector == pytest.approx(embed(openai, "two"), abs=1e-6)
+    assert answer["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
+
+
+@pytest.mark.parametrize("given", [[], "", [""], [1, 2], "x" * 40_000])
+def test_an_input_that_cannot_be_embedded_is_a_400(openai: httpx.Client, given: object) -> None:
+    assert openai.post(EMBEDDINGS, json={"model": MODEL, "input": given}).status_code == 400
+
+
+def test_a_chat_model_does_not_embed(openai: httpx.Client) -> None:
+    assert openai.post(EMBEDDINGS, json={"model": "gpt-4o", "input": "x"}).status_code == 403
+
+
+def test_it_listens_on_ipv6_too(openai_server: Any, openai: httpx.Client) -> None:
+    if not _has_ipv6():
+        pytest.skip("this machine has no ::1")
+    answer = httpx.get(f"http://[::1]:{openai_server.port}/v1/models", headers=dict(openai.headers), timeout=5)
+    assert answer.status_code == 200
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
