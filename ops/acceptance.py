@@ -51,7 +51,11 @@ def _checklist(world: World) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     return (
         ("Infrastructure", "App deployed and healthy", ("deploy.app", "deploy.release")),
         ("Infrastructure", f"LiteLLM gateway accessible at https://{domains.gateway}", ("deploy.domains",)),
-        ("Infrastructure", f"Langfuse UI accessible at https://{domains.langfuse}", ("deploy.domains", "deploy.pooled")),
+        (
+            "Infrastructure",
+            f"Langfuse UI accessible at https://{domains.langfuse}",
+            ("deploy.domains", "deploy.pooled"),
+        ),
         ("Infrastructure", "Redis operational", ("setup.redis",)),
         ("Infrastructure", f"Postgres schema {world.stack.postgres.schema} created", ("setup.schema",)),
         ("Infrastructure", "All secrets set", ("setup.secrets", "deploy.secrets")),
@@ -66,7 +70,11 @@ def _checklist(world: World) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         ("Documentation", "Monitoring guide complete", ("document.monitoring",)),
         ("Documentation", "Vault updated with all secrets", ("document.vault", "setup.secrets")),
         ("Handoff", "Development team can follow the cutover guide", ("document.cutover",)),
-        ("Handoff", "Infrastructure ready for cutover", ("deploy.pooled", "test.smoke", "test.quota", "test.langfuse")),
+        (
+            "Handoff",
+            "Infrastructure ready for cutover",
+            ("deploy.pooled", "test.smoke", "test.quota", "test.langfuse"),
+        ),
     )
 
 
@@ -169,7 +177,8 @@ def as_text(report: Report) -> str:
     """The checklist for a person."""
     lines = [f"gateway   {report.endpoints['gateway']}", f"langfuse  {report.endpoints['langfuse']}"]
     if report.endpoints["connect"]:
-        lines.append(f"connect   {report.endpoints['connect']} (rehearsal: the names do not resolve), CA {report.endpoints['ca']}")
+        lines.append(f"connect   {report.endpoints['connect']} (in rehearsal the names do not resolve)")
+        lines.append(f"CA        {report.endpoints['ca']}")
     group = ""
     for line in report.lines:
         if line.group != group:
@@ -190,5 +199,8 @@ def as_json(report: Report) -> str:
         complete=report.complete,
         endpoints=report.endpoints,
         progress=report.progress,
-        checklist=[{"group": line.group, "text": line.text, "met": line.met, "evidence": line.evidence} for line in report.lines],
+        checklist=[
+            {"group": line.group, "text": line.text, "met": line.met, "evidence": line.evidence}
+            for line in report.lines
+        ],
     )

@@ -60,16 +60,24 @@ bootstrap() {
     fi
     mkdir -p "$root/.state"
     log=$root/.state/bootstrap.log
+    # Our own lock brings uv along, so a changed lock is installed by it even where the machine has none.
+    if command -v uv >/dev/null 2>&1; then
+        uv=uv
+    elif [ -x "$venv/bin/uv" ]; then
+        uv=$venv/bin/uv
+    else
+        uv=
+    fi
     if [ ! -x "$venv/bin/python" ]; then
-        if command -v uv >/dev/null 2>&1; then
-            watched "making the virtual environment" uv venv --quiet --allow-existing --python "$python" "$venv"
+        if [ -n "$uv" ]; then
+            watched "making the virtual environment" "$uv" venv --quiet --allow-existing --python "$python" "$venv"
         else
             watched "making the virtual environment" "$python" -m venv "$venv"
         fi
     fi
-    if command -v uv >/dev/null 2>&1; then
+    if [ -n "$uv" ]; then
         watched "installing the packages of requirements.lock (uv)" \
-            uv pip install --quiet --require-hashes --python "$venv/bin/python" -r "$lock"
+            "$uv" pip install --quiet --require-hashes --python "$venv/bin/python" -r "$lock"
     else
         watched "installing the packages of requirements.lock (pip)" \
             "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r "$lock"

@@ -1,4 +1,4 @@
-"""How Invoke is used: one target for a whole command line, errors in three lines, and a list that reads like a table of contents."""
+"""How Invoke is used: one target for a whole command line, errors in three lines, a list like a table of contents."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ class Executor(StockExecutor):
     @staticmethod
     def _agree_on_target(tasks: tuple[Any, ...]) -> None:
         """A --target given to one task holds for all of the command line; two different ones are refused."""
-        arguments = [
-            task.args["target"] for task in tasks if isinstance(task, ParserContext) and "target" in task.args
-        ]
+        arguments = [task.args["target"] for task in tasks if isinstance(task, ParserContext) and "target" in task.args]
         given = {str(argument.value) for argument in arguments if argument.value}
         if len(given) > 1:
             raise RunbookError(

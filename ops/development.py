@@ -32,7 +32,10 @@ def check() -> bool:
         code = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
         if code:
             failed.append(name)
-        print(f"== {name}: {'ok' if code == 0 else f'exit {code}'} ({time.monotonic() - start:.0f} s)", flush=True)
+        print(
+            f"== {name}: {'ok' if code == 0 else f'exit {code}'} ({time.monotonic() - start:.0f} s)",
+            flush=True,
+        )
     print("all green" if not failed else f"failed: {', '.join(failed)}")
     return not failed
 
@@ -44,16 +47,35 @@ def _environment() -> dict[str, str]:
 
 def _shell_files() -> list[Path]:
     """Every shell script of the project."""
-    return [ROOT / "inv", *sorted((ROOT / "ops").glob("*.sh")), *sorted((ROOT / "fly").glob("*/bin/*.sh")), *sorted((ROOT / ".ci").glob("run"))]
+    return [
+        ROOT / "inv",
+        *sorted((ROOT / "ops").glob("*.sh")),
+        *sorted((ROOT / "fly").glob("*/bin/*.sh")),
+        *sorted((ROOT / ".ci").glob("run")),
+    ]
 
 
 def lock() -> None:
     """Write requirements.lock anew: exact versions and hashes for every platform, and no registry address."""
     proc.run(
         [
-            TOOLS / "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes",
-            "--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11", "--upgrade",
-            "--custom-compile-command", "./inv dev.lock", "-o", "requirements.lock",
+            TOOLS / "uv",
+            "pip",
+            "compile",
+            "pyproject.toml",
+            "--group",
+            "dev",
+            "--universal",
+            "--generate-hashes",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--python-version",
+            "3.11",
+            "--upgrade",
+            "--custom-compile-command",
+            "./inv dev.lock",
+            "-o",
+            "requirements.lock",
         ],
         cwd=ROOT,
         timeout=600,

@@ -1,4 +1,4 @@
-"""The written guides: their generated blocks follow the stack file, and what people wrote is checked against the real commands.
+"""The written guides: generated blocks follow the stack file, prose is checked against the real commands.
 
 A generated block stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else is prose.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.files import write_atomic
-from ops.runbook.step import Look, drifted, missing, satisfied
+from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.world import World
 
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
@@ -57,7 +57,7 @@ def look(world: World, group: str) -> Look:
     return satisfied(f"{', '.join(_name(world, file) for file in documents)}: up to date, links and commands exist")
 
 
-def write(world: World, group: str) -> None:
+def write(world: World, say: Say, group: str) -> None:
     """Bring the generated blocks up to date; prose is never touched.
 
     Raises:
@@ -69,7 +69,9 @@ def write(world: World, group: str) -> None:
         except OSError as error:
             name = _name(world, file)
             raise RunbookError(
-                "DOC-001", f"{name}: {error.strerror}", why="its prose is written by people and cannot be generated",
+                "DOC-001",
+                f"{name}: {error.strerror}",
+                why="its prose is written by people and cannot be generated",
                 next=f"git checkout -- {name}",
             ) from None
         want = _generated(world, file, have)
@@ -112,8 +114,10 @@ def _generated(world: World, file: Path, text: str) -> str:
         make = BLOCKS.get(match["name"])
         if make is None:
             raise RunbookError(
-                "DOC-003", f"{_name(world, file)}: there is no generated block '{match['name']}'",
-                why=f"blocks are: {', '.join(BLOCKS)}", next=f"edit {_name(world, file)}",
+                "DOC-003",
+                f"{_name(world, file)}: there is no generated block '{match['name']}'",
+                why=f"blocks are: {', '.join(BLOCKS)}",
+                next=f"edit {_name(world, file)}",
             )
         return f"{match[1]}{make(world)}\n{match[4]}"
 
@@ -127,7 +131,14 @@ def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 
 def _teams(world: World) -> str:
     rows: list[tuple[object, ...]] = [
-        (f"`{team.name}`", f"`{team.key}`", ", ".join(team.agents) or ("tests" if team.mirrors else "operators"), team.rpm, team.tpm, f"${team.daily_usd:g}")
+        (
+            f"`{team.name}`",
+            f"`{team.key}`",
+            ", ".join(team.agents) or ("tests" if team.mirrors else "operators"),
+            team.rpm,
+            team.tpm,
+            f"${team.daily_usd:g}",
+        )
         for team in world.stack.resolved_teams
     ]
     return _table(("team", "secret", "used by", "requests/min", "tokens/min", "USD/day"), rows)
@@ -143,7 +154,10 @@ def _names(world: World) -> str:
             ("Fly app", f"`{stack.fly.app}` ({stack.fly.region}, organisation `{stack.fly.org}`)"),
             ("managed Redis", f"`{stack.redis.name}`, plan {stack.redis.plan}, eviction off"),
             ("ClickHouse", f"`{stack.clickhouse.app}`"),
-            ("object store", f"`{stack.storage.app}` ({stack.storage.provider}), bucket `{stack.storage.bucket}`"),
+            (
+                "object store",
+                f"`{stack.storage.app}` ({stack.storage.provider}), bucket `{stack.storage.bucket}`",
+            ),
             ("Postgres", f"schema and role `{stack.postgres.schema}` in the shared database"),
             ("vault", f"`{stack.stack.vault}`"),
             ("alerts go to", stack.stack.operator_email),
@@ -167,10 +181,17 @@ def _success(world: World) -> str:
 
 def _models(world: World) -> str:
     models = world.stack.models
-    roles = {models.default: "default", models.fallback: f"fallback, and over {models.escalate_over_input_tokens} input tokens", models.embedding: "semantic cache only"}
+    roles = {
+        models.default: "default",
+        models.fallback: f"fallback, and over {models.escalate_over_input_tokens} input tokens",
+        models.embedding: "semantic cache only",
+    }
     return _table(
         ("model", "role", "USD per million tokens, in / out"),
-        [(f"`{name}`", roles.get(name, ""), f"{price.input:g} / {price.output:g}") for name, price in models.prices.items()],
+        [
+            (f"`{name}`", roles.get(name, ""), f"{price.input:g} / {price.output:g}")
+            for name, price in models.prices.items()
+        ],
     )
 
 

@@ -77,9 +77,7 @@ class Reporter:
         self.keys = {step.key for step in everything}
         self.courier = courier
         self.done = {
-            key
-            for key, event in journal.last_outcomes().items()
-            if key in self.keys and event["status"] in DONE
+            key for key, event in journal.last_outcomes().items() if key in self.keys and event["status"] in DONE
         }
         self.news: list[str] = []
         self.spoken = time.monotonic()
@@ -105,7 +103,11 @@ class Reporter:
         self.left[step.phase] -= 1
         if not outcome.good and outcome.code:
             next_action = outcome.next or f"Mend step {step.number}, then run again"
-            self._report(f"Step {step.number} {step.name} {outcome.status.value}: {outcome.evidence}", self._journal_name(), next_action)
+            self._report(
+                f"Step {step.number} {step.name} {outcome.status.value}: {outcome.evidence}",
+                self._journal_name(),
+                next_action,
+            )
         elif self.left[step.phase] == 0 and self.news:
             self._report(f"Phase {step.phase}: {', '.join(self.news)}", self._journal_name(), self._after(step.phase))
             self.news = []
@@ -121,7 +123,14 @@ class Reporter:
     def _report(self, rationale: str, evidence: str, next_action: str) -> None:
         self.spoken = time.monotonic()
         share = str(percent(len(self.done), self.total))
-        arguments = [self.identity.agent, self.identity.task, share, self._prefix() + rationale, evidence, next_action]
+        arguments = [
+            self.identity.agent,
+            self.identity.task,
+            share,
+            self._prefix() + rationale,
+            evidence,
+            next_action,
+        ]
         self.courier.outbox.put("log-progress.ts", arguments)
         self.courier.wake()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import invoke
@@ -35,7 +36,8 @@ def all_steps(world: World) -> dict[str, Step[World]]:
     steps: list[Step[World]] = [*world.target.preparation()]
     for phase in (setup, build, deploy, test, document):
         steps += phase.STEPS
-    return {step.key: step for step in steps}
+    extra = world.target.extra_needs
+    return {step.key: replace(step, needs=(*step.needs, *extra.get(step.key, ()))) for step in steps}
 
 
 def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -> None:

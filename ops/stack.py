@@ -45,12 +45,24 @@ class Groups(_Table):
     worker: Group
 
 
+class FlyPrices(_Table):
+    as_of: str
+    shared_cpu: float
+    memory_gb: float
+    volume_gb: float
+    snapshot_gb: float
+    certificates_free: int
+    certificate: float
+    redis_plans: dict[str, float]
+
+
 class Fly(_Table):
     app: str
     org: str
     region: str
     min_flyctl: str
     groups: Groups
+    prices: FlyPrices
 
 
 class Ports(_Table):
@@ -242,7 +254,10 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
         _check(stack)
     except (msgspec.ValidationError, ValueError) as error:
         raise RunbookError(
-            "STACK-002", f"{file}: {_readable(str(error))}", why="nothing was done", next=f"edit {file}, then inv plan"
+            "STACK-002",
+            f"{file}: {_readable(str(error))}",
+            why="nothing was done",
+            next=f"edit {file}, then inv plan",
         ) from None
     return stack
 

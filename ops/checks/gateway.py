@@ -32,7 +32,9 @@ def smoke(world: World) -> Look:
         unknown = stranger.chat(models.default, "Test message")
     if unknown.status != 401:
         return missing(f"a request without a key answered {unknown.status}, not 401")
-    return satisfied(f"200 from {answer.model or models.default} in {answer.seconds * 1000:.0f} ms; 401, 404 and 4xx where due")
+    return satisfied(
+        f"200 from {answer.model or models.default} in {answer.seconds * 1000:.0f} ms; 401, 404 and 4xx where due"
+    )
 
 
 def exact_cache(world: World) -> Look:
@@ -77,7 +79,8 @@ def quota(world: World, key: str = "") -> Look:
     wait = over.headers.get("retry-after", "")
     if not wait.isdigit() or not 1 <= int(wait) <= 60:
         return missing(f"429 carries Retry-After '{wait}', expected 1 to 60 s")
-    return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({over.headers.get('x-gateway-limit', 'requests')}), Retry-After {wait} s")
+    limit = over.headers.get("x-gateway-limit", "requests")
+    return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({limit}), Retry-After {wait} s")
 
 
 def semantic_cache(world: World) -> Look:
@@ -92,11 +95,17 @@ def semantic_cache(world: World) -> Look:
             gateway.request(
                 "POST",
                 "/v1/chat/completions",
-                json={"model": world.stack.models.default, "messages": [system, {"role": "user", "content": text}]},
+                json={
+                    "model": world.stack.models.default,
+                    "messages": [system, {"role": "user", "content": text}],
+                },
             )
             for text in wordings
         ]
-    told = ", ".join(f"{answer.cache or answer.status} {answer.headers.get('x-gateway-similarity', '')}".strip() for answer in answers)
+    told = ", ".join(
+        f"{answer.cache or answer.status} {answer.headers.get('x-gateway-similarity', '')}".strip()
+        for answer in answers
+    )
     if answers[0].status != 200 or answers[0].cache != "miss":
         return missing(f"the first wording should be a miss: {told}")
     if any(answer.cache != "semantic" or answer.text != answers[0].text for answer in answers[1:]):
@@ -112,7 +121,7 @@ def escalation(world: World) -> Look:
         long = gateway.chat(models.default, f"{_unique()} Summarise: {words}", max_tokens=16)
         short = gateway.chat(models.default, f"{_unique()} Say hello.", max_tokens=16)
     if long.status != 200 or long.model != models.fallback:
-        return missing(f"over {models.escalate_over_input_tokens} tokens: expected {models.fallback}, got {_told(long)} {long.model}")
+        return missing(f"a long question: expected {models.fallback}, got {_told(long)} {long.model}")
     if short.status != 200 or short.model != models.default:
         return missing(f"a short question: expected {models.default}, got {_told(short)} {short.model}")
     return satisfied(f"long question answered by {long.model}, short one by {short.model}")
@@ -152,7 +161,8 @@ def _probe(world: World) -> Team:
         if team.mirrors:
             return team
     raise RunbookError(
-        "TEST-003", "stack.toml has no probe team (one that mirrors another's limits)",
+        "TEST-003",
+        "stack.toml has no probe team (one that mirrors another's limits)",
         next="add [teams.probe] with mirrors = a team, then inv deploy.all",
     )
 
@@ -171,4 +181,3 @@ def _unique() -> str:
 
 def _told(answer: Answer) -> str:
     return f"{answer.status} {answer.cache} {answer.error}".strip()
-

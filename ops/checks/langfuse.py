@@ -1,4 +1,4 @@
-"""4.6: the Langfuse UI lets its operator in and nobody else, and shows the tests' traces with their costs and cache hits."""
+"""4.6: the Langfuse UI lets its operator in and nobody else, and shows the traces with costs and cache hits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def ui(world: World) -> Look:
             answer = gateway.chat(stack.models.default, question)
             if answer.status != 200:
                 return missing(f"the gateway answered {answer.status}: {answer.error}")
-    with Langfuse(endpoints, world.vault.get("LANGFUSE_PUBLIC_KEY"), world.vault.get("LANGFUSE_SECRET_KEY")) as langfuse:
+    with Langfuse(
+        endpoints, world.vault.get("LANGFUSE_PUBLIC_KEY"), world.vault.get("LANGFUSE_SECRET_KEY")
+    ) as langfuse:
         seen: list[dict[str, Any]] = []
 
         def both_visible() -> bool:

@@ -35,7 +35,13 @@ def namespace() -> Collection:
     from ops.phases import build, deploy, document, setup, test
 
     root = Root()
-    phases = (("setup", setup.STEPS), ("build", build.STEPS), ("deploy", deploy.STEPS), ("test", test.STEPS), ("document", document.STEPS))
+    phases = (
+        ("setup", setup.STEPS),
+        ("build", build.STEPS),
+        ("deploy", deploy.STEPS),
+        ("test", test.STEPS),
+        ("document", document.STEPS),
+    )
     extra = {"deploy": deploying.TASKS, "test": ()}
     for name, steps in phases:
         collection = Collection(name)
@@ -52,7 +58,7 @@ def namespace() -> Collection:
     return root
 
 
-def task(function: Callable[..., Any], name: str | None = None, **help: str) -> Task[Any]:
+def task(function: Callable[..., Any], name: str | None = None, /, **help: str) -> Task[Any]:
     """An Invoke task; the common options explain themselves."""
     import inspect
 
@@ -74,7 +80,7 @@ def step_task(step: Step[World]) -> Task[Any]:
 
         execute(c, [step.key], target, json)
 
-    body.__doc__ = f"{step.number:<6}{step.name}: {step.purpose}."
+    body.__doc__ = f"{step.number:<6}{step.name}.\n\n{step.purpose}."
     return task(body, name)
 
 

@@ -15,7 +15,9 @@ def phase(c: Context, n: str, target: str = "", json: bool = False) -> None:
     names = {"1": "setup", "2": "build", "3": "deploy", "4": "test", "5": "document"}
     if n not in names:
         raise RunbookError(
-            "CLI-001", f"there is no phase '{n}'", why="phases are 1 setup, 2 build, 3 deploy, 4 test, 5 document",
+            "CLI-001",
+            f"there is no phase '{n}'",
+            why="phases are 1 setup, 2 build, 3 deploy, 4 test, 5 document",
             next="inv phase --n 1",
         )
     world = session.open_world(target)
@@ -86,7 +88,12 @@ def explain(c: Context, code: str) -> None:
 
 TASKS = (
     task(phase, n="1 setup, 2 build, 3 deploy, 4 test, 5 document"),
-    task(plan, n="plan this phase only", all="plan all five phases", cost="estimate the monthly bill from stack.toml"),
+    task(
+        plan,
+        n="plan this phase only",
+        all="plan all five phases",
+        cost="estimate the monthly bill from stack.toml",
+    ),
     task(status),
     task(doctor),
     task(explain, code="as printed behind 'error' or 'more'"),

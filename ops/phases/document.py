@@ -1,27 +1,26 @@
-"""Phase 5: Documentation. Generated parts follow the stack file; written parts are checked against the real commands."""
+"""Phase 5: Documentation. Generated parts follow the stack file; written parts are checked against the commands."""
 
 from __future__ import annotations
 
-from ops import documents
-from ops.runbook.step import Look, Say, Step
+from ops.phases import late
+from ops.runbook.step import Step
 from ops.world import World
 
 
 def _step(number: str, name: str, title: str, purpose: str, needs: tuple[str, ...] = ()) -> Step[World]:
     """A step that keeps one group of documents."""
-
-    def look(world: World) -> Look:
-        return documents.look(world, name)
-
-    def act(world: World, say: Say) -> None:
-        documents.write(world, name)
-
+    look, act = late.look("ops.documents:look", name), late.act("ops.documents:write", name)
     return Step(number, f"document.{name}", title, purpose, look, act, needs=("setup.structure", *needs))
 
 
 STEPS: tuple[Step[World], ...] = (
     _step("5.1", "deployment", "Deployment guide", "setup, deployment, testing, troubleshooting"),
-    _step("5.2", "cutover", "Cutover guide", "what the development team changes, in which order, and the way back"),
+    _step(
+        "5.2",
+        "cutover",
+        "Cutover guide",
+        "what the development team changes, in which order, and the way back",
+    ),
     _step("5.3", "monitoring", "Monitoring guide", "dashboards, alerts, cost, and what to do at night"),
     _step("5.4", "vault", "Update the vault", "rotation schedule and owners of every secret", ("setup.secrets",)),
 )

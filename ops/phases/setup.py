@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from ops.phases import late
 from ops.runbook.step import Look, Say, Step, drifted, missing, satisfied
-from ops.services.postgres import setup as schema
-from ops.vault import setup as secrets
 from ops.world import World
 
 
@@ -49,31 +48,40 @@ def make_redis(world: World, say: Say) -> None:
     world.target.redis.act(world, say)
 
 
-def look_schema(world: World) -> Look:
-    """The target's Postgres is there, and in it our schema and its role."""
-    server = world.target.postgres.look(world)
-    return schema.look(world) if server.satisfied else server
-
-
 STEPS: tuple[Step[World], ...] = (
     Step(
-        "1.1", "setup.structure", "Create the folders",
+        "1.1",
+        "setup.structure",
+        "Create the folders",
         "the folders of the stack, and private ones for state and vault",
-        look_structure, make_structure,
+        look_structure,
+        make_structure,
     ),
     Step(
-        "1.2", "setup.secrets", "Generate the secrets",
+        "1.2",
+        "setup.secrets",
+        "Generate the secrets",
         "makes missing secrets in the vault, takes given ones from .env, changes none that is there",
-        secrets.look, secrets.act, needs=("setup.structure",),
+        late.look("ops.vault.setup:look"),
+        late.act("ops.vault.setup:act"),
+        needs=("setup.structure",),
     ),
     Step(
-        "1.3", "setup.schema", "Create the Postgres schema",
+        "1.3",
+        "setup.schema",
+        "Create the Postgres schema",
         "our schema and a role that reaches nothing else; every other schema is fingerprinted before and after",
-        look_schema, schema.act, needs=("setup.secrets",),
+        late.look("ops.services.postgres.setup:look"),
+        late.act("ops.services.postgres.setup:act"),
+        needs=("setup.secrets",),
     ),
     Step(
-        "1.4", "setup.redis", "Create the managed Redis",
+        "1.4",
+        "setup.redis",
+        "Create the managed Redis",
         "fixed plan, eviction off; its URL goes into the vault",
-        look_redis, make_redis, needs=("setup.secrets",),
+        look_redis,
+        make_redis,
+        needs=("setup.secrets",),
     ),
 )

@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-from ops.checks import gateway, langfuse
+from ops.phases import late
 from ops.runbook.step import Step
 from ops.world import World
 
 STEPS: tuple[Step[World], ...] = (
     Step(
-        "4.1", "test.smoke", "Smoke test",
+        "4.1",
+        "test.smoke",
+        "Smoke test",
         "a request with the admin key is answered; strangers and other paths are not",
-        gateway.smoke, needs=("deploy.domains", "deploy.pooled"), check=True,
+        late.look("ops.checks.gateway:smoke"),
+        needs=("deploy.domains", "deploy.pooled"),
+        check=True,
     ),
     Step(
-        "4.2", "test.cache", "Exact cache test",
+        "4.2",
+        "test.cache",
+        "Exact cache test",
         "the second and third identical request are answered from the cache within 100 ms",
-        gateway.exact_cache, needs=("test.smoke",), check=True,
+        late.look("ops.checks.gateway:exact_cache"),
+        needs=("test.smoke",),
+        check=True,
     ),
     Step(
-        "4.3", "test.semantic", "Semantic cache test",
+        "4.3",
+        "test.semantic",
+        "Semantic cache test",
         "the same question in other words is answered from the cache",
-        gateway.semantic_cache, needs=("test.cache",), check=True,
+        late.look("ops.checks.gateway:semantic_cache"),
+        needs=("test.cache",),
+        check=True,
     ),
     Step(
-        "4.4", "test.quota", "Quota test",
+        "4.4",
+        "test.quota",
+        "Quota test",
         "one request more than the limit within a minute is refused with 429, with a probe key",
-        gateway.quota, needs=("test.smoke",), check=True,
+        late.look("ops.checks.gateway:quota"),
+        needs=("test.smoke",),
+        check=True,
     ),
     Step(
-        "4.5", "test.failover", "Failover test",
+        "4.5",
+        "test.failover",
+        "Failover test",
         "a question over the token threshold is answered by the larger model",
-        gateway.escalation, needs=("test.smoke",), check=True,
+        late.look("ops.checks.gateway:escalation"),
+        needs=("test.smoke",),
+        check=True,
     ),
     Step(
-        "4.6", "test.langfuse", "Langfuse UI test",
+        "4.6",
+        "test.langfuse",
+        "Langfuse UI test",
         "login works, and the tests' traces are there with their costs and cache hits",
-        langfuse.ui, needs=("test.cache",), check=True,
+        late.look("ops.checks.langfuse:ui"),
+        needs=("test.cache",),
+        check=True,
     ),
 )

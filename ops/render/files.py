@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +85,8 @@ def drift(world: World, only: tuple[str, ...] | None = None) -> str:
     Args:
         only: names of the files to compare; None for all. Files that are not rendered are never looked at.
     """
-    return "".join(_difference(world.gateway_dir, name, render(world.stack, name)) for name in only or names(world.stack))
+    stack, folder = world.stack, world.gateway_dir
+    return "".join(_difference(folder, name, render(stack, name)) for name in only or names(stack))
 
 
 def _difference(folder: Path, name: str, want: str) -> str:
@@ -96,6 +96,8 @@ def _difference(folder: Path, name: str, want: str) -> str:
     except FileNotFoundError:
         have = None
     if have != want:
+        import difflib
+
         lines = difflib.unified_diff(
             (have or "").splitlines(keepends=True),
             want.splitlines(keepends=True),

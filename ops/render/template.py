@@ -19,11 +19,11 @@ def _environment() -> Environment:
 
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(  # noqa: S701 - configuration files, not HTML
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - configuration files, not HTML
     )
     # JSON's strings are valid in TOML and YAML alike.
     environment.filters["quoted"] = lambda value: json.dumps(str(value), ensure_ascii=False)

@@ -73,8 +73,7 @@ def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
 def summary(result: Result) -> str:
     """One line that says how the run ended."""
     counts = [f"{result.count(status)} {status.value}" for status in Status if result.count(status)]
-    text = f"{', '.join(counts) or 'nothing done'} in {result.seconds:.1f} s"
-    return text
+    return f"{', '.join(counts) or 'nothing done'} in {result.seconds:.1f} s"
 
 
 class Plain:
@@ -131,7 +130,11 @@ class Live:
         table = Table.grid(padding=(0, 1))
         now = time.monotonic()
         for step, text, since in list(self.running.values()):
-            words = Text(f"{step.number:<6} {step.name}: {text} ({now - since:.0f} s)", overflow="ellipsis", no_wrap=True)
+            words = Text(
+                f"{step.number:<6} {step.name}: {text} ({now - since:.0f} s)",
+                overflow="ellipsis",
+                no_wrap=True,
+            )
             table.add_row(Spinner("dots"), words)
         clock = f"{self.done} of {self.total} steps, {now - self.start:.0f} s"
         table.add_row("", Text(clock, style="dim"))
@@ -171,7 +174,14 @@ def _diff_style(line: str) -> str:
     return "dim" if line.startswith("    ") else ""
 
 
-PLAN_MARKS = {"as wanted": "=", "differs": "~", "not knowable": "?", "skipped": "-", "blocked": "!", "error": "!"}
+PLAN_MARKS = {
+    "as wanted": "=",
+    "differs": "~",
+    "not knowable": "?",
+    "skipped": "-",
+    "blocked": "!",
+    "error": "!",
+}
 
 
 def plan_lines(plan: Plan) -> list[str]:

@@ -1,4 +1,4 @@
-"""The journal: one JSON line per event, appended and synced, never a secret. It is what a re-run and `inv status` read."""
+"""The journal: one JSON line per event, appended and synced, never a secret. `inv status` reads it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def run(
     interrupt.check()
     words = [str(word) for word in argv]
     try:
-        child = subprocess.Popen(  # noqa: S603 - a list, never a shell
+        child = subprocess.Popen(
             words,
             stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -71,9 +71,7 @@ def run(
             start_new_session=True,
         )
     except (FileNotFoundError, PermissionError) as error:
-        raise RunbookError(
-            "PROC-001", f"{words[0]} cannot be run: {error.strerror}", next="inv doctor"
-        ) from None
+        raise RunbookError("PROC-001", f"{words[0]} cannot be run: {error.strerror}", next="inv doctor") from None
     with _lock:
         _children.add(child)
     try:

@@ -174,4 +174,3 @@ def age_hours(stamp: str | None) -> float | None:
     if stamp is None:
         return None
     return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds() / 3600
-

@@ -225,7 +225,13 @@ class _Run(Generic[W]):
         if look.state is State.BLOCKED:
             return Outcome(Status.BLOCKED, look.evidence, next=look.next)
         if step.check:
-            return Outcome(Status.FAILED, look.evidence, diff=look.diff, code="RUN-005", next="read the evidence, then inv status")
+            return Outcome(
+                Status.FAILED,
+                look.evidence,
+                diff=look.diff,
+                code="RUN-005",
+                next="read the evidence, then inv status",
+            )
         if self.dry:
             return Outcome(Status.WOULD_CHANGE, look.evidence, diff=look.diff)
         step.act(self.world, say)

@@ -60,7 +60,12 @@ class Redactor:
         if len(value) < _SHORTEST or value in self._values:
             return
         with self._lock:
-            self._values |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe="")}
+            self._values |= {
+                value,
+                json.dumps(value)[1:-1],
+                json.dumps(value, ensure_ascii=False)[1:-1],
+                quote(value, safe=""),
+            }
             # Longest first: a URL holding a password is replaced whole before the password is.
             self._ordered = tuple(sorted(self._values, key=len, reverse=True))
 

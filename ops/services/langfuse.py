@@ -52,7 +52,9 @@ class Langfuse:
         """
         response = self.site.request("GET", f"/api/public/{path}", params=dict(query), auth=self.auth)
         if response.status_code != 200:
-            raise RunbookError("LF-001", f"Langfuse answered {response.status_code} to {path}", next="inv deploy.logs ui")
+            raise RunbookError(
+                "LF-001", f"Langfuse answered {response.status_code} to {path}", next="inv deploy.logs ui"
+            )
         return response.json()
 
     def observations(self, since: datetime, name: str = "", limit: int = 100) -> list[dict[str, Any]]:

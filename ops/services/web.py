@@ -1,4 +1,4 @@
-"""HTTPS to a target's public names, also where they do not resolve: a rehearsal's names are dialled on loopback, with the right SNI and Host."""
+"""HTTPS to a target's public names. A rehearsal's do not resolve: they are dialled on loopback, with SNI and Host."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Site:
                 trust = ssl.create_default_context(cafile=str(endpoints.ca))
             except (OSError, ssl.SSLError) as error:
                 raise RunbookError(
-                    "WEB-002", f"the edge's certificate authority {endpoints.ca} cannot be read: {error}",
+                    "WEB-002",
+                    f"the edge's certificate authority {endpoints.ca} cannot be read: {error}",
                     next="inv deploy.domains",
                 ) from None
         self.base = base

@@ -52,9 +52,7 @@ class Langfuse:
         self._settings = settings
         self._login = Login(settings)
         observations = Lines(state / "observations.jsonl", Observation, kept)
-        self._api = PublicApi(
-            settings, observations, Lines(state / "scores.jsonl", Score, kept), switches, database
-        )
+        self._api = PublicApi(settings, observations, Lines(state / "scores.jsonl", Score, kept), switches, database)
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -109,9 +107,7 @@ class Langfuse:
         if request.method == "POST":
             have = msgspec.to_builtins(self._api.switches)
             try:
-                changed = msgspec.convert(
-                    {**have, **msgspec.json.decode(await request.body(), type=dict)}, Switches
-                )
+                changed = msgspec.convert({**have, **msgspec.json.decode(await request.body(), type=dict)}, Switches)
             except msgspec.MsgspecError as exc:
                 return problem(400, str(exc), "InvalidRequestError")
             self._api.switches = changed
@@ -127,12 +123,18 @@ class Langfuse:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments("Stand-in for Langfuse v4, for rehearsals.")
     parser.add_argument("--worker-port", type=int, help="listen there too, as Langfuse's worker does")
-    parser.add_argument(
-        "--visibility-delay", type=float, default=2.0, help="seconds before a trace can be read"
-    )
+    parser.add_argument("--visibility-delay", type=float, default=2.0, help="seconds before a trace can be read")
     parser.add_argument("--drop", action="store_true", help="answer 200 to traces and store nothing")
     parser.add_argument("--keep", type=int, default=KEPT_RECORDS, help="how many observations are kept")
     return parser.parse_args(argv)
+
+
+def _try(database: Database) -> None:
+    """Read once; a failure is logged only, since health reports it for as long as it lasts."""
+    try:
+        database.check()
+    except DatabaseProblem as exc:
+        log(f"langfuse: {exc}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -148,9 +150,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings.database_url:
             project = settings.project_id, settings.project_name
             database = Database(settings.direct_url, settings.database_url, project, os.getpid())
-            log(
-                f"langfuse: migrated {database.info()['direct_url']}, reads {database.info()['database_url']}"
-            )
+            log(f"langfuse: migrated {database.info()['direct_url']}, reads {database.info()['database_url']}")
+            _try(database)
         sockets = listen(args.port) + (listen(args.worker_port) if args.worker_port else [])
     except DatabaseProblem as exc:
         log(f"langfuse: {exc}")

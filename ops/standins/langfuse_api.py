@@ -147,15 +147,11 @@ class PublicApi:
             try:
                 await asyncio.to_thread(self.database.check)
             except DatabaseProblem as exc:
-                return JSONResponse(
-                    {"status": "Database not available", "version": VERSION, "cause": str(exc)}, 503
-                )
+                return JSONResponse({"status": "Database not available", "version": VERSION, "cause": str(exc)}, 503)
         if request.query_params.get("failIfNoRecentEvents") == "true":
             limit = time.time() - RECENT_S
             if not any(o.received >= limit for o in self._visible()):
-                return JSONResponse(
-                    {"status": "No traces within the last 3 minutes", "version": VERSION}, 503
-                )
+                return JSONResponse({"status": "No traces within the last 3 minutes", "version": VERSION}, 503)
         return JSONResponse(body)
 
     async def ready(self, request: Request) -> Response:
@@ -200,18 +196,14 @@ class PublicApi:
             event_id, kind = str(event.get("id", "")), event.get("type")
             if kind not in LEGACY_EVENTS:
                 message = f"Event type {kind} is not supported by this version; send traces over OTLP"
-                errors.append(
-                    {"id": event_id, "status": 400, "message": message, "error": "InvalidRequestError"}
-                )
+                errors.append({"id": event_id, "status": 400, "message": message, "error": "InvalidRequestError"})
                 continue
             try:
                 if kind == "score-create":
                     self.scores.add([langfuse_scores.read(event.get("body"), self._settings.project_id)])
                 successes.append({"id": event_id, "status": 201})
             except BadQuery as exc:
-                errors.append(
-                    {"id": event_id, "status": 400, "message": str(exc), "error": "InvalidRequestError"}
-                )
+                errors.append({"id": event_id, "status": 400, "message": str(exc), "error": "InvalidRequestError"})
         return JSONResponse({"successes": successes, "errors": errors}, 207)
 
     @authenticated

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_S = 5
+# Prisma's: one lock per database for all its applications, given up after ten seconds.
+MIGRATION_LOCK = 72707369
+LOCK_TIMEOUT = "10s"
 PRISMA_ONLY = frozenset(
     {"schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"}
 )
@@ -36,7 +39,7 @@ class Address:
     """A Prisma connection URL split into what libpq understands and the schema."""
 
     conninfo: str
-    schema: str | None
+    schema: str
     where: str
 
     @classmethod
@@ -48,12 +51,12 @@ class Address:
         except ValueError:
             raise DatabaseProblem("the database URL cannot be parsed") from None
         if parts.scheme not in ("postgres", "postgresql") or not host:
-            raise DatabaseProblem(
-                "the database URL is not of the form postgresql://user:password@host:port/name"
-            )
+            raise DatabaseProblem("the database URL is not of the form postgresql://user:password@host:port/name")
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         kept = urlencode([(name, value) for name, value in pairs if name not in PRISMA_ONLY])
-        return cls(urlunsplit(parts._replace(query=kept)), dict(pairs).get("schema"), f"{host}:{port}")
+        # Without a schema Prisma means public, whatever the role's search path says.
+        schema = dict(pairs).get("schema") or "public"
+        return cls(urlunsplit(parts._replace(query=kept)), schema, f"{host}:{port}")
 
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection. Raises DatabaseProblem."""
@@ -92,19 +95,18 @@ class Database:
         try:
             with self._direct.connect() as connection, connection.transaction():
                 _enter(connection, self._direct.schema)
+                connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS standin_migrations "
                     "(name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
                 )
-                connection.execute("LOCK TABLE standin_migrations IN EXCLUSIVE MODE")
                 done = {row[0] for row in connection.execute("SELECT name FROM standin_migrations")}
                 for name, statement in MIGRATIONS:
                     if name not in done:
                         connection.execute(statement.encode())
                         connection.execute("INSERT INTO standin_migrations (name) VALUES (%s)", (name,))
-                connection.execute(
-                    "INSERT INTO standin_projects VALUES (%s, %s) ON CONFLICT DO NOTHING", project
-                )
+                connection.execute("INSERT INTO standin_projects VALUES (%s, %s) ON CONFLICT DO NOTHING", project)
                 connection.execute("INSERT INTO standin_boots (pid) VALUES (%s)", (pid,))
         except psycopg.Error as exc:
             raise DatabaseProblem(f"migrations failed on {self._direct.where} ({_cause(exc)})") from None
@@ -126,9 +128,7 @@ class Database:
                     self._drop()
                     # The first failure may be a connection which died since the last check.
                     if attempt == 2:
-                        raise DatabaseProblem(
-                            f"no answer from {self._runtime.where} ({_cause(exc)})"
-                        ) from None
+                        raise DatabaseProblem(f"no answer from {self._runtime.where} ({_cause(exc)})") from None
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
@@ -158,10 +158,9 @@ class Database:
         }
 
 
-def _enter(connection: psycopg.Connection[Any], schema: str | None) -> None:
+def _enter(connection: psycopg.Connection[Any], schema: str) -> None:
     """Make ``schema`` the search path until the transaction ends, so that a pooler cannot carry it on."""
-    if schema:
-        connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
+    connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
 
 
 def _cause(exc: psycopg.Error) -> str:

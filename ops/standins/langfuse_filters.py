@@ -134,9 +134,7 @@ def _test(item: Filter) -> Predicate:
         if item.column in columns:
             if item.type not in types:
                 allowed = ", ".join(types)
-                raise BadQuery(
-                    f"Invalid filter type '{item.type}' for '{item.column}', use one of: {allowed}"
-                )
+                raise BadQuery(f"Invalid filter type '{item.type}' for '{item.column}', use one of: {allowed}")
             return _column_test(item, columns[item.column])
     raise BadQuery(f"Invalid filter column: {item.column}")
 

@@ -93,11 +93,7 @@ class Login:
             return self._lead(f"{self._settings.url}/api/auth/signin?csrf=true", 200, as_json)
         if not self._knows(form.get("email", ""), form.get("password", "")):
             failed = quote("Invalid credentials")
-            where = (
-                f"{self._settings.url}{SIGN_IN_PATH}"
-                if not as_json
-                else f"{self._settings.url}/api/auth/error"
-            )
+            where = f"{self._settings.url}{SIGN_IN_PATH}" if not as_json else f"{self._settings.url}/api/auth/error"
             return self._lead(f"{where}?error={failed}", 401, as_json)
         response = self._lead(self._own(form.get("callbackUrl", "")), 200, as_json)
         claims = {"email": self._settings.email, "expires": time.time() + SESSION_S}

@@ -34,8 +34,7 @@ def rows(query: Query, stored: Sequence[Observation]) -> list[dict[str, Any]]:
         groups.setdefault((), [])
     names = [*([TIME] if interval else []), *(d.field for d in query.dimensions)]
     made = [
-        dict(zip(names, key, strict=True))
-        | {m.alias: _figure(m, items, query.config.bins) for m in query.metrics}
+        dict(zip(names, key, strict=True)) | {m.alias: _figure(m, items, query.config.bins) for m in query.metrics}
         for key, items in groups.items()
     ]
     if interval is not None and not query.order_by:
@@ -121,14 +120,10 @@ def _next(at: datetime, interval: str) -> datetime:
 
 
 def _label(at: datetime, interval: str) -> str:
-    return _start(at, interval).strftime(
-        "%Y-%m-%d %H:%M:%S" if interval in ("minute", "hour") else "%Y-%m-%d"
-    )
+    return _start(at, interval).strftime("%Y-%m-%d %H:%M:%S" if interval in ("minute", "hour") else "%Y-%m-%d")
 
 
-def _zeros(
-    query: Query, interval: str, have: set[str], begin: datetime, end: datetime
-) -> Iterator[dict[str, Any]]:
+def _zeros(query: Query, interval: str, have: set[str], begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     at, last = _start(begin, interval), _start(end, interval)
     empty: dict[str, Any] = {d.field: "" for d in query.dimensions}
     for metric in query.metrics:
@@ -141,9 +136,7 @@ def _zeros(
 
 
 def _sort(made: list[dict[str, Any]], query: Query) -> None:
-    orders = query.order_by or [
-        Order(TIME, "asc") if query.time_dimension else Order(query.metrics[0].alias, "desc")
-    ]
+    orders = query.order_by or [Order(TIME, "asc") if query.time_dimension else Order(query.metrics[0].alias, "desc")]
     for order in reversed(orders):
         made.sort(key=_sorter(order.field), reverse=order.direction == "desc")
 

@@ -71,11 +71,7 @@ class Observation(msgspec.Struct, rename="camel"):
     @property
     def first_token_s(self) -> float | None:
         """Seconds from start to the first token, where the client said so."""
-        return (
-            (self.completion_start_time - self.start_time).total_seconds()
-            if self.completion_start_time
-            else None
-        )
+        return (self.completion_start_time - self.start_time).total_seconds() if self.completion_start_time else None
 
     @property
     def total_cost(self) -> float | None:

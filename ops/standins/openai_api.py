@@ -199,9 +199,7 @@ class OpenAI:
         texts = [given] if isinstance(given, str) else given
         fault = self._fault(request, EMBEDDINGS_PATH, model, str(texts[0]) if texts else "")
         refused = await self._misbehave(request, fault)
-        refused = (
-            refused or self._model_refusal(body.get("model"), embeds=True) or _input_refusal(texts, body)
-        )
+        refused = refused or self._model_refusal(body.get("model"), embeds=True) or _input_refusal(texts, body)
         if refused is not None or not isinstance(texts, list):
             self.control.count(EMBEDDINGS_PATH, model, failed=True)
             return refused or error(400, "'input' is invalid.", param="input")

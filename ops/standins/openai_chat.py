@@ -16,7 +16,7 @@ from typing import Any
 
 QUOTED_CHARS = 400
 CONTEXT_TOKENS = 128_000
-JUDGE_MARK = "SAME ANSWER"
+JUDGE_MARK = "same answer"
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 SNAPSHOTS = {"gpt-4o-mini": "gpt-4o-mini-2024-07-18", "gpt-4o": "gpt-4o-2024-08-06"}
 
@@ -73,11 +73,9 @@ class ChatRequest:
         stream = bool(body.get("stream"))
         if body.get("stream_options") and not stream:
             raise BadRequest("The 'stream_options' parameter is only allowed when 'stream' is enabled.")
-        limit = body.get("max_completion_tokens") or body.get("max_tokens")
+        limit = body.get("max_completion_tokens", body.get("max_tokens"))
         if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise BadRequest(
-                "Invalid 'max_tokens': expected a whole number from 1.", "max_tokens", "invalid_value"
-            )
+            raise BadRequest("Invalid 'max_tokens': expected a whole number from 1.", "max_tokens", "invalid_value")
         n = body.get("n") or 1
         if not isinstance(n, int) or not 1 <= n <= 128:
             raise BadRequest("Invalid 'n': expected an integer from 1 to 128.", "n", "invalid_value")
@@ -167,7 +165,7 @@ def answer(request: ChatRequest, fixed: str | None = None) -> Answer:
 def _text(request: ChatRequest, choice: int) -> str:
     if request.tool is not None:
         return json.dumps(_arguments(request))
-    if JUDGE_MARK in request.system:
+    if JUDGE_MARK in request.system.lower():
         return "no"
     quoted = request.question[:QUOTED_CHARS]
     if request.as_json:

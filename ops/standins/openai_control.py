@@ -118,9 +118,7 @@ class Control:
         self.requests.clear()
         self._save()
 
-    def count(
-        self, path: str, model: str, *, prompt: int = 0, completion: int = 0, failed: bool = False
-    ) -> None:
+    def count(self, path: str, model: str, *, prompt: int = 0, completion: int = 0, failed: bool = False) -> None:
         """Count one call of ``model`` on ``path`` with its tokens."""
         counter = self._counters.setdefault(model, {}).setdefault(path, Counter())
         counter.calls += 1

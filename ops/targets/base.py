@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ops.runbook.step import Look, Say, Step
 
@@ -57,15 +57,16 @@ class Target(Protocol):
 
     name: str
     vault: Path
-    postgres: Part     # 1.3: only what must exist before the schema can (the local server; nothing on Fly)
-    redis: Part        # 1.4
-    app: Part          # 3.1
-    secrets: Part      # 3.2
-    clickhouse: Part   # 3.3.1
-    storage: Part      # 3.3.2
-    release: Part      # 3.3.3
-    domains: Part      # 3.4
-    pooled: Part       # 3.5
+    extra_needs: Mapping[str, tuple[str, ...]]  # what a step of the phases also needs here, by step key
+    postgres: Part  # 1.3: only what must exist before the schema can (the local server; nothing on Fly)
+    redis: Part  # 1.4
+    app: Part  # 3.1
+    secrets: Part  # 3.2
+    clickhouse: Part  # 3.3.1
+    storage: Part  # 3.3.2
+    release: Part  # 3.3.3
+    domains: Part  # 3.4
+    pooled: Part  # 3.5
 
     def preparation(self) -> Sequence[Step[World]]:
         """Steps numbered 0.x that the target itself needs before phase 1."""
@@ -73,6 +74,10 @@ class Target(Protocol):
 
     def endpoints(self) -> Endpoints:
         """Where the gateway is, or will be."""
+        ...
+
+    def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        """Ask a gateway's admin route, which the edge never lets through; the parsed JSON answer."""
         ...
 
     def requirements(self) -> Sequence[Requirement]:

@@ -138,12 +138,29 @@ class Contract:
             row = msgspec.structs.replace(
                 self._content.team_key,
                 purpose=self._content.team_key.purpose.format(team=team.name),
-                consumers={
-                    who: name.format(key=team.key) for who, name in self._content.team_key.consumers.items()
-                },
+                consumers={who: name.format(key=team.key) for who, name in self._content.team_key.consumers.items()},
             )
             rules[team.key] = self._rule(team.key, row, stack, target)
         return rules
+
+    def rule(self, name: str, stack: Stack, target: str) -> Rule:
+        """What holds for one secret.
+
+        Raises:
+            RunbookError: VAULT-015 when the contract knows no such name.
+        """
+        rules = self.rules(stack, target)
+        if name not in rules:
+            import difflib
+
+            near = difflib.get_close_matches(name.upper(), rules, n=1)
+            raise RunbookError(
+                "VAULT-015",
+                f"the contract knows no secret '{name}' for target {target}",
+                why=f"did you mean {near[0]}?" if near else "",
+                next="inv vault.list",
+            )
+        return rules[name]
 
     def _rule(self, name: str, row: _Row, stack: Stack, target: str) -> Rule:
         variant = None
@@ -213,9 +230,7 @@ def _check(content: _File) -> None:
             if variant.format is not None and variant.format not in content.formats:
                 raise ValueError(f"{name}: there is no format '{variant.format}'")
             format_name = variant.format or row.format
-            if variant.origin == "generated" and (
-                format_name is None or content.formats[format_name].make is None
-            ):
+            if variant.origin == "generated" and (format_name is None or content.formats[format_name].make is None):
                 raise ValueError(f"{name}: is generated, and its format does not say how")
             if variant.origin == "provisioned" and not variant.step:
                 raise ValueError(f"{name}: is provisioned, and no step is named")

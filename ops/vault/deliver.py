@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
+from ops.vault import contract as contracts
 from ops.vault.contract import Contract, Rule
 from ops.vault.store import Vault
 
 if TYPE_CHECKING:
     from ops.stack import Stack
+    from ops.world import World
 
 Database = Literal["direct", "pooled"]
 
@@ -66,9 +68,7 @@ def for_consumers(
     return result
 
 
-def value(
-    vault: Vault, contract: Contract, stack: Stack, name: str, *, database: Database = "pooled"
-) -> Secret:
+def value(vault: Vault, contract: Contract, stack: Stack, name: str, *, database: Database = "pooled") -> Secret:
     """One secret by its name in the contract, computed where it is a derived one.
 
     Raises:
@@ -91,9 +91,23 @@ def value(
     pooled = urls.pooled(vault.get("SUPABASE_POOLED_URL"))
     urls.same_project(direct, pooled)
     url = (pooled if database == "pooled" else direct).as_role(postgres.role, password)
-    return url.prisma(
-        postgres.schema, pooled=database == "pooled", connection_limit=postgres.connection_limit
-    )
+    return url.prisma(postgres.schema, pooled=database == "pooled", connection_limit=postgres.connection_limit)
+
+
+def value_of(world: World, name: str) -> Secret:
+    """One value by name, wherever it is: in the vault, computed, or in the operator's settings.
+
+    Raises:
+        RunbookError: VAULT-015 the contract knows no such name; VAULT-001, VAULT-013 it is not there yet.
+    """
+    contract = contracts.read()
+    rule = contract.rule(name, world.stack, world.target_name)
+    if rule.stored or rule.derive is not None:
+        return value(world.vault, contract, world.stack, name)
+    text = world.environ.get(name, "").strip()
+    if not text:
+        raise RunbookError("VAULT-001", f"{name} is not in the environment", next="put it into .env")
+    return Secret(text)
 
 
 def _sources(rule: Rule) -> tuple[str, ...]:
@@ -107,9 +121,7 @@ def _sources(rule: Rule) -> tuple[str, ...]:
 
 def _lacking(rules: Iterable[Rule]) -> RunbookError:
     by_name = {rule.name: rule for rule in rules}
-    sources = {
-        name: f"step {rule.step}" if rule.step else "step 1.2" for name, rule in sorted(by_name.items())
-    }
+    sources = {name: f"step {rule.step}" if rule.step else "step 1.2" for name, rule in sorted(by_name.items())}
     only_person = all(rule.origin == "given" for rule in by_name.values())
     return RunbookError(
         "VAULT-013",

@@ -220,8 +220,7 @@ class Vault:
                 sorted(
                     name
                     for name, secret in wanted.items()
-                    if name in sent
-                    and not hmac.compare_digest(sent[name].digest, _digest(key, consumer, name, secret))
+                    if name in sent and not hmac.compare_digest(sent[name].digest, _digest(key, consumer, name, secret))
                 )
             ),
             gone=tuple(sorted(set(sent) - set(wanted))),
@@ -232,10 +231,7 @@ class Vault:
         content = self._read()
         if content is None:
             return {}
-        return {
-            consumer: {name: sent.at for name, sent in names.items()}
-            for consumer, names in content.sent.items()
-        }
+        return {consumer: {name: sent.at for name, sent in names.items()} for consumer, names in content.sent.items()}
 
     def _update(self, change: Callable[[_Content], bool], *, keep_previous: bool = True) -> None:
         """Apply `change` under the writers' lock; it tells whether there is anything to write."""

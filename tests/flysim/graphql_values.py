@@ -73,7 +73,8 @@ class Values:
             "imageRef": release["image_ref"], "createdAt": release["created_at"], "user": self.user(),
             "inProgress": release["status"] in ("pending", "running"), "evaluationId": release["id"],
             "deploymentStrategy": release["strategy"],
-            "config": {"definition": release["definition"]},
+            "config": {"definition": release["definition"]}, "configDefinition": release["definition"],
+            "metadata": None,
         }  # fmt: skip
 
     def app(self, app: Json) -> Json:

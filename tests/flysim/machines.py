@@ -25,6 +25,7 @@ class Behaviour:
         unhealthy: groups (``app/group``) whose checks stay critical.
         crashing: groups that start, exit non-zero and start again for ever.
         never_starts: groups that stay ``created``.
+        wrong_bind: groups that listen on 127.0.0.1 only.
         full_regions: regions where nothing more can be placed.
         bad_images: refs (regular expressions) whose machines never pass their checks.
         release_command_exit: exit code of release commands.
@@ -36,6 +37,7 @@ class Behaviour:
     unhealthy: set[str] = field(default_factory=set)
     crashing: set[str] = field(default_factory=set)
     never_starts: set[str] = field(default_factory=set)
+    wrong_bind: set[str] = field(default_factory=set)
     full_regions: set[str] = field(default_factory=set)
     bad_images: set[str] = field(default_factory=set)
     release_command_exit: int = 0
@@ -183,6 +185,17 @@ class Machines:
         if machine["lease"] and machine["lease"]["expires"] > time.time():
             shown["nonce"] = machine["lease"]["nonce"]
         return shown
+
+    def processes(self, app: Json, machine: Json) -> list[Json]:
+        """What runs inside: one process that listens on every port the services name."""
+        state, _, _ = self.status(app, machine)
+        services = machine["config"].get("services") or []
+        host = "127.0.0.1" if f"{app['name']}/{group_of(machine)}" in self.behaviour.wrong_bind else "0.0.0.0"  # noqa: S104
+        sockets = [{"proto": "tcp", "address": f"{host}:{s['internal_port']}"} for s in services]
+        command = " ".join((machine["config"].get("init") or {}).get("cmd") or ["app"])
+        return [] if state != "started" else [
+            {"pid": 300, "stime": 1, "rtime": 1, "command": command, "directory": "/", "cpu": 1, "rss": 1,
+             "listen_sockets": sockets}]  # fmt: skip
 
     def _events(self, app: Json, machine: Json, state: str) -> list[Json]:
         launched = machine["launched"] - self.behaviour.reported_uptime

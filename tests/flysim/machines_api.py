@@ -235,7 +235,7 @@ class MachinesApi:
         elif verb in ("stop", "suspend"):
             machine["stopped"] = True
         elif verb == "ps":
-            return 200, []
+            return 200, self.machines.processes(app, machine)
         elif verb != "signal":
             raise Problem(404, "404 page not found")
         return 200, {"ok": True}

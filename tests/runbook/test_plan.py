@@ -74,7 +74,10 @@ def test_something_only_a_person_can_give_is_exit_code_3() -> None:
 
 
 def test_the_json_has_a_version_and_the_steps_in_order() -> None:
-    steps = [with_look(put("1.2", "b"), lambda world: drifted("old", "old → new")), with_look(put("1.1", "a"), lambda world: satisfied("x"))]
+    steps = [
+        with_look(put("1.2", "b"), lambda world: drifted("old", "old → new")),
+        with_look(put("1.1", "a"), lambda world: satisfied("x")),
+    ]
     document = json.loads(plan_document("local", plan.make(steps, {})))
     assert document["version"] == 1
     assert document["kind"] == "plan"
@@ -82,6 +85,14 @@ def test_the_json_has_a_version_and_the_steps_in_order() -> None:
     assert document["exit_code"] == 2
     assert [step["number"] for step in document["steps"]] == ["1.1", "1.2"]
     assert set(document["steps"][1]) == {
-        "number", "key", "name", "answer", "evidence", "diff", "until", "code", "next",
+        "number",
+        "key",
+        "name",
+        "answer",
+        "evidence",
+        "diff",
+        "until",
+        "code",
+        "next",
     }
     assert document["steps"][1]["diff"] == "old → new"

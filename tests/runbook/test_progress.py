@@ -14,7 +14,17 @@ import pytest
 from ops.runbook.errors import RunbookError
 from ops.runbook.progress import Courier, Outbox, Scripts, percent
 
-AWKWARD = ["two words", 'a "quoted" one', "it's", "line one\nline two", "ünïcödé 🚀", "$HOME `id` $(id)", "", "--dash", "*"]
+AWKWARD = [
+    "two words",
+    'a "quoted" one',
+    "it's",
+    "line one\nline two",
+    "ünïcödé 🚀",
+    "$HOME `id` $(id)",
+    "",
+    "--dash",
+    "*",
+]
 
 
 @pytest.fixture
@@ -130,7 +140,12 @@ def test_awkward_arguments_reach_a_real_tsx_script_intact(outbox: Outbox, tmp_pa
         "appendFileSync('calls.jsonl', line + '\\n');\n"
     )
     installed = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund"], cwd=repository, capture_output=True, text=True, timeout=240, check=False
+        ["npm", "install", "--no-audit", "--no-fund"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert installed.returncode == 0, installed.stderr
     outbox.put("log-progress.ts", AWKWARD)

@@ -82,7 +82,10 @@ def test_what_needs_a_failed_step_is_blocked_and_the_rest_goes_on() -> None:
     steps = [put("1.1", "a", act=fail), put("1.2", "b", ("a",)), put("1.3", "c", ("b",)), put("1.4", "d")]
     result = run(steps, {}, [])
     assert {key: o.status.value for key, o in result.outcomes.items()} == {
-        "a": "failed", "b": "blocked", "c": "blocked", "d": "changed",
+        "a": "failed",
+        "b": "blocked",
+        "c": "blocked",
+        "d": "changed",
     }
     assert result.outcomes["a"].code == "X-001"
     assert "1.1" in result.outcomes["b"].evidence
@@ -108,7 +111,8 @@ def test_what_the_target_lacks_is_skipped_with_its_reason_and_stops_nobody() -> 
 def test_a_dry_run_says_what_would_change_and_changes_nothing() -> None:
     world: World = {}
     assert statuses([put("1.1", "a"), put("1.2", "b", ("a",))], world, dry=True) == {
-        "a": "would change", "b": "would change",
+        "a": "would change",
+        "b": "would change",
     }
     assert world == {}
 
@@ -130,7 +134,10 @@ def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
         world["a"] = True
         del world["b"]
 
-    assert statuses([put("1.1", "a", act=act), put("1.2", "b", ("a",))], world) == {"a": "changed", "b": "changed"}
+    assert statuses([put("1.1", "a", act=act), put("1.2", "b", ("a",))], world) == {
+        "a": "changed",
+        "b": "changed",
+    }
     assert world["b"] is True
 
 
@@ -142,9 +149,7 @@ def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> N
         return satisfied("there")
 
     keys = ["a", "b", "c", "d"]
-    steps = [
-        Step(f"1.{index}", key, key, "", look, needs=tuple(keys[:index])) for index, key in enumerate(keys)
-    ]
+    steps = [Step(f"1.{index}", key, key, "", look, needs=tuple(keys[:index])) for index, key in enumerate(keys)]
     assert set(statuses(steps, {}).values()) == {"ok"}
 
 
@@ -213,7 +218,11 @@ sys.exit(result.exit_code)
 @pytest.mark.parametrize("what", ["child", "sleep"])
 def test_a_signal_stops_the_children_and_the_run_ends_in_order(signum: int, code: int, what: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, what], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        [sys.executable, "-c", PROGRAM, what],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     try:
         assert process.stdout is not None

@@ -12,7 +12,15 @@ from ops.runbook.secret import REDACTED, Secret, redactor
 
 def test_no_way_of_printing_shows_the_value() -> None:
     secret = Secret("correct-horse-battery")
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", "%s" % secret, str([secret]), str({"k": secret})]
+    shown = [
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r:>40}",
+        "{}".format(secret),  # noqa: UP032
+        str([secret]),
+        str({"k": secret}),
+    ]
     assert not any("correct" in text for text in shown)
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from .store import StoreUnavailable
 from .paths import Route
 from .purge import purge_entry, purge_team
 from .reply import Reply, error_reply, json_reply
 from .settings import NANO
+from .store import StoreUnavailable
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -86,9 +86,7 @@ async def _purge(gateway: Gateway, body: bytes) -> Reply:
     if team not in gateway.config.teams:
         return error_reply(404, f"there is no team {team!r}", kind="invalid_request_error")
     try:
-        purged = await (
-            purge_entry(gateway.ledger, team, str(entry)) if entry else purge_team(gateway.ledger, team)
-        )
+        purged = await (purge_entry(gateway.ledger, team, str(entry)) if entry else purge_team(gateway.ledger, team))
     except ValueError as error:
         return error_reply(400, str(error), kind="invalid_request_error")
     return json_reply(200, {"team": team, "purged": purged.entries})

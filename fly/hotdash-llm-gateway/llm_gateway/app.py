@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from . import admin
@@ -134,22 +133,12 @@ async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
         return
     headers.append((b"cache-control", b"no-cache"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    async with contextlib.aclosing(_closable(reply.body)) as pieces:
+    async with contextlib.aclosing(reply.body) as pieces:
         # Read to the end even if the client has left (the server then drops what is sent): it is paid for.
         async for piece in pieces:
             with contextlib.suppress(OSError):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _closable(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        async for piece in pieces:
-            yield piece
-    finally:
-        close = getattr(pieces, "aclose", None)
-        if close is not None:
-            await asyncio.shield(close())
 
 
 def _client_error(status: int, message: str, **headers: str) -> Reply:

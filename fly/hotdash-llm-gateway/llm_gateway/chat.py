@@ -11,8 +11,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .canonical import CacheKey, Partition, exact_key, partition
@@ -21,9 +21,9 @@ from .config import GatewayConfig, Team
 from .escalation import choose
 from .exact import ExactCache, Hit
 from .fallback import UpstreamError, ask
-from .inflight import Flights, Lead, Shared
+from .inflight import Flights, Lead
 from .limits import Grant, Limiter, Refusal
-from .outcome import Outcome, limit_headers
+from .outcome import Outcome
 from .pricing import Spend, at_most, spend
 from .replay import as_stream, assemble, complete
 from .reply import DONE, Reply, encode, error_body, error_reply, event
@@ -52,7 +52,7 @@ class _Work:
     room: Partition | None
     lead: Lead[Hit | None] | None = None
     vector: Any = None
-    booked: bool = field(default=False)
+    booked: bool = False
 
 
 class Chat:
@@ -161,7 +161,7 @@ class Chat:
         work.outcome.first_token_ns = time.time_ns()
         return Reply(200, self._events(work, answered.value), work.outcome.headers(), "text/event-stream")
 
-    async def _events(self, work: _Work, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    async def _events(self, work: _Work, chunks: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
         seen: list[dict[str, Any]] = []
         try:
             async for chunk in chunks:
@@ -240,6 +240,7 @@ class Chat:
         response = hit.response
         outcome.tier, outcome.similarity, outcome.entry_id = hit.tier, hit.similarity, hit.entry_id
         outcome.how = hit.how
+        outcome.model = _signed_by(response, self._config.chat_models) or outcome.model
         outcome.response, outcome.usage = response, response.get("usage") or {}
         self._trace(outcome)
         if not request.stream:
@@ -288,11 +289,7 @@ class Chat:
             log.warning("%s failed with %d, %s answered", outcome.asked, after.status, model)
 
     def _room(self, team: Team, request: ChatRequest, model: str) -> Partition | None:
-        if (
-            self._semantic is None
-            or not team.semantic
-            or (request.controls.no_cache and request.controls.no_store)
-        ):
+        if self._semantic is None or not team.semantic or (request.controls.no_cache and request.controls.no_store):
             return None
         return partition(request.identity, team=team.name, model=model)
 
@@ -326,10 +323,14 @@ def _note(outcome: Outcome, request: ChatRequest) -> None:
     outcome.ignored, outcome.metadata, outcome.end_user = request.ignored, request.metadata, request.end_user
     outcome.messages = request.body["messages"]
     outcome.parameters = {
-        name: value
-        for name, value in request.body.items()
-        if isinstance(value, int | float | str) and name != "user"
+        name: value for name, value in request.body.items() if isinstance(value, int | float | str) and name != "user"
     }
+
+
+def _signed_by(response: Mapping[str, Any], models: tuple[str, ...]) -> str | None:
+    """Which of our models a stored answer is from; the provider signs with a dated name (gpt-4o-2024-08-06)."""
+    name = str(response.get("model") or "")
+    return max((model for model in models if name.startswith(model)), key=len, default=None)
 
 
 def _any(body: Mapping[str, Any], *names: str) -> bool:
@@ -350,7 +351,7 @@ def _spoken(said: list[dict[str, Any]] | None) -> dict[str, Any]:
     return {"choices": [{"message": {"role": "assistant", "content": "".join(_deltas(said or []))}}]}
 
 
-async def _replayed(chunks: Iterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _replayed(chunks: Iterator[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
     for chunk in chunks:
         yield event(chunk)
     yield DONE

@@ -29,9 +29,7 @@ LONGEST_METADATA = 512
 class BadRequest(Exception):
     """The client's own mistake, in words for the client."""
 
-    def __init__(
-        self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.message, self.status, self.param, self.code = message, status, param, code
 
@@ -141,9 +139,7 @@ def _check_messages(messages: object) -> None:
         if not (content is None or isinstance(content, str)):
             parts = content if isinstance(content, list) else [None]
             if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
-                raise BadRequest(
-                    f"{where}.content must be a text or a list of parts", param=f"{where}.content"
-                )
+                raise BadRequest(f"{where}.content must be a text or a list of parts", param=f"{where}.content")
 
 
 def _bounded(body: dict[str, Any], default: int) -> int:

@@ -181,23 +181,15 @@ def _checked(config: GatewayConfig) -> GatewayConfig:
         *((f"fallback.{source}", target) for source, target in config.fallback.items()),
         *(("fallback", source) for source in config.fallback),
         *((("escalation.model", config.escalation.model),) if config.escalation else ()),
-        *(
-            (("cache.semantic.judge_model", config.cache.semantic.judge_model),)
-            if config.cache.semantic
-            else ()
-        ),
+        *((("cache.semantic.judge_model", config.cache.semantic.judge_model),) if config.cache.semantic else ()),
     ):
         if model not in chat:
-            raise ConfigError(
-                f"gateway.{where}: {model!r} is not among the chat models of model_list: {list(chat)}"
-            )
+            raise ConfigError(f"gateway.{where}: {model!r} is not among the chat models of model_list: {list(chat)}")
     if config.cache.semantic and config.embedding.model not in names:
         raise ConfigError(f"gateway.embedding.model: {config.embedding.model!r} is not in model_list")
     for model in names:
         if model not in priced:
-            raise ConfigError(
-                f"gateway.prices: no price for {model!r}; without one it would pass every budget"
-            )
+            raise ConfigError(f"gateway.prices: no price for {model!r}; without one it would pass every budget")
     if config.self_test_team not in config.teams:
         raise ConfigError(f"gateway.self_test_team: no team {config.self_test_team!r}")
     return replace(config, chat_models=chat)

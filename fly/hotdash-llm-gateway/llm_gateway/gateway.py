@@ -88,11 +88,9 @@ class Gateway:
 
     def _semantic_tier(self, url: str) -> SemanticTier:
         config, semantic = self.config, self.config.cache.semantic
-        assert semantic is not None  # noqa: S101  (the caller asked)
+        assert semantic is not None
         embedding = config.embedding
-        self.embedder = Embedder(
-            embedding, self.upstream.endpoint(embedding.model), config.prices[embedding.model]
-        )
+        self.embedder = Embedder(embedding, self.upstream.endpoint(embedding.model), config.prices[embedding.model])
         self.mirror = mirror = Mirror(
             url, prefix=config.redis.key_prefix, teams=list(config.teams), ttl_s=semantic.ttl_s
         )
@@ -114,9 +112,7 @@ class Gateway:
             space=f"{embedding.model}/{embedding.dimensions}",
             embed_timeout_s=embedding.timeout_s,
         )
-        return SemanticTier(
-            config, cache=cache, embedder=self.embedder, upstream=self.upstream, limiter=self.limiter
-        )
+        return SemanticTier(config, cache=cache, embedder=self.embedder, upstream=self.upstream, limiter=self.limiter)
 
     async def start(self) -> None:
         """Begin serving. Redis or Langfuse being away does not keep the gateway down, only unready."""

@@ -7,11 +7,12 @@ quantifiers, comparisons and subject matter; everything unknown to the lexicon c
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from . import lexicon
 from .reading import Reading, read
-from .spelling import slip
+from .spelling import align
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Difference:
 
 def compare(stored: str, new: str) -> Difference:
     """Compare two questions. Symmetric."""
-    one, two = read(stored), read(new)
+    one, two = (read(text) for text in align(stored, new))
     forbids = [
         what
         for what, left, right in (
@@ -42,15 +43,16 @@ def compare(stored: str, new: str) -> Difference:
     doubts = []
     if one.kind != two.kind:
         doubts.append("kind")
+    if one.past != two.past:
+        doubts.append("tense")
     if sorted(one.numbers) != sorted(two.numbers):
         doubts.append("numbers")
     if one.codes != two.codes:
         doubts.append("codes")
     if one.quotes != two.quotes:
         doubts.append("quotes")
-    left, right = _unmatched(one, two)
-    if left or right:
-        rest = {*left, *right}
+    rest = _unmatched(one, two)
+    if rest:
         doubts.append("negation" if rest & lexicon.NEGATIONS else "words")
     elif not doubts and not _same_order(one, two):
         doubts.append("order")
@@ -59,32 +61,15 @@ def compare(stored: str, new: str) -> Difference:
     return Difference(tuple(forbids), tuple(doubts))
 
 
-def _unmatched(one: Reading, two: Reading) -> tuple[list[str], list[str]]:
-    """Words of each side without a partner on the other, repeated words counted."""
-    left, right = list(zip(one.words, one.raw, strict=True)), list(zip(two.words, two.raw, strict=True))
-    for pair in list(left):
-        partner = next((other for other in right if other[0] == pair[0]), None)
-        if partner is not None:
-            left.remove(pair)
-            right.remove(partner)
-    for pair in list(left):
-        partner = next((other for other in right if _slip(pair, other, one, two)), None)
-        if partner is not None:
-            left.remove(pair)
-            right.remove(partner)
-    return [word for word, _ in left], [word for word, _ in right]
-
-
-def _slip(pair: tuple[str, str], other: tuple[str, str], one: Reading, two: Reading) -> bool:
-    if pair[1] in one.names and other[1] in two.names and not {pair[1], other[1]} & lexicon.CALENDAR:
-        return False  # Smith and Smyth are two people.
-    return slip(pair[1], other[1])
+def _unmatched(one: Reading, two: Reading) -> set[str]:
+    """Words of either side without a partner on the other, repeated words counted."""
+    left, right = Counter(one.words), Counter(two.words)
+    return set((left - right) + (right - left))
 
 
 def _same_order(one: Reading, two: Reading) -> bool:
-    if len(one.words) != len(two.words):
-        return False
-    return all(
-        a == b or _slip((a, raw_a), (b, raw_b), one, two)
-        for a, b, raw_a, raw_b in zip(one.words, two.words, one.raw, two.raw, strict=True)
-    )
+    """Whether the words come in the same order. Two plain words may trade places: parking at the venue, venue parking."""
+    if one.words == two.words:
+        return True
+    movable = len(one.words) == 2 and one.kind not in ("who", "say") and not one.numbers
+    return movable and not set(one.words) & (one.names | two.names)

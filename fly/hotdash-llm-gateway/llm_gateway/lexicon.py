@@ -47,14 +47,23 @@ WRAPPERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:the )?(?:way|steps|process|procedure) (?:for|to)\b", "how to"),
         (r"\bhow (?:can|do|does|would|could|should|might|may|will|am|are|is) (?:i|we|you|one|someone|somebody|people|a (?:person|user|customer)|users|customers)\b"
          r"(?: (?:go about|be able to|get to|manage to|supposed to|meant to|proceed to))?", "how to"),
-        (r"\bhow (?:come|is it that)\b|\b(?:what is )?the reason (?:that|why|for)\b|\bfor what reason\b", "why"),
+        (r"^(?:could|would|will) you\b(?: be able to\b)?", ""),
+        (r"\b(who|where|how) should (?:i|we)\b", r"\1 do i"),
+        (r"\bwhere (?:can|do|could|would|will) (?:i|we) (?:find|see|locate)\b", "where is"),
+        (r"^(?:do|must|should) (?:i|we) (?:need|have) to\b|^(?:must|need) (?:i|we)\b"
+         r"|^(?:am i|are we) (?:required|obliged) to\b|^is it (?:necessary|mandatory|compulsory|obligatory)(?: for me)? to\b", "¿must "),
+        (r"\bwhat(?: happens)? if\b", "what happen if"),
+        (r"\bwhat (?:does|do) (?:the (?:word|term|phrase|abbreviation|acronym) )?(.+?) mean\b", r"what is the meaning of \1"),
+        (r"\bmeaning of the (?:word|term|phrase|abbreviation|acronym)\b", "meaning of"),
+        (r"\bwhat (?:is|are) (?:your |the |its |their )?(?:opening|business|working|trading|operating|store|office) (?:hours|times)\b", "when open"),
+        (r"\bhow (?:come|is it that)\b|\b(?:what is )?the reason (?:that|why|for)\b|\bwhat is the reason\b|\bfor what reason\b", "why"),
         (r"\b(?:at |on |by |from )?(?:what|which) (?:time|hours?|date|days?)\b(?! (?:limit|frame|zone|period))", "when"),
         (r"\bhow much (?:does|do|will|would|is|are)(.*?)\b(?:cost|charged|priced)\b", r"¿howmuch \1"),
         (r"\bhow much (?:is|are|for)\b", "¿howmuch "),
         (r"\bwhat (?:is|are)((?: (?!in\b|on\b|if\b)\w+){0,3}?) (?:cost|price|prices|costs|fee|fees|charge|charges)\b(?: (?:of|for|to))?", r"¿howmuch \1"),
         (r"\bwhat (?:does|do|will|would)(.*?)\bcost\b", r"¿howmuch \1"),
         (r"\bwhat (?:kinds?|types?|sorts?) of\b", "what"),
-        (r"\bhow (long|many|often|far|old|soon|big|much|late|early|fast|quickly)\b", r"¿how\1 "),
+        (r"\bhow (long|many|often|frequently|far|old|soon|big|much|late|early|fast|quickly)\b", r"¿how\1 "),
     )
 )  # fmt: skip
 
@@ -79,8 +88,9 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"opt(?:ing)? in(?: to)?", "optin"),
         (r"(?:opening|business|working|trading|operating|store|office) (?:hours|times?)|hours of (?:operation|business)", "openhours"),
         (r"free of charge|for free|without (?:paying|charge|cost)|at no (?:extra )?(?:cost|charge)|no charge", "free"),
-        (r"have to|need to|got to|required to|obliged to|supposed to", "must"),
-        (r"going to", "will"),
+        (r"have to|got to|required to|obliged to|supposed to", "must"), (r"(?:is|are|am|be) going to", "will"),
+        (r"(?:turn|switch)(?:ing|ed)?((?: (?!on\b|off\b)\w+){1,3}) on", r"enable\1"),
+        (r"(?:turn|switch)(?:ing|ed)?((?: (?!on\b|off\b)\w+){1,3}) off", r"disable\1"),
         (r"as well as", "and"),
         (r"two ?-?factor(?: authentication)?|2fa|two ?-?step verification|mfa", "2fa"),
         (r"wi-? ?fi", "wifi"), (r"e-?mail", "email"), (r"on-? ?line", "online"), (r"post ?code|zip ?code", "postcode"),
@@ -104,6 +114,7 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 EMPTY = frozenset(
     "a an the i me we us you myself ourselves yourself my our your mine ours yours am is are be being been do does have "
     "has having it its there that this these those of on in at to for with and about as "
+    "can could may might into guys still ever will shall "
     "just exactly actually really basically simply also then so oh okay please kindly very "
     "any some offer provide got available possible able would want like wish know "
     "whether someone anyone somebody".split()
@@ -113,6 +124,8 @@ QUESTIONS = {
     "how": "how", "why": "why", "when": "when", "where": "where", "who": "who", "whom": "who", "whose": "whose",
     "what": "what", "which": "what",
 }  # fmt: skip
+
+PAST = frozenset("was were did had".split())
 
 NEGATIONS = frozenset("not no never without neither nor none nobody nothing nowhere except unless hardly".split())
 
@@ -133,7 +146,7 @@ ORDINALS: dict[str, int] = {
     )
 }
 MONTHS: dict[str, str] = {
-    short: full
+    short: full + "-month"
     for full in "january february march april may june july august september october november december".split()
     for short in (full, full[:3], full[:4])
 }
@@ -159,6 +172,10 @@ UNITS: dict[str, str] = {
 }  # fmt: skip
 
 _SAME = """
+close shut
+nearest closest
+colleague teammate coworker
+frequently often
 cancel terminate cancellation cancelation discontinue
 buy purchase
 start begin commence
@@ -168,7 +185,7 @@ remove delete erase removal deletion
 refund reimburse reimbursement
 deliver delivery ship shipping
 parcel package
-price cost fee charge
+price cost fee
 allow permit
 let rent
 register enrol enroll registration enrolment enrollment
@@ -242,9 +259,18 @@ SPELLINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^(.{3,})is(e|es|ed|ing|ation|ations)$", r"\1iz\2"), (r"^(.{2,}[bdlnv])our(s|ed|ing|ite|able)?$", r"\1or\2"),
         (r"^(.*(?:cent|theat|met|lit|fib))re(s)?$", r"\1er\2"), (r"^(.{3,})ogue(s)?$", r"\1og\2"), (r"^(.{2,}[aeiou]l)l(ed|ing|er|ers)$", r"\1\2"),
         (r"^(lic|def|off)ence(s)?$", r"\1ense\2"), (r"^programme(s)?$", r"program\1"), (r"^cheque(s)?$", r"check\1"),
-        (r"^grey$", "gray"), (r"^tyre(s)?$", r"tire\1"), (r"^practise(.*)$", r"practice\1"), (r"^jewellery$", "jewelry"),
+        (r"^grey$", "gray"), (r"^instalment(s)?$", r"installment\1"), (r"^enrolment$", "enrollment"), (r"^tyre(s)?$", r"tire\1"), (r"^practise(.*)$", r"practice\1"), (r"^jewellery$", "jewelry"),
     )
 )  # fmt: skip
 
 CALENDAR = frozenset(DAYS) | frozenset(MONTHS)
 """Words written with a capital that are no names."""
+
+NEWER_WORDS = frozenset(
+    "app apps blog blogs browser browsers chatbot checkout cloud dropdown email emails emoji hashtag hotspot inbox laptop "
+    "laptops login logout malware modem online password passwords phishing podcast router routers screenshot selfie "
+    "smartphone smartphones smartwatch spam spreadsheet streaming tablet tablets touchscreen unsubscribe upload username "
+    "voicemail voicemails webinar website websites wifi wireless workspace dashboard roaming broadband ebook ebooks "
+    "gluten vegan vegans vegetarian contactless onboarding timesheet payslip payslips".split()
+)
+"""Words that lists made from older text lack."""

@@ -51,8 +51,8 @@ class Outcome:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     response: Mapping[str, Any] | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
-    spend: Spend = Spend()
-    overhead: Spend = Spend()
+    spend: Spend = field(default_factory=Spend)
+    overhead: Spend = field(default_factory=Spend)
     status: int = 200
     warning: str | None = None
     error: str | None = None

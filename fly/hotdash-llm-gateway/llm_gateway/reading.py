@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import lexicon
+from .spelling import american
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "´": "'", "`": "'", "–": "-", "—": " - ", "…": " "})
 _TOKEN = re.compile(r"¿[a-z]+|codex\w+|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*[a-z%]*|[$£€%°]")
@@ -16,6 +17,10 @@ _AMOUNT = re.compile(
     r"^(\d+)(st|nd|rd|th|am|pm|k|m|h|min|mins|hr|hrs|gb|mb|tb|kg|g|mg|km|cm|mm|lb|lbs|l|ml|s|x|yr|yrs|%)$", re.IGNORECASE
 )
 _QUOTED = re.compile(r"\"([^\"]{1,200})\"|(?<!\w)'([^']{2,200})'(?!\w)")
+_OF = re.compile(r"\b([^\W\d_]+) of (?:(?:the|a|an|my|your|our|this|that) )?([^\W\d_]+)")
+_FRONTED = re.compile(r"^([^,?]+), ?((?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|should|must|has|have|"
+                      r"how|what|which|when|where|who|why)\b.*|¿.*)$")
+_PRICES = frozenset("price prices cost costs fee fees charge charges charged".split())
 _AUXILIARY = re.compile(
     r"^(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|should|shall|must|has|have|had)\b"
 )
@@ -28,27 +33,27 @@ class Reading:
     Attributes:
         kind: how, when, what ..., `do` or `can` for yes-or-no questions, `say` for anything else.
         words: words that count, in order, in their canonical form.
-        raw: for each of them, the word as it was written, in lower case.
         numbers: numbers by value, with no order.
         codes: addresses, links, order numbers and the like.
         quotes: quoted text.
-        names: places in `words` that were written like a name.
+        names: those written like a name.
+        past: whether it asks about the past.
     """
 
     kind: str
     words: tuple[str, ...]
-    raw: tuple[str, ...]
     numbers: tuple[str, ...]
     codes: tuple[str, ...]
     quotes: tuple[str, ...]
     names: frozenset[str]
+    past: bool
 
 
 @lru_cache(maxsize=4096)
 def read(question: str) -> Reading:
     """Read a question. Never fails; text that is not English is compared word for word."""
     text = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", question).translate(_QUOTES)).strip()
-    names = frozenset(_names(text))
+    names = frozenset(canonical(name) for name in _names(text))
     quotes = tuple(sorted((a or b).casefold().strip() for a, b in _QUOTED.findall(text)))
     plain = _expand(text.casefold())
     codes = tuple(sorted(code for code in _CODE.findall(plain) if not _AMOUNT.match(code)))
@@ -56,24 +61,26 @@ def read(question: str) -> Reading:
     for pattern, becomes in lexicon.PHRASES:
         plain = pattern.sub(becomes, plain)
     kind = _kind(plain)
-    words: list[tuple[str, str]] = []
-    asked = False
+    words: list[str] = []
+    asked = past = False
     for raw in _dates(_numbers(_split(plain))):
         word = raw if raw.startswith("¿") else "¿" + lexicon.QUESTIONS[raw] if raw in lexicon.QUESTIONS else canonical(raw)
         if word == "¿" + kind and not asked:
             asked = True
             continue
-        empty = raw in lexicon.EMPTY or word in lexicon.EMPTY or (kind == "howmuch" and word == "price")
+        empty = raw in lexicon.EMPTY or word in lexicon.EMPTY or (kind == "howmuch" and raw in _PRICES)
+        if raw in lexicon.PAST:
+            past = True
+            continue
         if not empty:
-            words.append((word, raw))
-    numbers = tuple(sorted(word for word, _ in words if word[0].isdigit()))
-    return Reading(kind, tuple(w for w, _ in words), tuple(r for _, r in words), numbers, codes, quotes, names)
+            words.append(word)
+    numbers = tuple(sorted(word for word in words if word[0].isdigit()))
+    return Reading(kind, tuple(words), numbers, codes, quotes, names, past)
 
 
 def canonical(word: str) -> str:
     """One form per word: spelling, plural, -ing, and the synonyms of the lexicon."""
-    for pattern, becomes in lexicon.SPELLINGS:
-        word = pattern.sub(becomes, word)
+    word = american(word)
     for form in (word, stem(word)):
         if form in _GROUPS:
             return _GROUPS[form]
@@ -122,7 +129,9 @@ def _unwrap(text: str) -> str:
     for _ in range(2):
         for pattern, becomes in lexicon.WRAPPERS:
             text = pattern.sub(becomes, text).strip(" ,.!:;-?") if text.strip() else text
-    return re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+", " ", text)
+    # "In Python, how do I ..." asks what "How do I ... in Python" asks; Mongolia's capital is the capital of Mongolia.
+    return _OF.sub(r"\2 \1", _FRONTED.sub(r"\2 \1", text))
 
 
 def _split(text: str) -> list[str]:
@@ -191,15 +200,15 @@ def _dates(tokens: list[str]) -> list[str]:
     """Month and day, amount and currency in one order: 3rd of May and May 3, £5 and 5 pounds."""
     found = list(tokens)
     money = {"dollar", "pound", "euro"}
-    for at in range(len(found) - 1):
-        one, two = found[at], found[at + 1]
+    for at in range(len(found)):
+        one, two = found[at], found[at + 1] if at + 1 < len(found) else " "
         if one in money and two[0].isdigit():
             found[at], found[at + 1] = two, one
         elif one[0].isdigit() and two == "of" and at + 2 < len(found) and found[at + 2] in lexicon.MONTHS:
             found[at : at + 3] = [lexicon.MONTHS[found[at + 2]], one, "of"]
         elif one[0].isdigit() and two in lexicon.MONTHS:
             found[at], found[at + 1] = lexicon.MONTHS[two], one
-        elif one in lexicon.MONTHS and one != "may":
+        elif one in lexicon.MONTHS and (one != "may" or two[0].isdigit()):
             found[at] = lexicon.MONTHS[one]
     return found
 
@@ -210,6 +219,8 @@ def _kind(text: str) -> str:
         return marked.group(1)
     if re.match(r"^(?:can|could|may|might|should|shall|must) (?:i|we|my|our)\b", text):
         return "should" if text.startswith(("should", "shall", "must")) else "can"
+    if re.match(r"^(?:has|have|had)\b", text):
+        return "have"
     if _AUXILIARY.match(text):
         return "do"
     for word in re.findall(r"[a-z]+", text):

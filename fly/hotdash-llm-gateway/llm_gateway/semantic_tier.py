@@ -8,6 +8,7 @@ from typing import Any
 from .canonical import CacheKey, Partition
 from .config import GatewayConfig
 from .embedding import Embedder, Vector
+from .fallback import UpstreamError
 from .limits import Limiter
 from .outcome import Outcome
 from .pricing import Spend, spend
@@ -82,9 +83,7 @@ class SemanticTier:
     async def _judge(self, messages: list[dict[str, str]], outcome: Outcome) -> str:
         """Ask the judging model. If the verdict comes too late to be of use it is still paid for, so still booked."""
         call = asyncio.create_task(
-            self._upstream.complete(
-                self._judge_model, {"messages": messages, "max_tokens": 1, "temperature": 0}
-            )
+            self._upstream.complete(self._judge_model, {"messages": messages, "max_tokens": 1, "temperature": 0})
         )
         try:
             answer = await asyncio.shield(call)
@@ -97,7 +96,9 @@ class SemanticTier:
         return str(answer["choices"][0]["message"].get("content") or "")
 
     async def _book_late(self, call: asyncio.Task[dict[str, Any]], outcome: Outcome) -> None:
-        (answer,) = await asyncio.gather(call, return_exceptions=True)
-        if isinstance(answer, dict):
-            cost = spend(self._judge_price, answer.get("usage") or {})
-            await self._limiter.add(outcome.team, tokens=cost.tokens, nano_usd=cost.nano_usd)
+        try:
+            answer = await call
+        except UpstreamError:
+            return
+        cost = spend(self._judge_price, answer.get("usage") or {})
+        await self._limiter.add(outcome.team, tokens=cost.tokens, nano_usd=cost.nano_usd)

@@ -69,9 +69,7 @@ class Section:
 
     def mapping(self, name: str) -> dict[str, str]:
         value = self._take(name, {})
-        if not isinstance(value, dict) or not all(
-            isinstance(item, str) for pair in value.items() for item in pair
-        ):
+        if not isinstance(value, dict) or not all(isinstance(item, str) for pair in value.items() for item in pair):
             raise ConfigError(f"{self.path}.{name}: a mapping of names to names is needed")
         return value
 

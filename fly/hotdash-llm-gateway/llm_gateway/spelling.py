@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import cache
 
 from spellchecker import SpellChecker
 
+from . import lexicon
+
 SHORTEST = 4
+_WORD = re.compile(r"[^\W\d_]+")
+_COMMON = tuple(word for word in (*lexicon.QUESTIONS, "there", "have", "does", "please", "could", "would") if len(word) >= SHORTEST)
 TWO_SLIPS_FROM = 8
 """Letters from which a word may hold two slips."""
 
@@ -14,11 +20,51 @@ TWO_SLIPS_FROM = 8
 @cache
 def words() -> frozenset[str]:
     """English words as pyspellchecker's frequency list has them (about 160,000 forms, no names of brands)."""
-    return frozenset(SpellChecker(language="en", distance=1).word_frequency.words())
+    listed = frozenset(SpellChecker(language="en", distance=1).word_frequency.words())
+    return listed | lexicon.NEWER_WORDS | lexicon.CALENDAR
 
 
 def known(word: str) -> bool:
-    return word in words()
+    """Whether a lower-case word is English, in British or American spelling."""
+    return word in words() or american(word) in words()
+
+
+def american(word: str) -> str:
+    """The American spelling of a British one."""
+    for pattern, becomes in lexicon.SPELLINGS:
+        word = pattern.sub(becomes, word)
+    return word
+
+
+def align(one: str, other: str) -> tuple[str, str]:
+    """Write words that one text has mistyped as the other text writes them, and mistyped question words right.
+
+    Words written like a name in both texts are left alone: Smith and Smyth are two people.
+    """
+    return _corrected(one, other), _corrected(other, one)
+
+
+def _corrected(text: str, model: str) -> str:
+    mine, theirs = _WORD.findall(text), _WORD.findall(model)
+    have, wanted = {word.casefold() for word in mine}, {word.casefold(): word for word in theirs}
+    strange = [word for word in mine if len(word) >= SHORTEST and word.casefold() not in wanted and not known(word.casefold())]
+    for word in strange:
+        bare, named = word.casefold(), _is_name(word, mine)
+        free = [
+            candidate
+            for candidate, written in wanted.items()
+            if candidate not in have
+            and slip(bare, candidate)
+            and not (named and _is_name(written, theirs) and candidate not in lexicon.CALENDAR)
+        ]
+        found = free or ([] if named else [candidate for candidate in _COMMON if slip(bare, candidate)])
+        if len(found) == 1:
+            text = re.sub(rf"(?<![^\W\d_]){word}(?![^\W\d_])", found[0], text)
+    return text
+
+
+def _is_name(word: str, words: Iterable[str]) -> bool:
+    return word[0].isupper() and word != next(iter(words), "")
 
 
 def slip(one: str, other: str) -> bool:

@@ -96,9 +96,7 @@ class Tracer:
                     self._under_way = len(batch)
                 delivered = self._export(batch)
                 if delivered != reachable:
-                    log.warning(
-                        "traces: Langfuse %s", "takes them again" if delivered else "does not take them"
-                    )
+                    log.warning("traces: Langfuse %s", "takes them again" if delivered else "does not take them")
                 reachable = delivered
                 if not delivered:
                     break
@@ -173,9 +171,7 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
     }
     if outcome.first_token_ns is not None:
         began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(outcome.first_token_ns / NANO))
-        made["langfuse.observation.completion_start_time"] = (
-            f"{began}.{outcome.first_token_ns % NANO // 1000:06d}Z"
-        )
+        made["langfuse.observation.completion_start_time"] = f"{began}.{outcome.first_token_ns % NANO // 1000:06d}Z"
     if settings.content:
         made["langfuse.observation.input"] = _shortened(outcome.messages)
         made["langfuse.observation.output"] = _shortened(_message(outcome.response))

@@ -1,14 +1,17 @@
 """The one module that knows LiteLLM: its router as the way to the provider, its errors, its answers.
 
-Only the router and provider layer is used. Everything else the gateway does (keys, limits, caches, escalation,
-fallback, traces) happens before and after the two calls here, so a new LiteLLM can only break this file.
+Only the router and provider layer is used. Everything else the gateway does (keys, limits, caches,
+escalation, fallback, traces) happens before and after the two calls here, so a new LiteLLM can only break
+this file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +24,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.pop("OPENAI_API_KEY", None)
 
 import litellm
+from litellm import exceptions
 from litellm.router import Router
 
 WORDS = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Timeout)?: )*(?:Timeout Error: )?(?:OpenAIException - )?")
@@ -33,7 +37,8 @@ MESSAGE = (
     "role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content",
 )  # fmt: skip
 USAGE = (
-    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details",
+    "prompt_tokens", "completion_tokens", "total_tokens",
+    "prompt_tokens_details", "completion_tokens_details",
 )  # fmt: skip
 
 
@@ -73,22 +78,24 @@ class Upstream:
         return _completion(answer.model_dump(exclude_none=True))
 
     async def stream(self, model: str, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Ask for a streamed answer; return only when its first chunk is there.
+        """Ask for a streamed answer; return only when it has begun to say something.
 
-        The last chunk carries the usage. A stream that breaks off raises UpstreamError, before this returns
-        (nothing was said yet, so another model may be asked) or while it is read (too late for that).
+        The last chunk carries the usage. A stream that breaks off raises UpstreamError: before this returns, so
+        that another model may be asked, or while it is read, when it is too late for that.
         """
         try:
             answer = await self._router.acompletion(
                 model=model, stream=True, stream_options={"include_usage": True}, **body
             )
-            chunks = aiter(answer)
-            first = await anext(chunks)
-        except StopAsyncIteration:
-            raise UpstreamError(502, "the provider's stream ended before it began") from None
+            chunks = _chunks(model, aiter(answer))
         except Exception as error:
             raise _translated(error) from error
-        return _chunks(model, first, chunks)
+        begun: list[dict[str, Any]] = []
+        async for chunk in chunks:
+            begun.append(chunk)
+            if _says_something(chunk):
+                return _continued(begun, chunks)
+        raise UpstreamError(502, "the provider's stream ended before it said anything")
 
     def endpoint(self, model: str) -> Endpoint:
         """The provider's address of a model, for calls too cheap to go through LiteLLM."""
@@ -100,19 +107,43 @@ class Upstream:
         )
 
     async def warm(self, model: str) -> None:
-        """Go through the whole path once without network: the first call of a process imports for seconds."""
-        await self._router.acompletion(
-            model=model, messages=[{"role": "user", "content": "-"}], mock_response="-"
-        )
+        """Make a call and a streamed call that fail at once: the first ones of a process import for a second."""
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))  # Bound but not listening: a connection is refused.
+            nowhere = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+            for stream in (False, True):
+                with contextlib.suppress(exceptions.APIConnectionError, exceptions.InternalServerError):
+                    await self._router.acompletion(
+                        model=model,
+                        messages=[{"role": "user", "content": "-"}],
+                        stream=stream,
+                        api_base=nowhere,
+                        api_key="-",
+                    )
 
 
-async def _chunks(model: str, first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[dict[str, Any]]:
-    yield _chunk(model, first.model_dump(exclude_none=True))
+async def _chunks(model: str, answer: AsyncIterator[Any]) -> AsyncIterator[dict[str, Any]]:
     try:
-        async for chunk in rest:
+        async for chunk in answer:
             yield _chunk(model, chunk.model_dump(exclude_none=True))
     except Exception as error:
         raise _translated(error) from error
+
+
+async def _continued(
+    begun: list[dict[str, Any]], rest: AsyncIterator[dict[str, Any]]
+) -> AsyncIterator[dict[str, Any]]:
+    for chunk in begun:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
+
+
+def _says_something(chunk: Mapping[str, Any]) -> bool:
+    return any(
+        choice["finish_reason"] or set(choice["delta"]) - {"role", "content"} or choice["delta"].get("content")
+        for choice in chunk["choices"]
+    )
 
 
 def _completion(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,9 +164,7 @@ def _chunk(model: str, chunk: Mapping[str, Any]) -> dict[str, Any]:
     usage = chunk.get("usage")
     if usage:
         return {**shown, "choices": [], "usage": _only(USAGE, usage)}
-    choices = [
-        {"finish_reason": None, "logprobs": None, **_only(CHOICE, choice)} for choice in chunk["choices"]
-    ]
+    choices = [{"finish_reason": None, "logprobs": None, **_only(CHOICE, choice)} for choice in chunk["choices"]]
     for choice in choices:
         choice["delta"] = _only(MESSAGE, choice.get("delta") or {})
     return {**shown, "choices": choices}
@@ -152,9 +181,9 @@ def _translated(error: Exception) -> UpstreamError:
     status = getattr(error, "status_code", None)
     body = getattr(error, "body", None)
     body = body if isinstance(body, Mapping) else {}
-    if isinstance(error, litellm.Timeout):
+    if isinstance(error, exceptions.Timeout):
         return UpstreamError(408, "the provider did not answer in time", kind="timeout")
-    if isinstance(error, litellm.APIConnectionError):
+    if isinstance(error, exceptions.APIConnectionError):
         return UpstreamError(502, "the connection to the provider failed or broke", kind="connection_error")
     if not isinstance(status, int) or not 400 <= status <= 599:
         return UpstreamError(502, f"the provider could not be asked ({type(error).__name__})")

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
-def make(
-    connection: psycopg.Connection[Any], facts: dict[str, Any], schema: str, role: str, password: Secret
-) -> None:
+def make(connection: psycopg.Connection[Any], facts: dict[str, Any], schema: str, role: str, password: Secret) -> None:
     """Bring role and schema from what `facts` says to what is wanted.
 
     Args:
@@ -26,14 +24,10 @@ def make(
     from psycopg import sql
 
     def run(text: str, **names: sql.Composable) -> None:
-        connection.execute(
-            sql.SQL(text).format(role=sql.Identifier(role), schema=sql.Identifier(schema), **names)  # type: ignore[arg-type]
-        )
+        connection.execute(sql.SQL(text).format(role=sql.Identifier(role), schema=sql.Identifier(schema), **names))
 
     # The verifier, not the password, goes to the server, whose log may keep statements.
-    verifier = connection.pgconn.encrypt_password(
-        password.reveal().encode(), role.encode(), b"scram-sha-256"
-    ).decode()
+    verifier = connection.pgconn.encrypt_password(password.reveal().encode(), role.encode(), b"scram-sha-256").decode()
     verb = "ALTER" if facts["role"] else "CREATE"
     run(verb + " ROLE {role} LOGIN PASSWORD {verifier}", verifier=sql.Literal(verifier))
     _join(connection, facts["version"], role, run)

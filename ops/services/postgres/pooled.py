@@ -26,10 +26,7 @@ def check(url: PgUrl, schema: str, *, connections: int = 4) -> str:
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(session(url)) for _ in range(connections)]
         # Each stays in its transaction: a pooler must give each a connection of its own.
-        rows = [
-            connection.execute("SELECT current_schema(), pg_backend_pid()").fetchone()
-            for connection in opened
-        ]
+        rows = [connection.execute("SELECT current_schema(), pg_backend_pid()").fetchone() for connection in opened]
     found = {row[0] for row in rows if row}
     if found != {schema}:
         raise RunbookError(

@@ -91,9 +91,7 @@ def connect_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
         )
     if "the database system is" in lower:
         return RunbookError("PG-035", f"{url.where} is starting or stopping", next="try again in a moment")
-    return RunbookError(
-        "PG-032", f"{url.where} does not answer", why=_first(text), next="inv doctor, then try again"
-    )
+    return RunbookError("PG-032", f"{url.where} does not answer", why=_first(text), next="inv doctor, then try again")
 
 
 def statement_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
@@ -115,9 +113,7 @@ def statement_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
             why="somebody else holds what is needed; nothing was changed",
             next="try again in a moment",
         )
-    return RunbookError(
-        "PG-025", f"{url.where} refused: {message}", why="nothing was changed", next="try again"
-    )
+    return RunbookError("PG-025", f"{url.where} refused: {message}", why="nothing was changed", next="try again")
 
 
 def _first(text: str) -> str:

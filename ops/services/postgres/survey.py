@@ -38,11 +38,12 @@ SELECT jsonb_build_object(
   'schema', n.oid IS NOT NULL,
   'owner', n.nspowner::regrole::text,
   'mine', n.nspowner = r.oid,
-  'admins', pg_has_role(current_user, n.nspowner, 'USAGE'),
+  'admins', n.nspowner = (SELECT oid FROM pg_roles WHERE rolname = current_user),
   'content', ARRAY(SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = n.oid
       UNION SELECT proowner::regrole::text FROM pg_proc WHERE pronamespace = n.oid
       UNION SELECT typowner::regrole::text FROM pg_type WHERE typnamespace = n.oid ORDER BY 1),
   'role_quoted', r.oid::regrole::text,
+  'schema_quoted', quote_ident(%(schema)s),
   'grants', (SELECT jsonb_agg(DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
       FROM aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner),
   'seed_grantee', p.oid IS NOT NULL,
@@ -115,13 +116,10 @@ def compare(facts: dict[str, Any], schema: str, role: str) -> Plan:
         lines.append(f"owner of schema {schema}: {facts['owner']} → {role}")
     if facts["role"]:
         for name, want in SETTINGS.items():
-            if f"{name}={want.format(schema=schema)}" not in facts["settings"]:
+            # The catalog keeps the value as SQL writes it.
+            if f"{name}={want.format(schema=facts['schema_quoted'])}" not in facts["settings"]:
                 lines.append(f"{name} of the role: not set → {want.format(schema=schema)}")
-        lines += [
-            f"{word.upper()} on the database: no → yes"
-            for word in ("connect", "temporary")
-            if not facts[word]
-        ]
+        lines += [f"{word.upper()} on the database: no → yes" for word in ("connect", "temporary") if not facts[word]]
     if facts["schema"]:
         if facts["seed_grantee"] and not facts["seed_granted"]:
             lines.append(f"grant on the schema to {SEED_GRANTEE}: no → yes")
@@ -130,9 +128,7 @@ def compare(facts: dict[str, Any], schema: str, role: str) -> Plan:
     if facts["creates_in"]:
         warnings.append(f"the shop lets everybody create in {', '.join(facts['creates_in'])} (left as it is)")
     if facts["reads"]:
-        warnings.append(
-            f"the shop lets everybody use {facts['reads']} of its tables and views (left as it is)"
-        )
+        warnings.append(f"the shop lets everybody use {facts['reads']} of its tables and views (left as it is)")
     return Plan(not facts["role"] and not facts["schema"], tuple(lines), tuple(warnings))
 
 

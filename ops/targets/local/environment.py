@@ -72,12 +72,12 @@ class Environment:
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         if not self._is_sound():
             say("making the gateway's Python environment")
-            command = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, self.layout.environment]
+            command: list[str | Path] = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, self.layout.environment]
             proc.run(command, env=environment, cwd=self.layout.gateway)
         lock = self.layout.gateway / "requirements.lock"
         say(f"installing {_count(lock)} packages for the gateway (LiteLLM among them)")
         words: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", self._python]
-        words += ["--require-hashes", "--only-binary", ":all:", "--link-mode", _link_mode(), "-r", lock]
+        words += ["--require-hashes", "--only-binary", ":all:", "-r", lock]
         proc.run(words, env=environment, cwd=self.layout.gateway, timeout=INSTALL_S)
         self._compile(say)
         write_atomic(stamp(self.layout), wanted)
@@ -86,7 +86,7 @@ class Environment:
         """Whether there is a Python in it of the version that runs us: another cannot use its packages."""
         if not self._python.exists():
             return False
-        words = [self._python, "-c", "import sys; print(sys.version.split()[0])"]
+        words: list[str | Path] = [self._python, "-c", "import sys; print(sys.version.split()[0])"]
         done = proc.run(words, check=False, timeout=30)
         return done.returncode == 0 and done.stdout.strip() == sys.version.split()[0]
 
@@ -100,7 +100,7 @@ class Environment:
         for number, package in enumerate(packages):
             if number % 10 == 0 or package.name == "litellm":
                 say(f"compiling the gateway's packages: {number} of {len(packages)}, {package.name}")
-            words = [self._python, "-m", "compileall", "-q", "-j", workers, package]
+            words: list[str | Path] = [self._python, "-m", "compileall", "-q", "-j", workers, package]
             # Some packages carry files for other Python versions, which do not compile and are never imported.
             proc.run(words, env=environment, check=False, timeout=INSTALL_S)
         proc.run([self._python, "-m", "compileall", "-q", "-l", folder], env=environment, check=False, timeout=60)
@@ -109,7 +109,3 @@ class Environment:
 def _count(lock: Path) -> int:
     return sum("==" in line and not line.startswith((" ", "#")) for line in lock.read_text().splitlines())
 
-
-def _link_mode() -> str:
-    """Links to uv's cache save 500 MB, but only within one file system; uv says so with a warning otherwise."""
-    return os.environ.get("UV_LINK_MODE", "hardlink")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OPENAI, LANGFUSE = "openai", "langfuse"
 DIRECT, POOLED = "direct", "pooled"
+# Langfuse then answers 503 while it cannot reach its database.
+DATABASE_PATH = "/api/public/health?failIfDatabaseUnavailable=true"
 
 # Of the variables the real Langfuse is given, those the stand-in reads.
 _READ = (

@@ -33,6 +33,11 @@ class Layout:
     gateway: Path
 
     @property
+    def home(self) -> Path:
+        """The servers' HOME: what they drop there stays with the rehearsal."""
+        return self.state / "home"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

@@ -100,7 +100,7 @@ def choose(layout: Layout, say: Say) -> Home:
         return found
     way = "self"
     if os.getuid() == 0:
-        way = "namespace" if _namespaces_work() else "account"
+        way = "namespace" if namespaces_work() else "account"
     chosen = _home(layout, way)
     if way == "account":
         say(f"no user namespaces here: Postgres runs as {_UNPRIVILEGED}, in {chosen.data.parent}")
@@ -109,7 +109,8 @@ def choose(layout: Layout, say: Say) -> Home:
     return chosen
 
 
-def _namespaces_work() -> bool:
+def namespaces_work() -> bool:
+    """Whether a user namespace can run the server here; in containers it is often forbidden."""
     try:
         return proc.run([*_NAMESPACE, binaries() / "postgres", "--version"], check=False, timeout=10).returncode == 0
     except RunbookError:

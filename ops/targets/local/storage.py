@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unavailable
@@ -59,7 +61,7 @@ def _credentials(vault: Vault, user: str, password: str) -> dict[str, str]:
 def program(layout: Layout, ports: dict[str, int], bucket: str) -> Program:
     """``weed mini`` with everything on loopback, no telemetry, no extra services."""
     folder = layout.data(NAME)
-    command = [tools.find("weed") or "weed", "mini", f"-dir={folder / 'volumes'}", f"-bucket={bucket}"]
+    command = [tools.find("weed") or "weed", "-logtostderr", "mini", f"-dir={folder / 'volumes'}", f"-bucket={bucket}"]
     command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={folder / 's3.json'}"]
     for server in ("", "_master", "_volume", "_filer", "_admin"):
         option = server.removeprefix("_") or "s3"
@@ -68,6 +70,14 @@ def program(layout: Layout, ports: dict[str, int], bucket: str) -> Program:
     command += ["-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     command += [f"-s3.localSocket={layout.run / 's3.sock'}", f"-filer.localSocket={layout.run / 'filer.sock'}"]
     return Program(NAME, tuple(command), PORTS, stop_s=15, priority=20)
+
+
+def remove_sockets(ports: dict[str, int]) -> None:
+    """Remove the sockets SeaweedFS leaves in /tmp, named by port; another user's cannot be removed and stay."""
+    for server in ("s3", "master", "volume", "filer", "admin"):
+        port = ports.get("storage_grpc" if server == "s3" else f"storage_{server}_grpc", 0)
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            Path(f"/tmp/seaweedfs-{server}-grpc-{port}.sock").unlink()  # noqa: S108 - its own choice
 
 
 def bucket_is_there(port: int, vault: Vault, bucket: str) -> bool:
@@ -126,6 +136,8 @@ class Storage:
         # The bucket is made at the start, so one that was deleted needs a new start.
         if self.rehearsal.standing(definition, self._inputs()).satisfied and not self.look(world).satisfied:
             self.rehearsal.supervisor.stop(NAME)
+        if not self.rehearsal.runs(NAME):
+            remove_sockets(self.rehearsal.ports.known())
         port = self.rehearsal.ports.get(NAME)
         self.rehearsal.start(
             definition, lambda: bucket_is_there(port, world.vault, bucket), say, inputs=[self._inputs()], timeout=60

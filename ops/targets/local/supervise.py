@@ -79,9 +79,9 @@ class Supervisor:
         Raises:
             RunbookError: LOCAL-004 an earlier one runs but does not answer, or the new one does not come up.
         """
-        for folder in (self.layout.run, self.layout.state, self.layout.logs, self.layout.env, self.layout.pids):
+        layout = self.layout
+        for folder in (layout.run, layout.state, layout.home, layout.logs, layout.env, layout.pids, layout.programs):
             make_private(folder)
-        make_private(self.layout.programs)
         self._make_key()
         if self.programs() is None:
             self.stop_leftovers(say)
@@ -289,7 +289,7 @@ def _call(method: Callable[..., object], *arguments: object, unless: int) -> Non
 
 def base_environment(layout: Layout) -> dict[str, str]:
     """What every server of the rehearsal gets, and nothing of the operator's own."""
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(layout.state), "LANG": "C.UTF-8"}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(layout.home), "LANG": "C.UTF-8"}
 
 
 def write_environment(layout: Layout, name: str, variables: Mapping[str, str]) -> None:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ops.runbook.step import Step
+from ops.runbook.step import Look, Say, Step, unavailable
 from ops.targets.base import Endpoints, Part, Requirement
+from ops.targets.local.app import App
 from ops.targets.local.daemon import Daemon
+from ops.targets.local.edge import Edge, authority
+from ops.targets.local.environment import Environment
 from ops.targets.local.layout import Layout, run_folder
 from ops.targets.local.pooler import Pooler
 from ops.targets.local.postgres import PostgresReady, PostgresServer
 from ops.targets.local.rehearsal import Rehearsal
+from ops.targets.local.release import Pooled, Release
+from ops.targets.local.secrets import Secrets
+from ops.targets.local.storage import Storage
 from ops.targets.local.valkey import Valkey
 
 if TYPE_CHECKING:
     from ops.world import World
+
+
+class Absent:
+    """A part the rehearsal does not have.
+
+    Args:
+        reason: why, as an operator reads it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def look(self, world: World) -> Look:
+        return unavailable(self.reason)
+
+    def act(self, world: World, say: Say) -> None:
+        return None
 
 
 class Local:
@@ -26,14 +49,89 @@ class Local:
     """
 
     name = "local"
+    # What Fly and Supabase simply have, a rehearsal must bring up first.
+    extra_needs: Mapping[str, tuple[str, ...]] = {
+        "setup.secrets": ("local.postgres", "local.pooler"),
+        "setup.redis": ("local.supervisor",),
+        "deploy.app": ("local.supervisor",),
+        "deploy.storage": ("local.supervisor",),
+        "deploy.release": ("local.environment",),
+    }
 
     def __init__(self, world: World) -> None:
         paths = world.paths
+        self._world = world
         self.layout = Layout(paths.root, paths.state, run_folder(paths.state, world.environ), world.gateway_dir)
         self.vault = paths.state / "vault.json"
         self.rehearsal = Rehearsal(self.layout)
+        self._environment = Environment(self.rehearsal)
         self._daemon = Daemon(self.rehearsal)
         self._server = PostgresServer(self.rehearsal)
         self._pooler = Pooler(self.rehearsal)
+        secrets, release = Secrets(self.rehearsal), Release(self.rehearsal)
         self.postgres: Part = PostgresReady(self._server)
         self.redis: Part = Valkey(self.rehearsal)
+        self.app: Part = App(self.rehearsal)
+        self.secrets: Part = secrets
+        self.clickhouse: Part = Absent("needs Docker or Fly: no package registry holds a ClickHouse server")
+        self.storage: Part = Storage(self.rehearsal)
+        self.release: Part = release
+        self.domains: Part = Edge(self.rehearsal)
+        self.pooled: Part = Pooled(self.rehearsal, secrets, release)
+
+    def preparation(self) -> Sequence[Step[World]]:
+        """The machine's own part of a rehearsal: what Fly and Supabase bring in production."""
+        environment, daemon, server, pooler = self._environment, self._daemon, self._server, self._pooler
+        return (
+            Step(
+                number="0.1",
+                key="local.environment",
+                name="Gateway's Python environment",
+                purpose="LiteLLM and the plugin, installed from the image's own lock",
+                look=environment.look,
+                act=environment.act,
+            ),
+            Step(
+                number="0.2",
+                key="local.supervisor",
+                name="Supervisor",
+                purpose="runs the rehearsal's servers and starts them again when they fail",
+                look=daemon.look,
+                act=daemon.act,
+            ),
+            Step(
+                number="0.3",
+                key="local.postgres",
+                name="Postgres server",
+                purpose="stands for Supabase's direct connection",
+                look=server.look,
+                act=server.act,
+                needs=("local.supervisor",),
+            ),
+            Step(
+                number="0.4",
+                key="local.pooler",
+                name="Pooled port",
+                purpose="stands for Supabase's pooler",
+                look=pooler.look,
+                act=pooler.act,
+                needs=("local.postgres",),
+            ),
+        )
+
+    def endpoints(self) -> Endpoints:
+        """The edge's port in the URLs, and where to connect: the names need not resolve."""
+        port = self.rehearsal.ports.peek("edge_https")
+        domains = self._world.stack.domains
+        return Endpoints(
+            gateway=f"https://{domains.gateway}:{port}",
+            langfuse=f"https://{domains.langfuse}:{port}",
+            connect=f"127.0.0.1:{port}",
+            ca=authority(self.layout),
+        )
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What this machine needs, for `inv doctor`."""
+        from ops.targets.local.doctor import requirements
+
+        return requirements(self.layout)

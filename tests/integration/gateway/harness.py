@@ -231,9 +231,7 @@ class GatewayProcess:
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
     def operator(self) -> httpx.Client:
-        return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self.master_key}"}, timeout=30
-        )
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.master_key}"}, timeout=30)
 
     def __enter__(self) -> GatewayProcess:
         return self.start()

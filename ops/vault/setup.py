@@ -29,7 +29,7 @@ class _Survey:
     newer: list[str] = field(default_factory=list)  # given, and the environment has another value
 
 
-def look_secrets(world: World) -> Look:
+def look(world: World) -> Look:
     """What the vault holds against its contract. Reads only the vault and the settings."""
     survey = _survey(world)
     if survey.faults:
@@ -58,7 +58,7 @@ def look_secrets(world: World) -> Look:
     return satisfied(", ".join(parts))
 
 
-def make_secrets(world: World, say: Say) -> None:
+def act(world: World, say: Say) -> None:
     """Make what is missing, take what is given, in one write each; never change what is there.
 
     What only a person can give and has not is left to the look that follows: it says what and where.

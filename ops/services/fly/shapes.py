@@ -1,0 +1,451 @@
+"""What flyctl and Fly's APIs answer, as typed records.
+
+Read leniently: flyctl's JSON mixes PascalCase and snake_case between commands and versions, lists may be
+null, and absent fields are common. Unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ops.runbook.secret import Secret
+
+Raw = Mapping[str, Any]
+
+# Machines flyctl makes for its own purposes; they are no part of the app.
+_PASSING_GROUPS = ("fly_app_release_command", "fly_app_console", "fly_app_test_machine_command")
+
+
+def pick(raw: Any, *names: str, default: Any = None) -> Any:
+    """The first of `names` that `raw` has a value for, whatever the letter case and underscores."""
+    if not isinstance(raw, Mapping):
+        return default
+    folded = {str(key).replace("_", "").lower(): value for key, value in raw.items()}
+    for name in names:
+        value = folded.get(name.replace("_", "").lower())
+        if value is not None:
+            return value
+    return default
+
+
+def rows(raw: Any) -> Iterator[Raw]:
+    """The records of a list that may be null."""
+    for item in raw or ():
+        if isinstance(item, Mapping):
+            yield item
+
+
+def whole(value: Any) -> int | None:
+    """`value` as a whole number, or None."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class Version:
+    """`flyctl version`: the text, and its numbers for comparing."""
+
+    text: str
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """``(0, 4, 87)`` for ``0.4.87``; anything after a dash is left out."""
+        return tuple(whole(part) or 0 for part in self.text.split("-")[0].split("."))
+
+
+@dataclass(frozen=True)
+class App:
+    """One app of the organisation. `deployed` is false until it has had machines."""
+
+    name: str
+    status: str = ""
+    deployed: bool = False
+    hostname: str = ""
+    org: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> App:
+        """From `apps list` or `apps create`."""
+        status = str(pick(raw, "status", default=""))
+        return cls(
+            name=str(pick(raw, "name", default="")),
+            status=status,
+            deployed=bool(pick(raw, "deployed", default=False)) or status in ("deployed", "suspended"),
+            hostname=str(pick(raw, "hostname", default="")),
+            org=str(pick(pick(raw, "organization"), "slug", default="")),
+        )
+
+
+class SecretState(NamedTuple):
+    """A secret as Fly shows it: an opaque digest, and whether the running machines have it.
+
+    `status` is ``Deployed``, ``Staged``, ``Partial``, ``Unknown`` or empty. flyctl computes it from times;
+    without machines it says ``Staged``.
+    """
+
+    digest: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One health check of one machine; `status` is passing, warning or critical."""
+
+    name: str
+    status: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine, with what a health gate needs.
+
+    Attributes:
+        group: process group.
+        release_version: number of the release whose config it runs.
+        image, digest: the image reference, and the digest really running.
+        standby: a spare that is meant to be stopped.
+        oom_killed: its newest exit was for want of memory.
+    """
+
+    id: str
+    name: str = ""
+    state: str = ""
+    region: str = ""
+    group: str = ""
+    release_version: int | None = None
+    release_id: str = ""
+    image: str = ""
+    digest: str = ""
+    private_ip: str = ""
+    host_status: str = "ok"
+    standby: bool = False
+    oom_killed: bool = False
+    memory_mb: int | None = None
+    checks: tuple[Check, ...] = ()
+    volumes: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> Machine:
+        """From `status`, `machines list` or the Machines API."""
+        config = pick(raw, "config", "incomplete_config", default={})
+        metadata = pick(config, "metadata", default={})
+        image = pick(raw, "image_ref", default={})
+        exits = [event for event in rows(pick(raw, "events")) if pick(event, "type") == "exit"]
+        last_exit = pick(pick(exits[0], "request"), "exit_event") if exits else None
+        return cls(
+            id=str(pick(raw, "id", default="")),
+            name=str(pick(raw, "name", default="")),
+            state=str(pick(raw, "state", default="")),
+            region=str(pick(raw, "region", default="")),
+            group=str(pick(metadata, "fly_process_group", default="")),
+            release_version=whole(pick(metadata, "fly_release_version")),
+            release_id=str(pick(metadata, "fly_release_id", default="")),
+            image=str(pick(config, "image", default="")),
+            digest=str(pick(image, "digest", default="")),
+            private_ip=str(pick(raw, "private_ip", default="")),
+            host_status=str(pick(raw, "host_status", default="ok")),
+            standby=bool(pick(config, "standbys")),
+            oom_killed=bool(pick(last_exit, "oom_killed", default=False)),
+            memory_mb=whole(pick(pick(config, "guest"), "memory_mb")),
+            checks=tuple(
+                Check(
+                    str(pick(c, "name", default="")),
+                    str(pick(c, "status", default="")),
+                    str(pick(c, "output", default="")),
+                )
+                for c in rows(pick(raw, "checks"))
+            ),
+            volumes=tuple(str(pick(m, "volume", default="")) for m in rows(pick(config, "mounts"))),
+            created_at=str(pick(raw, "created_at", default="")),
+            updated_at=str(pick(raw, "updated_at", default="")),
+        )
+
+    @property
+    def own(self) -> bool:
+        """Whether it belongs to the app, and is not one of flyctl's passing helpers."""
+        return self.group not in _PASSING_GROUPS and self.state not in ("destroyed", "destroying")
+
+    @property
+    def healthy(self) -> bool:
+        """Started on a reachable host, with every check passing (vacuously so without checks)."""
+        return self.state == "started" and self.host_status == "ok" and not self.failing
+
+    @property
+    def failing(self) -> tuple[Check, ...]:
+        """The checks that do not pass."""
+        return tuple(check for check in self.checks if check.status != "passing")
+
+
+@dataclass(frozen=True)
+class AppStatus:
+    """`flyctl status`: the app, and the machines that are its own."""
+
+    name: str
+    status: str = ""
+    deployed: bool = False
+    hostname: str = ""
+    machines: tuple[Machine, ...] = ()
+
+    @classmethod
+    def read(cls, raw: Raw) -> AppStatus:
+        """From `status --json`."""
+        found = (Machine.read(m) for m in rows(pick(raw, "machines")))
+        return cls(
+            name=str(pick(raw, "name", default="")),
+            status=str(pick(raw, "status", default="")),
+            deployed=bool(pick(raw, "deployed", default=False)),
+            hostname=str(pick(raw, "hostname", default="")),
+            machines=tuple(m for m in found if m.own),
+        )
+
+    def group(self, name: str) -> tuple[Machine, ...]:
+        """Its machines of one process group, standbys left out."""
+        return tuple(m for m in self.machines if m.group == name and not m.standby)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release; `status` is pending, running, complete, failed or interrupted."""
+
+    id: str
+    version: int
+    image: str
+    status: str = "complete"
+    description: str = ""
+    created_at: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> Release:
+        """From `releases --json`, or the line `deploy` prints with FLY_EMIT_RELEASE_JSON."""
+        return cls(
+            id=str(pick(raw, "id", default="")),
+            version=whole(pick(raw, "version")) or 0,
+            image=str(pick(raw, "image_ref", default="")),
+            status=str(pick(raw, "status", default="complete")),
+            description=str(pick(raw, "description", default="")),
+            created_at=str(pick(raw, "created_at", default="")),
+        )
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One volume, and the machine it is mounted in (empty: none)."""
+
+    id: str
+    name: str
+    region: str = ""
+    size_gb: int = 0
+    state: str = ""
+    machine: str = ""
+    created_at: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> Volume:
+        """From `volumes list` or `volumes create`."""
+        return cls(
+            id=str(pick(raw, "id", default="")),
+            name=str(pick(raw, "name", default="")),
+            region=str(pick(raw, "region", default="")),
+            size_gb=whole(pick(raw, "size_gb")) or 0,
+            state=str(pick(raw, "state", default="")),
+            machine=str(pick(raw, "attached_machine_id", default="")),
+            created_at=str(pick(raw, "created_at", default="")),
+        )
+
+
+@dataclass(frozen=True)
+class IpAddress:
+    """One address; `kind` is v4, v6, shared_v4, private_v6, egress_v4 or egress_v6."""
+
+    address: str
+    kind: str
+    region: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> IpAddress:
+        """From `ips list`."""
+        return cls(
+            address=str(pick(raw, "address", default="")),
+            kind=str(pick(raw, "type", default="")),
+            region=str(pick(raw, "region", default="")),
+        )
+
+
+@dataclass(frozen=True)
+class DnsRecords:
+    """The DNS records a hostname needs; either A and AAAA, or the CNAME."""
+
+    a: tuple[str, ...] = ()
+    aaaa: tuple[str, ...] = ()
+    cname: str = ""
+    acme_name: str = ""
+    acme_target: str = ""
+    ownership_name: str = ""
+    ownership_value: str = ""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One hostname's certificate.
+
+    Attributes:
+        configured: Fly finds its DNS right; says nothing about a certificate yet.
+        issued: a certificate is there and served.
+        needs: the DNS records to add; empty in a list, which does not carry them.
+        problems: what validation found wrong, with Fly's remedy.
+    """
+
+    hostname: str
+    status: str = ""
+    configured: bool = False
+    issued: bool = False
+    needs: DnsRecords = field(default_factory=DnsRecords)
+    problems: tuple[str, ...] = ()
+    expires_at: str = ""
+    rate_limited_until: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> Certificate:
+        """From `certs list`, `certs add`, `certs check` or the Machines API."""
+        held = list(rows(pick(raw, "certificates")))
+        active = [c for c in held if pick(c, "status") == "active"]
+        needs = pick(raw, "dns_requirements", default={})
+        acme, ownership = pick(needs, "acme_challenge"), pick(needs, "ownership")
+        return cls(
+            hostname=str(pick(raw, "hostname", default="")),
+            status=str(pick(raw, "status", default="")),
+            configured=bool(pick(raw, "configured", default=False)),
+            issued=bool(active) if held else bool(
+                pick(raw, "has_fly_certificate", "has_custom_certificate", default=False)
+            ),
+            needs=DnsRecords(
+                a=tuple(map(str, pick(needs, "a", default=()))),
+                aaaa=tuple(map(str, pick(needs, "aaaa", default=()))),
+                cname=str(pick(needs, "cname", default="")),
+                acme_name=str(pick(acme, "name", default="")),
+                acme_target=str(pick(acme, "target", default="")),
+                ownership_name=str(pick(ownership, "name", default="")),
+                ownership_value=str(pick(ownership, "app_value", default="")),
+            ),
+            problems=tuple(
+                f"{pick(e, 'message', default='')} {pick(e, 'remediation', default='')}".strip()
+                for e in rows(pick(raw, "validation_errors"))
+            ),
+            expires_at=min(
+                (str(pick(i, "expires_at", default="")) for c in active for i in rows(pick(c, "issued"))), default=""
+            ),
+            rate_limited_until=str(pick(raw, "rate_limited_until", default="")),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GroupScale:
+    """How many machines a process group has, and their size."""
+
+    group: str
+    count: int
+    cpus: int = 0
+    memory_mb: int = 0
+    regions: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, raw: Raw) -> GroupScale:
+        """From `scale show --json`."""
+        return cls(
+            group=str(pick(raw, "process", default="")),
+            count=whole(pick(raw, "count")) or 0,
+            cpus=whole(pick(raw, "cpus")) or 0,
+            memory_mb=whole(pick(raw, "memory")) or 0,
+            regions=dict(pick(raw, "regions", default={})),
+        )
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What a command inside a machine ended with."""
+
+    exit_code: int
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of an app's log."""
+
+    timestamp: str
+    message: str
+    level: str = ""
+    region: str = ""
+    machine: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> LogLine:
+        """From the API's log entries."""
+        return cls(
+            timestamp=str(pick(raw, "timestamp", default="")),
+            message=str(pick(raw, "message", default="")),
+            level=str(pick(raw, "level", default="")),
+            region=str(pick(raw, "region", default="")),
+            machine=str(pick(raw, "instance", default="")),
+        )
+
+
+@dataclass(frozen=True)
+class RedisPlan:
+    """One managed Redis plan; price in US cents a month."""
+
+    id: str
+    name: str
+    price_cents: int = 0
+    max_size: str = ""
+
+
+@dataclass(frozen=True)
+class ManagedRedis:
+    """One managed Redis database.
+
+    `options` and `metadata` are kept as read: an update must send them back or lose them.
+    """
+
+    id: str
+    name: str
+    url: Secret
+    status: str = ""
+    plan_id: str = ""
+    plan: str = ""
+    region: str = ""
+    org: str = ""
+    eviction: bool = False
+    read_regions: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> ManagedRedis:
+        """From the GraphQL add-on record."""
+        plan = pick(raw, "addOnPlan")
+        options = pick(raw, "options", default={})
+        return cls(
+            id=str(pick(raw, "id", default="")),
+            name=str(pick(raw, "name", default="")),
+            url=Secret(str(pick(raw, "publicUrl", default=""))),
+            status=str(pick(raw, "status", default="")),
+            plan_id=str(pick(plan, "id", default="")),
+            plan=str(pick(plan, "displayName", "name", default="")),
+            region=str(pick(raw, "primaryRegion", default="")),
+            org=str(pick(pick(raw, "organization"), "slug", default="")),
+            eviction=bool(pick(options, "eviction", default=False)),
+            read_regions=tuple(map(str, pick(raw, "readRegions", default=()))),
+            options=dict(options),
+            metadata=dict(pick(raw, "metadata", default={})),
+            error=str(pick(raw, "errorMessage", default="")),
+        )

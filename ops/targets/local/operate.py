@@ -1,0 +1,159 @@
+"""Living with a rehearsal: what runs, what it said, and ending it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.secret import redactor
+from ops.runbook.step import Say
+from ops.targets.local import postgres, processes, storage
+from ops.targets.local.supervise import SUPERVISORD
+
+if TYPE_CHECKING:
+    from ops.targets.local import Local
+    from ops.world import World
+
+_HIDDEN_PORTS = ("_grpc", "_master", "_volume", "_filer", "_admin")
+
+
+@dataclass(frozen=True)
+class Server:
+    """One line of `inv local.status`: a server's name, state, pid (0: none), seconds up, ports by name, and log."""
+
+    name: str
+    state: str
+    pid: int
+    up_s: int
+    ports: dict[str, int]
+    log: Path
+
+
+def status(world: World) -> list[Server]:
+    """What runs; the supervisor first. Changes nothing."""
+    rehearsal = _local(world).rehearsal
+    layout, ports = rehearsal.layout, rehearsal.ports.known()
+    known = rehearsal.supervisor.programs()
+    pid = processes.alive(layout.pids / SUPERVISORD)
+    state = "RUNNING" if known is not None else "STOPPED"
+    servers = [Server(SUPERVISORD, state, pid if known is not None else 0, 0, {}, layout.log(SUPERVISORD))]
+    for name in names(world):
+        info = (known or {}).get(name)
+        own = {
+            port: number
+            for port, number in ports.items()
+            if (port == name or port.startswith(f"{name}_")) and not port.endswith(_HIDDEN_PORTS)
+        }
+        servers.append(
+            Server(
+                name,
+                info.state if info else "STOPPED",
+                info.pid if info else 0,
+                info.up_s if info and info.up else 0,
+                own,
+                layout.log(name),
+            )
+        )
+    return servers
+
+
+def names(world: World) -> list[str]:
+    """The servers that have been set up so far, in alphabetical order."""
+    return sorted(file.stem for file in _local(world).layout.programs.glob("*.ini"))
+
+
+def logs(world: World, name: str, lines: int = 50) -> list[str]:
+    """The last lines a server said, known secrets redacted.
+
+    Raises:
+        RunbookError: LOCAL-009 there is no such server, or it has said nothing yet.
+    """
+    layout = _local(world).layout
+    known = [SUPERVISORD, *names(world)]
+    if name not in known:
+        raise RunbookError(
+            "LOCAL-009", f"there is no server '{name}'", why=f"there are: {', '.join(known)}", next="inv local.status"
+        )
+    try:
+        with layout.log(name).open(encoding="utf-8", errors="replace") as stream:
+            last = stream.readlines()[-lines:]
+    except FileNotFoundError:
+        raise RunbookError("LOCAL-009", f"{name} has no log yet", next="inv local.status") from None
+    # Reading the vault tells the redactor its values.
+    for secret in world.vault.names():
+        world.vault.get(secret)
+    return [redactor(line.rstrip("\n")) for line in last]
+
+
+def down(world: World, say: Say, *, purge: bool = False) -> list[str]:
+    """Stop everything, verified by pid; data, ports and secrets stay for the next `deploy.all`.
+
+    Args:
+        purge: also remove the servers' data, logs, the rehearsal's ports and its vault.
+
+    Returns:
+        Names of what was stopped.
+
+    Raises:
+        RunbookError: LOCAL-004 something is still running.
+    """
+    local = _local(world)
+    layout = local.layout
+    stopped = local.rehearsal.supervisor.shutdown(say) if layout.state.exists() else []
+    storage.remove_sockets(local.rehearsal.ports.known())
+    _remove(layout.run)
+    if purge:
+        say("removing the rehearsal's data, logs, ports and vault")
+        home = postgres.home(layout)
+        if home is not None and home.user:
+            _remove(home.data.parent)
+        for path in (layout.state / "data", layout.home, layout.logs, layout.env, layout.pids, layout.started):
+            _remove(path)
+        _remove(layout.supervisor_conf.parent)
+        for file in (layout.stage, layout.state / "ports.json", layout.state / "digest.key"):
+            file.unlink(missing_ok=True)
+        for file in (local.vault, world.vault.previous):
+            file.unlink(missing_ok=True)
+    return stopped
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours; a link is removed, not followed."""
+    if folder.is_symlink():
+        folder.unlink()
+        return
+    problems: list[str] = []
+
+    def note(function: Callable[..., object], path: str, error: object) -> None:
+        if not isinstance(error, tuple) or not issubclass(error[0], FileNotFoundError):
+            problems.append(path)
+
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder, onerror=note)
+    if problems:
+        raise RunbookError(
+            "LOCAL-001", f"{problems[0]} cannot be removed", why=f"{len(problems)} files are left", next=f"ls -la {folder}"
+        )
+
+
+def _local(world: World) -> Local:
+    """The rehearsal of this world.
+
+    Raises:
+        RunbookError: LOCAL-010 the target is another.
+    """
+    from ops.targets.local import Local
+
+    if not isinstance(world.target, Local):
+        raise RunbookError(
+            "LOCAL-010",
+            f"target {world.target_name} has no local servers",
+            why="these commands are for the rehearsal",
+            next="inv local.status --target local",
+        )
+    return world.target

@@ -1,0 +1,95 @@
+"""Part 3.2: each process's variables, in a file of its own that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
+from ops.targets.local import edge, gateway, langfuse, storage, tools
+from ops.targets.local.layout import read, write_private
+from ops.targets.local.supervise import environment_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ops.runbook.secret import Secret
+    from ops.targets.local.rehearsal import Rehearsal
+    from ops.world import World
+
+
+class Secrets:
+    """Every process has its own variables as the vault has them now, and nobody else's."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.rehearsal = rehearsal
+        self.layout = rehearsal.layout
+
+    def look(self, world: World) -> Look:
+        if "edge_https" not in self.rehearsal.ports.known():
+            return unknown("the ports are not picked yet", until="3.1")
+        try:
+            consumers = self._consumers(world)
+            files = self._files(world, consumers)
+        except RunbookError as error:
+            if error.code != "VAULT-013":
+                raise
+            return unknown(error.what, until="1.4")
+        have = {file: read(file) for file in files}
+        if absent := [file.stem for file in files if have[file] is None]:
+            return missing(f"no variables yet for {', '.join(absent)}")
+        changed = {file.stem: _changed(have[file] or "", text) for file, text in files.items() if have[file] != text}
+        if changed:
+            lines = "\n".join(f"{name}: {', '.join(names) or 'form'}" for name, names in changed.items())
+            return drifted(f"not as in the vault: {', '.join(changed)}", lines)
+        pending = {who: pending for who, sent in consumers.items() if (pending := world.vault.pending(who, sent))}
+        if pending:
+            return drifted("; ".join(f"{who}: {what}" for who, what in pending.items()))
+        count = sum(len(sent) for sent in consumers.values())
+        return satisfied(f"{count} secrets handed to {', '.join(consumers)}, each its own ({langfuse.stage(self.layout)})")
+
+    def act(self, world: World, say: Say) -> None:
+        consumers = self._consumers(world)
+        for file, text in self._files(world, consumers).items():
+            if read(file) != text:
+                say(f"writing the variables of {file.stem}")
+                write_private(file, text)
+        for consumer, sent in consumers.items():
+            world.vault.mark_sent(consumer, sent)
+
+    def _consumers(self, world: World) -> dict[str, dict[str, Secret]]:
+        """What the vault has for whom, by the names their start scripts read."""
+        from ops.vault import contract, deliver
+
+        rules = contract.read()
+        database: deliver.Database = "pooled" if langfuse.stage(self.layout) == langfuse.POOLED else "direct"
+        return {
+            who: deliver.for_consumer(world.vault, rules, world.stack, who, database=database) for who in ("gateway", "ui")
+        }
+
+    def _files(self, world: World, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
+        """Every private file and what it must say."""
+        given = {who: {name: secret.reveal() for name, secret in sent.items()} for who, sent in consumers.items()}
+        variables = {
+            gateway.NAME: {**given["gateway"], **gateway.variables(self.rehearsal)},
+            langfuse.OPENAI: langfuse.openai_variables(given["gateway"]),
+            langfuse.LANGFUSE: langfuse.langfuse_variables(world, self.rehearsal, given["ui"]),
+            edge.NAME: {},
+        }
+        files = {}
+        if tools.find("weed") is not None:
+            variables[storage.NAME] = {"TMPDIR": str(self.layout.run)}
+            files[self.layout.data(storage.NAME) / "s3.json"] = storage.identities(world.vault, world.stack.storage.bucket)
+        for name, values in variables.items():
+            files[self.layout.env / f"{name}.json"] = environment_text(self.layout, values)
+        return files
+
+
+def _changed(have: str, want: str) -> list[str]:
+    """Names of the variables that differ; no values."""
+    try:
+        old, new = json.loads(have), json.loads(want)
+    except ValueError:
+        return []
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))

@@ -1,0 +1,36 @@
+"""The gateway's configuration: that it is YAML, holds no secret, and that the gateway itself takes it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ops.runbook import proc
+from ops.validate.finding import Finding
+
+if TYPE_CHECKING:
+    from ops.world import World
+
+_LOAD = "import pathlib, sys; from llm_gateway import config as c; c.load(pathlib.Path(sys.argv[1]))"
+_SECRET = re.compile(r"\b(sk|pk)-[A-Za-z0-9_-]{16,}|://[^/@\s]*:[^/@\s]+@")
+
+
+def config(world: World, file: str) -> list[Finding]:
+    """Check the configuration file; with the gateway's own parser where its environment has been made."""
+    import yaml
+
+    path = world.gateway_dir / file
+    text = path.read_text(encoding="utf-8")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        return [Finding(file, f"not YAML: {' '.join(str(error).split())}")]
+    if not isinstance(document, dict) or not {"model_list", "gateway"} <= document.keys():
+        return [Finding(file, "model_list and gateway are needed")]
+    findings = [Finding(file, "holds what looks like a secret")] if _SECRET.search(text) else []
+    python = world.paths.root / ".venv-gateway" / "bin" / "python"
+    if python.is_file() and (world.gateway_dir / "llm_gateway" / "config.py").is_file():
+        done = proc.run([python, "-B", "-c", _LOAD, path], env={"PYTHONPATH": str(world.gateway_dir)}, check=False)
+        if done.returncode != 0:
+            findings.append(Finding(file, done.last_words.splitlines()[-1]))
+    return findings

@@ -1,0 +1,86 @@
+"""The in-memory index finds what an exact scan finds, at a fraction of the memory traffic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from llm_gateway.index import COARSE_FROM, Entry, Index, Vector, quantise
+
+
+def unit(rows: Vector) -> Vector:
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def entry(number: int, *, room: str = "r", team: str = "a") -> Entry:
+    return Entry(f"e{number}", team, (1000 + number, 0), room, f"question {number}", "")
+
+
+def filled(vectors: Vector, *, room: str = "r", team: str = "a") -> Index:
+    index = Index()
+    index.put([entry(n, room=room, team=team) for n in range(len(vectors))], [quantise(v).tobytes() for v in vectors])
+    return index
+
+
+@pytest.mark.parametrize("dimensions", [64, 384, 1024, 3072])
+def test_int8_codes_move_a_cosine_by_less_than_two_thousandths(dimensions: int) -> None:
+    random = np.random.default_rng(1)
+    one = unit(random.standard_normal((200, dimensions)))
+    other = unit(one + 0.4 * unit(random.standard_normal((200, dimensions))))
+    codes = unit(np.stack([quantise(vector) for vector in one]).astype(np.float32))
+    error = np.abs((codes * other).sum(1) - (one * other).sum(1))
+    assert error.max() < 0.002
+
+
+@pytest.mark.parametrize("size", [10, COARSE_FROM, 6000])
+def test_near_neighbours_are_the_ones_an_exact_scan_finds(size: int) -> None:
+    random = np.random.default_rng(2)
+    topics = unit(random.standard_normal((max(2, size // 20), 1024)))
+    stored = unit(topics[random.integers(0, len(topics), size)] + 0.8 * unit(random.standard_normal((size, 1024))))
+    index = filled(stored)
+    for _ in range(50):
+        asked = unit(stored[random.integers(size)] + 0.3 * unit(random.standard_normal(1024)))
+        exact = stored @ asked
+        similarity, found = index.nearest("r", asked, 1)[0]
+        assert found.id == f"e{exact.argmax()}"
+        assert similarity == pytest.approx(float(exact.max()), abs=0.002)
+
+
+def test_rooms_and_widths_never_mix() -> None:
+    vectors = unit(np.eye(8, dtype=np.float32))
+    index = filled(vectors, room="one")
+    index.put([entry(100, room="two", team="b")], [quantise(vectors[0]).tobytes()])
+    index.put([entry(101, room="one")], [quantise(np.ones(4, np.float32)).tobytes()])
+    assert [found.id for _, found in index.nearest("two", vectors[0], 5)] == ["e100"]
+    assert {found.room for _, found in index.nearest("one", vectors[0], 20)} == {"one"}
+    assert index.nearest("one", np.ones(4, np.float32), 5) == []
+    assert index.nearest("nowhere", vectors[0], 5) == []
+
+
+def test_removed_and_replaced_entries_are_not_found() -> None:
+    vectors = unit(np.eye(6, dtype=np.float32))
+    index = filled(vectors)
+    index.remove("a", "e2")
+    index.remove("a", "e5")
+    index.remove("a", "e5")
+    index.put([entry(0)], [quantise(vectors[5]).tobytes()])
+    assert [found.id for _, found in index.nearest("r", vectors[5], 1)] == ["e0"]
+    assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e0", "e1", "e3", "e4"}
+    assert len(index) == 4
+
+
+def test_age_and_a_purge_remove_only_what_is_older_and_of_that_team() -> None:
+    vectors = unit(np.eye(4, dtype=np.float32))
+    index = filled(vectors)
+    index.put([Entry("other", "b", (1000, 0), "s", "q", "")], [quantise(vectors[0]).tobytes()])
+    index.remove_before("a", (1002, 0))
+    assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e2", "e3"}
+    assert len(index) == 3
+    index.remove_older(1003)
+    assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e3"}
+    assert index.nearest("s", vectors[0], 9) == []
+
+
+@pytest.mark.parametrize("vector", [np.zeros(4), np.array([1.0, np.nan]), np.array([1.0, np.inf])])
+def test_what_is_no_direction_is_refused(vector: Vector) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        quantise(vector.astype(np.float32))

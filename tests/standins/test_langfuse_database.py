@@ -1,0 +1,165 @@
+"""The Langfuse stand-in migrates over one port and reads over another, against a real Postgres."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.services.real_servers import Postgres, free_port, postgres, wait_for
+
+ROOT = Path(__file__).parents[2]
+HEALTH = "/api/public/health?failIfDatabaseUnavailable=true"
+
+
+class Forward:
+    """A second port in front of Postgres, which can be taken away."""
+
+    def __init__(self, to: int) -> None:
+        self.port = free_port()
+        self._to = to
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def up(self) -> None:
+        command = [sys.executable, "-m", "ops.targets.local.forward"]
+        command += ["--listen", str(self.port), "--to", str(self._to)]
+        self._process = subprocess.Popen(command, cwd=ROOT)
+        wait_for(self._accepts, "the forward")
+
+    def _accepts(self) -> bool:
+        import socket
+
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def down(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+
+@dataclass
+class World:
+    """A database with a role which owns the schema ``langfuse``, and its two ports."""
+
+    server: Postgres
+    forward: Forward
+    password: str
+
+    def env(self, schema: str = "langfuse") -> dict[str, str]:
+        def url(port: int) -> str:
+            return f"postgresql://langfuse:{self.password}@127.0.0.1:{port}/postgres?schema={schema}"
+
+        pooled = url(self.forward.port) + "&pgbouncer=true&connection_limit=5&sslmode=disable"
+        return {"DATABASE_URL": pooled, "DIRECT_URL": url(self.server.port) + "&sslmode=disable"}
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.server.url().reveal()) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+        password = secrets.token_hex(12)
+        with psycopg.connect(server.url().reveal(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE ROLE langfuse LOGIN PASSWORD {}").format(sql.Literal(password)))
+            connection.execute("CREATE SCHEMA langfuse AUTHORIZATION langfuse")
+            connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        forward = Forward(server.port)
+        forward.up()
+        yield World(server, forward, password)
+        forward.down()
+
+
+@pytest.fixture
+def server(start: Callable[..., Any], world: World, langfuse_env: dict[str, str]) -> Any:
+    return start("langfuse", env={**langfuse_env, **world.env()})
+
+
+def test_its_tables_are_made_in_its_schema_and_nowhere_else(server: Any, world: World) -> None:
+    tables = world.rows("SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'langfuse' ORDER BY 2")
+    assert tables == [
+        ("langfuse", "standin_boots"),
+        ("langfuse", "standin_migrations"),
+        ("langfuse", "standin_projects"),
+    ]
+    assert world.rows("SELECT id FROM langfuse.standin_projects") == [("the-project",)]
+
+
+def test_it_says_where_it_migrated_and_where_it_reads_without_credentials(server: Any, world: World) -> None:
+    answer = httpx.get(server.url + "/_control/info", timeout=10)
+    database = answer.json()["database"]
+    assert database["direct_url"] == f"127.0.0.1:{world.server.port}"
+    assert database["database_url"] == database["connected"] == f"127.0.0.1:{world.forward.port}"
+    assert database["migrations"] == ["0001_projects", "0002_boots"]
+    assert world.password not in answer.text
+
+
+def test_a_second_start_applies_no_migration_twice(
+    start: Callable[..., Any], server: Any, world: World, langfuse_env: dict[str, str]
+) -> None:
+    before = world.rows("SELECT name, at FROM langfuse.standin_migrations ORDER BY 1")
+    second = start("langfuse", env={**langfuse_env, **world.env()})
+    assert world.rows("SELECT name, at FROM langfuse.standin_migrations ORDER BY 1") == before
+    booted = {row[0] for row in world.rows("SELECT pid FROM langfuse.standin_boots")}
+    assert {server.process.pid, second.process.pid} <= booted
+
+
+def test_health_is_503_while_the_pooled_port_is_away_and_200_afterwards(server: Any, world: World) -> None:
+    assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
+    world.forward.down()
+    try:
+        away = httpx.get(server.url + HEALTH, timeout=20)
+        assert away.status_code == 503
+        assert world.password not in away.text
+        assert httpx.get(server.url + "/api/public/health", timeout=10).status_code == 200
+    finally:
+        world.forward.up()
+    assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
+    world.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'langfuse'")
+    assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"DIRECT_URL": "postgresql://langfuse:{password}@127.0.0.1:{port}/postgres?schema=nowhere"}, "3F000"),
+        ({"DIRECT_URL": "postgresql://langfuse:{password}@127.0.0.1:{port}/postgres"}, "42501"),
+        ({"DIRECT_URL": "postgresql://langfuse:{password}@127.0.0.1:1/postgres"}, "127.0.0.1:1"),
+        ({"DIRECT_URL": "postgresql://langfuse:{password}x@127.0.0.1:{port}/postgres"}, "no connection"),
+        ({"DIRECT_URL": "mysql://{password}"}, "not of the form"),
+    ],
+)
+def test_a_failed_migration_ends_it_with_exit_code_1_and_no_secret(
+    start: Callable[..., Any], world: World, langfuse_env: dict[str, str], change: dict[str, str], said: str
+) -> None:
+    filled = {k: v.format(password=world.password, port=world.server.port) for k, v in change.items()}
+    server = start("langfuse", env={**langfuse_env, **world.env(), **filled}, wait=False)
+    assert server.process.wait(30) == 1
+    server.thread.join(10)
+    log = "\n".join(server.lines)
+    assert said in log
+    assert world.password not in log
+    assert "Traceback" not in log
+
+
+def test_the_server_sees_no_search_path_left_behind(world: World, server: Any) -> None:
+    seen = world.rows("SELECT current_setting('search_path')")
+    assert seen == [('"$user", public',)]
+    httpx.get(server.url + HEALTH, timeout=10).raise_for_status()
+    assert "set_config('search_path'" in world.server.log.read_text()
+    assert "SET search_path" not in world.server.log.read_text()
