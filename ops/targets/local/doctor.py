@@ -34,7 +34,10 @@ def requirements(layout: Layout) -> list[Requirement]:
     pooler = shutil.which("pgbouncer")
     found.append(
         Requirement(
-            "pooled port", True, pooler or "plain forward; pgbouncer is not installed", "apt install pgbouncer (optional)"
+            "pooled port",
+            True,
+            pooler or "plain forward; pgbouncer is not installed",
+            "apt install pgbouncer (optional)",
         )
     )
     found.append(Requirement("IPv6 loopback", True, "there" if edge.has_ipv6() else "none; IPv4 alone is used", ""))
@@ -69,7 +72,9 @@ def _identity() -> Requirement:
 def _space(layout: Layout) -> Requirement:
     folder = next(parent for parent in (layout.state, *layout.state.parents) if parent.exists())
     free = shutil.disk_usage(folder).free // 2**20
-    return Requirement(f"{FREE_MB} MB of disk", free >= FREE_MB, f"{free} MB free in {folder}", f"make room in {folder}")
+    return Requirement(
+        f"{FREE_MB} MB of disk", free >= FREE_MB, f"{free} MB free in {folder}", f"make room in {folder}"
+    )
 
 
 def _sockets(layout: Layout) -> Requirement:

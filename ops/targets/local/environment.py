@@ -72,7 +72,15 @@ class Environment:
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         if not self._is_sound():
             say("making the gateway's Python environment")
-            command: list[str | Path] = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, self.layout.environment]
+            command: list[str | Path] = [
+                uv,
+                "venv",
+                "--quiet",
+                "--allow-existing",
+                "--python",
+                sys.executable,
+                self.layout.environment,
+            ]
             proc.run(command, env=environment, cwd=self.layout.gateway)
         lock = self.layout.gateway / "requirements.lock"
         say(f"installing {_count(lock)} packages for the gateway (LiteLLM among them)")
@@ -108,4 +116,3 @@ class Environment:
 
 def _count(lock: Path) -> int:
     return sum("==" in line and not line.startswith((" ", "#")) for line in lock.read_text().splitlines())
-

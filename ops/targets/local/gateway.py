@@ -1,4 +1,4 @@
-"""The rehearsal's gateway: the real LiteLLM by the very start script, configuration and plugin that go into the image."""
+"""The rehearsal's gateway: the real LiteLLM, by the start script, configuration and plugin of the image."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def main(words: list[str]) -> None:
         os.setgid(account.pw_gid)
         os.setuid(account.pw_uid)
     try:
-        os.execve(command[0], command, values)
+        os.execve(command[0], command, values)  # noqa: S606 - what this program is for
     except OSError as error:
         sys.exit(f"{command[0]}: {error.strerror}")
 

@@ -137,7 +137,10 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, onerror=note)
     if problems:
         raise RunbookError(
-            "LOCAL-001", f"{problems[0]} cannot be removed", why=f"{len(problems)} files are left", next=f"ls -la {folder}"
+            "LOCAL-001",
+            f"{problems[0]} cannot be removed",
+            why=f"{len(problems)} files are left",
+            next=f"ls -la {folder}",
         )
 
 

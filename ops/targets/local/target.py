@@ -54,7 +54,7 @@ class Local:
         "setup.secrets": ("local.postgres", "local.pooler"),
         "setup.redis": ("local.supervisor",),
         "deploy.app": ("local.supervisor",),
-        "deploy.storage": ("local.supervisor",),
+        "deploy.storage": ("deploy.secrets",),
         "deploy.release": ("local.environment",),
     }
 

@@ -92,7 +92,9 @@ class Valkey:
             return drifted(f"does not answer on 127.0.0.1:{port}: {type(error).__name__}")
         want = {"maxmemory": str(world.stack.redis.max_memory_mb * 2**20), "maxmemory-policy": "noeviction"}
         if have != want:
-            difference = "\n".join(f"{key}: {have.get(key)} → {want[key]}" for key in want if have.get(key) != want[key])
+            difference = "\n".join(
+                f"{key}: {have.get(key)} → {want[key]}" for key in want if have.get(key) != want[key]
+            )
             return drifted("runs with other settings", difference)
         return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {world.stack.redis.max_memory_mb} MB, noeviction")
 

@@ -1,0 +1,119 @@
+"""Starting, being ready, stopping."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.valkey_server import ValkeyServer
+from tests.integration.gateway.harness import PACKAGE, GatewayProcess, Provider, Sink
+
+
+def started(valkey: ValkeyServer, provider: Provider, **options: Any) -> GatewayProcess:
+    return GatewayProcess(redis_url=valkey.url, provider_url=provider.base_url, provider_key=provider.key, **options)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_finishes_what_is_under_way_and_sends_its_traces(
+    shared_valkey: ValkeyServer, provider: Provider, word: str, signum: signal.Signals
+) -> None:
+    provider.fault(contains=word, delay_s=1.0)
+    answers: list[httpx.Response] = []
+    with Sink() as sink, started(shared_valkey, provider, langfuse_url=sink.url) as gateway:
+        body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": word}]}
+        with gateway.client("admin") as client:
+            asking = threading.Thread(target=lambda: answers.append(client.post("/v1/chat/completions", json=body)))
+            asking.start()
+            while not provider.requests():
+                time.sleep(0.01)
+            assert gateway.stop(signum) == 0
+            asking.join()
+        assert answers[0].status_code == 200
+        assert [word in str(span.get("langfuse.observation.input")) for span in sink.spans()] == [True]
+
+
+def test_it_answers_over_ipv4_and_ipv6(gateway: GatewayProcess) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    for host in ("127.0.0.1", "[::1]"):
+        assert httpx.get(f"http://{host}:{gateway.port}/health/liveliness").status_code == 200
+
+
+def test_it_lives_but_is_not_ready_without_redis_and_gets_ready_when_redis_comes(provider: Provider) -> None:
+    valkey = ValkeyServer()
+    gateway = started(valkey, provider)
+    try:
+        gateway.start(ready=False)
+        with httpx.Client(base_url=gateway.url) as client:
+            said = client.get("/health/readiness")
+            assert said.status_code == 503
+            assert said.json()["reasons"]
+            valkey.start()
+            deadline = time.monotonic() + 30
+            while client.get("/health/readiness").status_code != 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        gateway.stop()
+        valkey.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"CONFIG_FILE_PATH": None}, "CONFIG_FILE_PATH"),
+        ({"CONFIG_FILE_PATH": "/nowhere"}, "cannot read"),
+        ({"ADMIN_KEY": None}, "ADMIN_KEY is not set"),
+        ({"ADMIN_KEY": "short"}, "ADMIN_KEY is shorter"),
+        ({"PROBE_KEY": "same"}, "hold the same key"),
+        ({"GATEWAY_REDIS_URL": "http://x"}, "GATEWAY_REDIS_URL"),
+        ({"UPSTREAM_OPENAI_API_KEY": None}, "UPSTREAM_OPENAI_API_KEY"),
+        ({"LANGFUSE_HOST": "http://x"}, "LANGFUSE_PUBLIC_KEY"),
+        ({"PORT": "http"}, "PORT"),
+    ],
+)
+def test_a_wrong_environment_is_named_in_one_line_without_the_secret(
+    gateway: GatewayProcess, change: dict[str, str | None], words: str
+) -> None:
+    environment = dict(gateway.environment)
+    for name in ("LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"):
+        environment.pop(name, None)
+    for name, value in change.items():
+        if value is None:
+            environment.pop(name)
+        else:
+            environment[name] = environment["ADMIN_KEY"] if value == "same" else value
+    done = subprocess.run(
+        [sys.executable, "-m", "llm_gateway", "--check"],
+        cwd=PACKAGE, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [value for value in gateway.keys.values() if value in done.stderr]
+
+
+def test_check_finds_nothing_wrong_with_a_good_environment(gateway: GatewayProcess) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "llm_gateway", "--check"], cwd=PACKAGE, env=gateway.environment, timeout=60
+    )
+    assert done.returncode == 0
+
+
+def test_no_key_is_in_the_log_or_in_argv(gateway: GatewayProcess) -> None:
+    assert gateway.process is not None
+    argv = Path(f"/proc/{gateway.process.pid}/cmdline")
+    shown = gateway.log() + (argv.read_text() if argv.exists() else "")
+    secrets = [*gateway.keys.values(), gateway.master_key, gateway.environment["UPSTREAM_OPENAI_API_KEY"]]
+    assert not [secret for secret in secrets if secret in shown]
+    assert os.environ.get("OPENAI_API_KEY") is None or "OPENAI_API_KEY" not in gateway.environment

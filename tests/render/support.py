@@ -1,0 +1,36 @@
+"""Stacks and worlds for the rendering tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ops.stack import Stack, read
+from ops.world import ROOT, World
+
+STACK_FILE = ROOT / "ops" / "stack.toml"
+SECOND_STACK_FILE = ROOT / "tests" / "fixtures" / "second-stack" / "stack.toml"
+
+
+def stack(file: Path = STACK_FILE, **overrides: str) -> Stack:
+    """A stack read from `file`, with overrides such as ``PORTS__EDGE="1"``; the machine's environment is left out."""
+    return read(file, {f"STACK__{name}": value for name, value in overrides.items()})
+
+
+def world(root: Path, file: Path = STACK_FILE, **overrides: str) -> World:
+    """A world whose checkout is `root`, an empty folder, with the lock that the image installs from."""
+    environ = {f"STACK__{name}": value for name, value in overrides.items()}
+    result = World("local", {**environ, "RUNBOOK_STACK": str(file), "PATH": os.environ["PATH"]}, root=root)
+    result.gateway_dir.mkdir(parents=True)
+    shutil.copy(ROOT / stack().stack.folder / "requirements.lock", result.gateway_dir)
+    return result
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below `folder`: mode and content."""
+    return {
+        str(file.relative_to(folder)): (file.stat().st_mode, file.read_bytes())
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
