@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import invoke
+from invoke.exceptions import Exit as StockExit
+from invoke.exceptions import Failure, ParseError
 from invoke.executor import Executor as StockExecutor
 from invoke.parser import ParserContext
 from invoke.program import Program as StockProgram
@@ -40,7 +41,7 @@ class Executor(StockExecutor):
         """Run the tasks.
 
         Raises:
-            invoke.Exit: with the documented exit code, after an error or an interrupt has been said.
+            Exit: with the documented exit code, after an error or an interrupt has been said.
         """
         json = any(isinstance(task, ParserContext) and task.as_kwargs.get("json") for task in tasks)
         try:
@@ -48,14 +49,19 @@ class Executor(StockExecutor):
             return super().execute(*tasks)
         except RunbookError as error:
             tell(error, json)
-            raise invoke.Exit(code=error.exit_code) from None
+            raise StockExit(code=error.exit_code) from None
         except Interrupted as interrupted:
             tell_interrupted(interrupted)
-            raise invoke.Exit(code=interrupted.exit_code) from None
+            raise StockExit(code=interrupted.exit_code) from None
+        except (StockExit, Failure, ParseError):
+            raise
         except BrokenPipeError:
             # The reader of our output is gone (`| head`): nobody is left to tell.
             sys.stderr.close()
-            raise invoke.Exit(code=EXIT_FAILED) from None
+            raise StockExit(code=EXIT_FAILED) from None
+        except Exception:
+            tell(_fault(), json)
+            raise StockExit(code=EXIT_FAILED) from None
 
     @staticmethod
     def _agree_on_target(tasks: tuple[Any, ...]) -> None:
@@ -72,6 +78,25 @@ class Executor(StockExecutor):
         for argument in arguments:
             if given and not argument.value:
                 argument.value = next(iter(given))
+
+
+def _fault() -> RunbookError:
+    """The exception being handled is a fault of ours: its traceback goes to a file, the operator gets three lines."""
+    import traceback
+
+    from ops.runbook.files import write_atomic
+    from ops.runbook.secret import redactor
+    from ops.world import ROOT
+
+    file = ROOT / ".state" / "crash.log"
+    lines = traceback.format_exc()
+    write_atomic(file, redactor(lines), 0o600)
+    return RunbookError(
+        "RUN-001",
+        redactor(f"unexpected {lines.strip().splitlines()[-1]}"),
+        why=f"this is a fault of the runbook; the details are in {file}",
+        next="run the same command again; if it stays, report that file",
+    )
 
 
 def tell(error: RunbookError, json: bool = False) -> None:

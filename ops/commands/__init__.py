@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import invoke.collection
 from invoke import Collection, Context, Task
 from invoke.parser import ParserContext
 
@@ -17,16 +18,16 @@ HELP = {
 }
 
 
-class Root(Collection):
-    """The root namespace, which also accepts the one-letter option of `phase` in its long form, `--n`."""
+class _Context(ParserContext):
+    """A parser context that takes a one-letter option in its long form too: the runbook documents `--n`, Invoke makes `-n`."""
 
-    def to_contexts(self, *args: Any, **kwargs: Any) -> list[ParserContext]:
-        """Invoke makes `-n` of a parameter `n`; the runbook documents `--n`, so both are let in."""
-        contexts: list[ParserContext] = super().to_contexts(*args, **kwargs)
-        for context in contexts:
-            for name in [name for name in context.args if len(name) == 1]:
-                context.flags.alias(f"--{name}", to=f"-{name}")
-        return contexts
+    def add_arg(self, *args: Any, **kwargs: Any) -> None:
+        """Add an argument as Invoke does, then the second spelling."""
+        before = set(self.args)
+        super().add_arg(*args, **kwargs)
+        for name in set(self.args) - before:
+            if len(name) == 1:
+                self.flags.alias(f"--{name}", to=f"-{name}")
 
 
 def namespace() -> Collection:
@@ -34,7 +35,9 @@ def namespace() -> Collection:
     from ops.commands import deploying, living, looking
     from ops.phases import build, deploy, document, setup, test
 
-    root = Root()
+    # The loader copies the root namespace into a plain Collection, so a subclass of that would be lost.
+    invoke.collection.ParserContext = _Context
+    root = Collection()
     phases = (
         ("setup", setup.STEPS),
         ("build", build.STEPS),

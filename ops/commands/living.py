@@ -40,31 +40,37 @@ def progress_flush(c: Context, target: str = "") -> None:
 
 def local_down(c: Context, purge: bool = False) -> None:
     """Stop the rehearsal; nothing of it keeps running. Its data stays, unless --purge."""
+    from ops.runbook import lock
     from ops.session import open_world
-    from ops.targets.local import down
+    from ops.targets.local.operate import down
 
-    for line in down(open_world("local"), purge=purge):
-        print(line)
+    world = open_world("local")
+    with lock.held(world.paths.state / "lock", "inv local.down"):
+        for line in down(world, print, purge=purge):
+            print(line)
 
 
 def local_status(c: Context, json: bool = False) -> None:
     """The rehearsal's processes: state, pid, uptime, port."""
+    from dataclasses import asdict
+
     from ops.runbook.report import document
     from ops.session import open_world
-    from ops.targets.local import status
+    from ops.targets.local.operate import status
 
-    rows = status(open_world("local"))
+    servers = status(open_world("local"))
     if json:
-        print(document("local", processes=rows))
+        print(document("local", servers=[{**asdict(server), "log": str(server.log)} for server in servers]))
         return
-    for row in rows:
-        print("  ".join(f"{value!s:<14}" for value in row.values()).rstrip())
+    for server in servers:
+        ports = ", ".join(f"{name} {number}" for name, number in server.ports.items())
+        print(f"{server.name:<12} {server.state:<9} pid {server.pid:<7} up {server.up_s:>6} s  {ports}".rstrip())
 
 
-def local_logs(c: Context, name: str = "", lines: int = 50) -> None:
-    """The last lines of a rehearsal process's log: inv local.logs gateway."""
+def local_logs(c: Context, name: str = "gateway", lines: int = 50) -> None:
+    """The last lines of a rehearsal process's log: inv local.logs --name edge."""
     from ops.session import open_world
-    from ops.targets.local import logs
+    from ops.targets.local.operate import logs
 
     for line in logs(open_world("local"), name, lines):
         print(line)

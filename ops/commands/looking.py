@@ -8,7 +8,7 @@ from ops.commands import task
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
-def phase(c: Context, n: str, target: str = "", json: bool = False) -> None:
+def phase(c: Context, n: str = "", target: str = "", json: bool = False) -> None:
     """Run one phase by its number: inv phase --n 1 ... --n 5."""
     from ops import session
 

@@ -157,7 +157,7 @@ def _text(value: Any) -> str | None:
     """Langfuse keeps strings; anything else becomes its JSON, so True becomes ``true``."""
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _object(value: Any) -> dict[str, Any]:

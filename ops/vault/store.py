@@ -252,7 +252,10 @@ class Vault:
                     self._seen = None
 
     def _keep_previous(self) -> None:
-        # A second name for the present file, so that `path` itself is never missing.
+        # A second name for the present file, so that `path` itself is never missing. A killed writer may have
+        # left it with that name already, and renaming one name of a file over another does nothing.
+        if os.path.lexists(self.previous) and os.path.samestat(self.previous.lstat(), self.path.lstat()):
+            return
         spare = self.path.with_name(f".{self.path.name}.previous")
         os.link(self.path, spare)
         os.replace(spare, self.previous)

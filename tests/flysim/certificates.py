@@ -57,7 +57,7 @@ class Certificates:
             "acme_http_configured": configured, "ownership_txt_configured": False, "configured": configured,
             "acme_requested": True, "has_custom_certificate": False, "has_fly_certificate": issued,
             "created_at": certificate["created_at"], "updated_at": certificate["updated_at"],
-        }  # fmt: skip
+        }
 
     def detail(self, app: Json, certificate: Json) -> Json:
         """The full view, with the DNS records to add."""
@@ -68,7 +68,7 @@ class Certificates:
         target = f"{app['name'][:4]}x.{app['name']}.fly.dev"
         expires = (datetime.now(UTC) + timedelta(days=90)).isoformat().replace("+00:00", "Z")
         issued_by = [{"type": kind, "expires_at": expires, "certificate_authority": "lets_encrypt"}
-                     for kind in ("rsa", "ecdsa")]  # fmt: skip
+                     for kind in ("rsa", "ecdsa")]
         reply = {
             "hostname": hostname, "configured": configured, "acme_requested": True, "dns_provider": "example",
             "status": "active" if issued else "pending_validation",
@@ -85,11 +85,11 @@ class Certificates:
             "dns_records": {"a": v4 if configured else ["192.0.2.1"], "aaaa": v6 if configured else [],
                             "cname": [], "resolved_addresses": v4 + v6 if configured else ["192.0.2.1"],
                             "soa": "example", "acme_challenge_cname": "", "ownership_txt": ""},
-        }  # fmt: skip
+        }
         if not configured:
             reply["validation_errors"] = [{
                 "code": "DNS_NOT_POINTING", "timestamp": now(),
                 "message": f"{hostname} does not resolve to this app's addresses",
                 "remediation": f"Add an A record for {hostname} pointing to {', '.join(v4) or 'the app'}",
-            }]  # fmt: skip
+            }]
         return reply

@@ -60,7 +60,7 @@ class GraphQL:
             reply: Json = {"data": walker.root(resolvers, operation.selection_set)}
         except Failure as failure:
             reply = {"data": None, "errors": [{"message": str(failure), "path": [failure.field],
-                                               "extensions": {"code": failure.code}}]}  # fmt: skip
+                                               "extensions": {"code": failure.code}}]}
         self.log.append((document, variables, reply))
         return reply
 

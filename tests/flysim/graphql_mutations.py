@@ -25,7 +25,7 @@ def allocate(app: Json, kind: str, region: str) -> Json:
             if ip["type"] == kind:
                 return dict(ip)
     ip = {"id": f"ip_{new_id(10)}", "address": new_address(app, kind), "type": kind, "region": region or "global",
-          "created_at": now()}  # fmt: skip
+          "created_at": now()}
     app["ips"].append(ip)
     return ip
 
@@ -37,37 +37,37 @@ class Mutations:
         self.state = state
         self.values = values
 
-    def get_allocateIpAddress(self, input: Json) -> Json:  # noqa: N802 - the schema's name
+    def get_allocateIpAddress(self, input: Json) -> Json:
         """Allocate an address."""
         app = self.values.find_app(input["appId"])
         ip = allocate(app, input["type"], input.get("region") or "")
         return {"ipAddress": self.values.ip_address(ip), "app": self.values.app(app)}
 
-    def get_releaseIpAddress(self, input: Json) -> Json:  # noqa: N802
+    def get_releaseIpAddress(self, input: Json) -> Json:
         """Release an address."""
         app = self.values.find_app(input.get("appId"))
         keep = [ip for ip in app["ips"] if input.get("ip") != ip["address"] and input.get("ipAddressId") != ip["id"]]
         app["ips"] = keep
         return {"app": self.values.app(app)}
 
-    def get_createBuild(self, input: Json) -> Json:  # noqa: N802
+    def get_createBuild(self, input: Json) -> Json:
         """Record that a build began."""
         build = self.state.number()
         self.state.builds[build] = {"app": input.get("appName"), "status": "pending"}
         return {"id": str(build), "status": "pending"}
 
-    def get_finishBuild(self, input: Json) -> Json:  # noqa: N802
+    def get_finishBuild(self, input: Json) -> Json:
         """Record how a build ended."""
         return {"id": input["buildId"], "status": input["status"], "wallclockTimeMs": 1}
 
-    def get_createAddOn(self, input: Json) -> Json:  # noqa: N802
+    def get_createAddOn(self, input: Json) -> Json:
         """Create a managed Redis database."""
         org = next((o for o in self.state.orgs.values() if o["id"] == input.get("organizationId")), None)
         if org is None:
             raise Failure("Could not find Organization")
         if not org["paid"]:
             raise Failure("We need your payment information to continue! Add a credit card at "
-                          "https://fly.io/dashboard/personal/billing")  # fmt: skip
+                          "https://fly.io/dashboard/personal/billing")
         name = input.get("name") or f"sim-{new_id(6)}"
         if name in self.state.addons:
             raise Failure("Validation failed: Name has already been taken")
@@ -79,10 +79,10 @@ class Mutations:
             "region": input["primaryRegion"], "read_regions": input.get("readRegions") or [],
             "options": input.get("options") or {}, "metadata": {}, "password": secrets.token_hex(20),
             "host": f"fly-{name}.upstash.io", "created_at": now(),
-        }  # fmt: skip
+        }
         return {"addOn": self.values.add_on(addon), "clientMutationId": None}
 
-    def get_updateAddOn(self, input: Json) -> Json:  # noqa: N802
+    def get_updateAddOn(self, input: Json) -> Json:
         """Change plan, options or read regions of a database."""
         for addon in self.state.addons.values():
             if input.get("addOnId") == addon["id"] or input.get("name") == addon["name"]:
@@ -94,7 +94,7 @@ class Mutations:
                 return {"addOn": self.values.add_on(addon), "clientMutationId": None}
         raise Failure("Could not find AddOn", code="NOT_FOUND")
 
-    def get_deleteAddOn(self, input: Json) -> Json:  # noqa: N802
+    def get_deleteAddOn(self, input: Json) -> Json:
         """Delete a database."""
         name = next((n for n, a in self.state.addons.items() if input.get("addOnId") == a["id"]), input.get("name"))
         if name not in self.state.addons:
@@ -102,18 +102,18 @@ class Mutations:
         del self.state.addons[str(name)]
         return {"deletedAddOnName": name, "clientMutationId": None}
 
-    def get_createLimitedAccessToken(self, input: Json) -> Json:  # noqa: N802
+    def get_createLimitedAccessToken(self, input: Json) -> Json:
         """A token; the value is random and opens nothing."""
         return {"limitedAccessToken": {"id": new_id(), "name": input.get("name"), "tokenHeader":
-                f"FlyV1 fm2_{secrets.token_urlsafe(40)}", "expiresAt": now(), "revokedAt": None}}  # fmt: skip
+                f"FlyV1 fm2_{secrets.token_urlsafe(40)}", "expiresAt": now(), "revokedAt": None}}
 
-    def get_deleteApp(self, appId: str = "", input: Json | None = None) -> Json:  # noqa: N802, N803
+    def get_deleteApp(self, appId: str = "", input: Json | None = None) -> Json:
         """Destroy an app and all it holds."""
         name = appId or (input or {}).get("appId", "")
         app = self.values.find_app(name)
         del self.state.apps[name]
         return {"organization": self.values.organization(self.state.orgs[app["org"]])}
 
-    def get_setAppsV2Beta(self, **_: Any) -> Json:  # noqa: N802
+    def get_setAppsV2Beta(self, **_: Any) -> Json:
         """Accepted and ignored."""
         return {}

@@ -24,7 +24,7 @@ def connection(nodes: list[Any]) -> Json:
     return {
         "nodes": nodes, "totalCount": len(nodes), "edges": [{"node": n, "cursor": ""} for n in nodes],
         "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "endCursor": "", "startCursor": ""},
-    }  # fmt: skip
+    }
 
 
 class Values:
@@ -45,7 +45,7 @@ class Values:
     def user(self) -> Json:
         """The token's owner."""
         return {"id": "user1", "email": self.email, "name": "Test Operator", "username": self.email,
-                "internalNumericId": 1, "__typename": "User"}  # fmt: skip
+                "internalNumericId": 1, "__typename": "User"}
 
     def organization(self, org: Json) -> Json:
         """One organisation."""
@@ -63,7 +63,7 @@ class Values:
                 [self.app(a) for a in self.state.apps.values() if a["org"] == org["slug"] and not a["stranger"]]
             ),
             "__typename": "Organization",
-        }  # fmt: skip
+        }
 
     def release(self, release: Json) -> Json:
         """One release."""
@@ -75,7 +75,7 @@ class Values:
             "deploymentStrategy": release["strategy"],
             "config": {"definition": release["definition"]}, "configDefinition": release["definition"],
             "metadata": None,
-        }  # fmt: skip
+        }
 
     def app(self, app: Json) -> Json:
         """One app."""
@@ -112,13 +112,13 @@ class Values:
             "image": lambda ref: self.image(ref),
             "limitedAccessTokens": lambda **_: connection([]),
             "__typename": "App",
-        }  # fmt: skip
+        }
 
     @staticmethod
     def ip_address(ip: Json) -> Json:
         """One address."""
         return {"id": ip["id"], "address": ip["address"], "type": ip["type"], "region": ip["region"],
-                "createdAt": ip["created_at"], "network": None, "serviceName": None}  # fmt: skip
+                "createdAt": ip["created_at"], "network": None, "serviceName": None}
 
     def machine(self, app: Json, machine: Json) -> Json:
         """A machine as the GraphQL half shows it."""
@@ -126,7 +126,7 @@ class Values:
         return {"id": machine["id"], "name": machine["name"], "state": state, "region": machine["region"],
                 "config": machine["config"], "createdAt": machine["created_at"], "instanceId": machine["instance_id"],
                 "app": {"name": app["name"]}, "ips": connection([]), "host": {"id": "host1"},
-                "egressIpAddresses": connection([]), "group": group_of(machine)}  # fmt: skip
+                "egressIpAddresses": connection([]), "group": group_of(machine)}
 
     def image(self, ref: str) -> Json | None:
         """An image the registry knows, or null."""
@@ -138,7 +138,7 @@ class Values:
             raise Failure(f"Could not resolve image '{ref}'", "image", "NOT_FOUND")
         return {"id": f"img_{digest[7:19]}", "digest": digest, "ref": ref, "compressedSize": "104857600",
                 "compressedSizeFull": "104857600", "absoluteRef": ref, "configDigest": digest,
-                "config": {}, "manifest": {"annotations": {}}, "label": ""}  # fmt: skip
+                "config": {}, "manifest": {"annotations": {}}, "label": ""}
 
     def plan(self, plan_id: str) -> Json:
         """One managed Redis plan."""
@@ -158,7 +158,7 @@ class Values:
             "organization": self.organization(self.state.orgs[addon["org"]]), "hostname": addon["host"],
             "addOnProvider": {"name": "upstash_redis", "displayName": "Upstash for Redis"}, "environment": None,
             "app": None, "apps": connection([]), "stats": {}, "ssoLink": None, "__typename": "AddOn",
-        }  # fmt: skip
+        }
 
     # Root query fields. Arguments carry the schema's names.
 
@@ -168,9 +168,9 @@ class Values:
             "organizations": connection([self.organization(o) for o in self.state.orgs.values()]),
             "personalOrganization": self.organization(next(iter(self.state.orgs.values()))),
             "enablePaidHobby": True, "featureFlags": [],
-        }  # fmt: skip
+        }
 
-    def get_currentUser(self) -> Json:  # noqa: N802 - the schema's name
+    def get_currentUser(self) -> Json:
         """The token's owner."""
         return self.get_viewer()
 
@@ -185,33 +185,33 @@ class Values:
                 return self.organization(org)
         raise Failure("Could not find Organization", code="NOT_FOUND")
 
-    def get_apps(self, organizationId: str | None = None, **_: Any) -> Json:  # noqa: N803 - the schema's name
+    def get_apps(self, organizationId: str | None = None, **_: Any) -> Json:
         """Apps of one organisation, or all."""
         return connection([
             self.app(a) for a in self.state.apps.values()
             if not a["stranger"] and organizationId in (None, self.state.orgs[a["org"]]["id"])
-        ])  # fmt: skip
+        ])
 
-    def get_app(self, name: str | None = None, internalId: str | None = None) -> Json:  # noqa: N803
+    def get_app(self, name: str | None = None, internalId: str | None = None) -> Json:
         """One app by name."""
         return self.app(self.find_app(name))
 
-    def get_appNameAvailable(self, name: str) -> bool:  # noqa: N802
+    def get_appNameAvailable(self, name: str) -> bool:
         """Whether an app name is free."""
         return name not in self.state.apps
 
-    def get_addOn(self, name: str | None = None, provider: str | None = None, id: str | None = None) -> Json:  # noqa: N802
+    def get_addOn(self, name: str | None = None, provider: str | None = None, id: str | None = None) -> Json:
         """One managed Redis database."""
         for addon in self.state.addons.values():
             if addon["name"] == name or addon["id"] == id:
                 return self.add_on(addon)
         raise Failure("Could not find AddOn", code="NOT_FOUND")
 
-    def get_addOns(self, type: str | None = None, **_: Any) -> Json:  # noqa: N802
+    def get_addOns(self, type: str | None = None, **_: Any) -> Json:
         """Every managed Redis database."""
         return connection([self.add_on(a) for a in self.state.addons.values()])
 
-    def get_addOnPlans(self, type: str | None = None, **_: Any) -> Json:  # noqa: N802
+    def get_addOnPlans(self, type: str | None = None, **_: Any) -> Json:
         """Managed Redis plans."""
         return connection([{**p, "name": p["displayName"]} for p in REDIS_PLANS])
 
@@ -219,9 +219,9 @@ class Values:
         """Regions and sizes."""
         regions = [{"code": c, "name": n, "gatewayAvailable": True, "requiresPaidPlan": False, "deprecated": False,
                     "latitude": 0.0, "longitude": 0.0, "processGroup": None, "capacity": 100,
-                    "geoRegion": "north_america"} for c, n in REGIONS.items()]  # fmt: skip
+                    "geoRegion": "north_america"} for c, n in REGIONS.items()]
         return {"regions": regions, "vmSizes": [], "requestRegion": "ord", "flyctl": None}
 
-    def get_latestImageDetails(self, image: str, **_: Any) -> Json:  # noqa: N802
+    def get_latestImageDetails(self, image: str, **_: Any) -> Json:
         """Details of an image tag."""
         return {**image_parts(image), "version": ""}

@@ -65,7 +65,7 @@ class Machines:
             "instance_id": "", "private_ip": f"fdaa:0:{app['number']:x}:a7b::{len(app['machines']) + 2:x}",
             "created_at": now(), "updated_at": now(), "config": {}, "events": [], "cordoned": False,
             "lease": None, "launched": 0.0, "stopped": False, "secrets_version": 0,
-        }  # fmt: skip
+        }
         self._configure(app, machine, config)
         self._mount(app, machine)
         app["machines"][machine["id"]] = machine
@@ -105,7 +105,7 @@ class Machines:
             raise Problem(
                 422, "To create more than 1 machine per app please add a payment method. "
                      "https://fly.io/dashboard/personal/billing"
-            )  # fmt: skip
+            )
 
     def _configure(self, app: Json, machine: Json, config: Json) -> None:
         image = str(config.get("image", ""))
@@ -139,7 +139,7 @@ class Machines:
             machine["lease"] = held = {"nonce": new_id(12), "expires": expires}
         return {"status": "success", "data": {
             "nonce": held["nonce"], "expires_at": int(held["expires"]), "owner": LEASE_OWNER,
-            "version": machine["instance_id"]}}  # fmt: skip
+            "version": machine["instance_id"]}}
 
     def check_lease(self, machine: Json, nonce: str, *, taking: bool = False) -> None:
         """Refuse when somebody else holds the lease."""
@@ -149,7 +149,7 @@ class Machines:
             raise Problem(
                 409, f"failed to acquire {verb} {machine['id']}: lease currently held by {LEASE_OWNER}, "
                      f"expires at {int(held['expires'])}"
-            )  # fmt: skip
+            )
 
     def status(self, app: Json, machine: Json) -> tuple[str, bool, float]:
         """(state, checks pass, seconds until the next change) of a machine right now."""
@@ -176,9 +176,9 @@ class Machines:
         state, healthy, _ = self.status(app, machine)
         shown = {key: machine[key] for key in (
             "id", "name", "region", "instance_id", "private_ip", "created_at", "updated_at", "config",
-            "image_ref", "cordoned")}  # fmt: skip
+            "image_ref", "cordoned")}
         shown |= {"state": state, "host_status": "ok", "version": machine["instance_id"],
-                  "events": self._events(app, machine, state)}  # fmt: skip
+                  "events": self._events(app, machine, state)}
         checks = self._checks(machine, healthy, started=state == "started")
         if checks:
             shown["checks"] = checks
@@ -190,12 +190,12 @@ class Machines:
         """What runs inside: one process that listens on every port the services name."""
         state, _, _ = self.status(app, machine)
         services = machine["config"].get("services") or []
-        host = "127.0.0.1" if f"{app['name']}/{group_of(machine)}" in self.behaviour.wrong_bind else "0.0.0.0"  # noqa: S104
+        host = "127.0.0.1" if f"{app['name']}/{group_of(machine)}" in self.behaviour.wrong_bind else "0.0.0.0"
         sockets = [{"proto": "tcp", "address": f"{host}:{s['internal_port']}"} for s in services]
         command = " ".join((machine["config"].get("init") or {}).get("cmd") or ["app"])
         return [] if state != "started" else [
             {"pid": 300, "stime": 1, "rtime": 1, "command": command, "directory": "/", "cpu": 1, "rss": 1,
-             "listen_sockets": sockets}]  # fmt: skip
+             "listen_sockets": sockets}]
 
     def _events(self, app: Json, machine: Json, state: str) -> list[Json]:
         launched = machine["launched"] - self.behaviour.reported_uptime
@@ -215,9 +215,9 @@ class Machines:
     @staticmethod
     def _exit(code: int, launched: float, restarts: int) -> Json:
         moment = {"exit_code": code, "guest_exit_code": code, "requested_stop": False, "restarting": restarts > 0,
-                  "oom_killed": False, "exited_at": now()}  # fmt: skip
+                  "oom_killed": False, "exited_at": now()}
         return {"type": "exit", "status": "stopped", "source": "flyd", "timestamp": int(launched * 1000) + 90,
-                "request": {"exit_event": moment, "restart_count": restarts}}  # fmt: skip
+                "request": {"exit_event": moment, "restart_count": restarts}}
 
     @staticmethod
     def _checks(machine: Json, healthy: bool, *, started: bool) -> list[Json]:

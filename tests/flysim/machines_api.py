@@ -73,14 +73,14 @@ class MachinesApi:
             "machine_count": len(app["machines"]), "volume_count": len(app["volumes"]), "app_role": "",
             "organization": {"name": org["name"], "slug": org["slug"], "internal_numeric_id": org["number"]},
             "cname_target": f"{app['name'][:4]}x.{app['name']}.fly.dev",
-        }  # fmt: skip
+        }
 
     def _platform(self, request: Request) -> tuple[int, Any]:
         if request.parts[1:] == ["regions"]:
             return 200, {"Nearest": "ord", "Regions": [
                 {"code": c, "name": n, "gateway_available": True, "requires_paid_plan": False,
                  "deprecated": False, "capacity": 100, "geo_region": "north_america"}
-                for c, n in REGIONS.items()]}  # fmt: skip
+                for c, n in REGIONS.items()]}
         full = self.machines.behaviour.full_regions
         return 200, {"Regions": [{"Region": c, "Count": 0 if c in full else 10, "Concurrency": 10} for c in REGIONS]}
 
@@ -88,7 +88,7 @@ class MachinesApi:
         if request.method == "GET":
             slug = request.query.get("org_slug", [""])[0]
             return 200, {"apps": [self._show_app(a) for a in self.state.apps.values()
-                                  if not a["stranger"] and slug in ("", a["org"])]}  # fmt: skip
+                                  if not a["stranger"] and slug in ("", a["org"])]}
         name, slug = request.body.get("name", ""), request.body.get("org_slug", "")
         org = self.state.orgs.get(slug)
         if org is None:
@@ -97,7 +97,7 @@ class MachinesApi:
             raise Problem(422, "Validation failed: Name has already been taken", "name_taken")
         if not org["paid"]:
             raise Problem(422, "We need your payment information to continue! Add a credit card at "
-                               "https://fly.io/dashboard/personal/billing")  # fmt: skip
+                               "https://fly.io/dashboard/personal/billing")
         return 201, self._show_app(self.state.add_app(name, slug, request.body.get("network", "")))
 
     def _one_app(self, request: Request, app: Json) -> tuple[int, Any]:
@@ -140,7 +140,7 @@ class MachinesApi:
                 "attached_machine_id": None, "attached_alloc_id": None, "created_at": now(), "host_status": "ok",
                 "host_dedication_id": "", "snapshot_retention": request.body.get("snapshot_retention") or 5,
                 "auto_backup_enabled": True,
-            }  # fmt: skip
+            }
             volumes[volume["id"]] = volume
             return 200, volume
         volume = volumes.get(request.parts[0])
@@ -161,7 +161,7 @@ class MachinesApi:
     def _ip_assignments(self, request: Request, app: Json) -> tuple[int, Any]:
         def show(ip: Json) -> Json:
             return {"ip": ip["address"], "region": ip["region"], "service_name": "",
-                    "shared": ip["type"] == "shared_v4", "created_at": ip["created_at"]}  # fmt: skip
+                    "shared": ip["type"] == "shared_v4", "created_at": ip["created_at"]}
 
         if request.method == "GET":
             return 200, {"ips": [show(ip) for ip in app["ips"]]}
@@ -250,7 +250,7 @@ class MachinesApi:
             if not held or held["expires"] <= time.time():
                 raise Problem(404, "lease not found")
             return 200, {"status": "success", "data": {"nonce": held["nonce"], "expires_at": int(held["expires"]),
-                                                       "owner": "operator@example.com"}}  # fmt: skip
+                                                       "owner": "operator@example.com"}}
         return 201, self.machines.lease(machine, as_int(request.query.get("ttl", ["0"])[0], 0), request.nonce)
 
     def _wait(self, request: Request, app: Json, machine: Json) -> tuple[int, Any]:
@@ -266,7 +266,7 @@ class MachinesApi:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Problem(408, f"deadline_exceeded: machine failed to reach desired state, {wanted[0]}, "
-                                   f"currently {state}")  # fmt: skip
+                                   f"currently {state}")
             self.lock.wait(min(left, max(change, 0.001)))
 
     def refresh(self) -> None:

@@ -82,7 +82,7 @@ class FlySim:
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:  # fmt: skip
+                 trace: TracebackType | None) -> None:
         self.stop()
 
     @property
@@ -98,7 +98,7 @@ class FlySim:
             "FLY_API_BASE_URL": self.url, "FLY_FLAPS_BASE_URL": self.url, "FLY_UIEX_BASE_URL": self.url,
             "FLY_API_TOKEN": self.token, "FLY_TRACE_COLLECTOR_URL": "127.0.0.1",
             "HTTPS_PROXY": dead, "HTTP_PROXY": dead, "NO_PROXY": "127.0.0.1,localhost",
-        }  # fmt: skip
+        }
 
     @property
     def mutations(self) -> int:
@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: calls are kept in `FlySim.calls`."""

@@ -18,7 +18,7 @@ REGIONS = {
     "ams": "Amsterdam, Netherlands", "fra": "Frankfurt, Germany", "iad": "Ashburn, Virginia (US)",
     "lhr": "London, United Kingdom", "nrt": "Tokyo, Japan", "ord": "Chicago, Illinois (US)",
     "sjc": "San Jose, California (US)", "syd": "Sydney, Australia",
-}  # fmt: skip
+}
 
 # Display names and monthly prices in cents of the managed Redis plans.
 REDIS_PLANS: list[Json] = [
@@ -30,7 +30,7 @@ REDIS_PLANS: list[Json] = [
      "description": "Fixed price", "maxDataSize": "1 GB"},
     {"id": "plan-fixed-5gb", "displayName": "Fixed 5GB", "pricePerMonth": 10000,
      "description": "Fixed price", "maxDataSize": "5 GB"},
-]  # fmt: skip
+]
 
 
 def now() -> str:
@@ -63,7 +63,7 @@ class State:
     def add_org(self, slug: str, name: str, *, paid: bool = True) -> Json:
         """Add an organisation; `paid` says whether it has a payment method."""
         org = {"id": new_id(20), "number": self.number(), "slug": slug, "name": name, "paid": paid,
-               "personal": slug == "personal"}  # fmt: skip
+               "personal": slug == "personal"}
         self.orgs[slug] = org
         return org
 
@@ -73,7 +73,7 @@ class State:
             "name": name, "number": self.number(), "org": org, "network": network, "stranger": stranger,
             "created_at": now(), "secrets": {}, "secrets_version": 0, "machines": {}, "volumes": {},
             "certificates": {}, "ips": [], "releases": [],
-        }  # fmt: skip
+        }
         self.apps[name] = app
         return app
 
@@ -98,7 +98,7 @@ class State:
             app["secrets"][name] = {
                 "name": name, "value": value, "digest": self.digest(value),
                 "created_at": old.get("created_at", now()), "updated_at": now(),
-            }  # fmt: skip
+            }
 
     def machines(self) -> Iterator[tuple[Json, Json]]:
         """Every (app, machine)."""
@@ -112,7 +112,7 @@ class State:
             "salt": self._salt.hex(), "next_number": self.number(), "orgs": self.orgs, "apps": self.apps,
             "addons": self.addons, "images": self.images,
             "builds": {str(k): v for k, v in self.builds.items()},
-        })  # fmt: skip
+        })
 
     def restore(self, saved: Json) -> None:
         """Go back to a snapshot."""

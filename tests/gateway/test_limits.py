@@ -367,7 +367,8 @@ def test_a_gateway_alone_keeps_the_limit_through_an_outage_and_reports_it(
 
             await until(reported)
             times = [grant.at for grant in [*before, first, *during]]
-            while time.time() * 1e6 < max(times) + 2_500_000:
+            end = time.monotonic() + 2.5
+            while time.monotonic() < end:
                 times += [grant.at for grant in await admitted(limiter, team, 1)]
                 await asyncio.sleep(0.01)
             assert densest(times, 2_000_000) == 10

@@ -61,7 +61,7 @@ class World:
 
     def env(self, schema: str = "langfuse") -> dict[str, str]:
         def url(port: int) -> str:
-            return f"postgresql://langfuse:{self.password}@127.0.0.1:{port}/postgres?schema={schema}"
+            return f"postgresql://lf_app:{self.password}@127.0.0.1:{port}/postgres?schema={schema}"
 
         pooled = url(self.forward.port) + "&pgbouncer=true&connection_limit=5&sslmode=disable"
         return {"DATABASE_URL": pooled, "DIRECT_URL": url(self.server.port) + "&sslmode=disable"}
@@ -76,8 +76,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with postgres(tmp_path_factory.mktemp("postgres")) as server:
         password = secrets.token_hex(12)
         with psycopg.connect(server.url().reveal(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE ROLE langfuse LOGIN PASSWORD {}").format(sql.Literal(password)))
-            connection.execute("CREATE SCHEMA langfuse AUTHORIZATION langfuse")
+            connection.execute(sql.SQL("CREATE ROLE lf_app LOGIN PASSWORD {}").format(sql.Literal(password)))
+            connection.execute("CREATE SCHEMA langfuse AUTHORIZATION lf_app")
             connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         forward = Forward(server.port)
         forward.up()
@@ -91,7 +91,7 @@ def server(start: Callable[..., Any], world: World, langfuse_env: dict[str, str]
 
 
 def test_its_tables_are_made_in_its_schema_and_nowhere_else(server: Any, world: World) -> None:
-    tables = world.rows("SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'langfuse' ORDER BY 2")
+    tables = world.rows("SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'lf_app' ORDER BY 2")
     assert tables == [
         ("langfuse", "standin_boots"),
         ("langfuse", "standin_migrations"),
@@ -130,17 +130,17 @@ def test_health_is_503_while_the_pooled_port_is_away_and_200_afterwards(server: 
     finally:
         world.forward.up()
     assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
-    world.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'langfuse'")
+    world.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lf_app'")
     assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"DIRECT_URL": "postgresql://langfuse:{password}@127.0.0.1:{port}/postgres?schema=nowhere"}, "3F000"),
-        ({"DIRECT_URL": "postgresql://langfuse:{password}@127.0.0.1:{port}/postgres"}, "42501"),
-        ({"DIRECT_URL": "postgresql://langfuse:{password}@127.0.0.1:1/postgres"}, "127.0.0.1:1"),
-        ({"DIRECT_URL": "postgresql://langfuse:{password}x@127.0.0.1:{port}/postgres"}, "no connection"),
+        ({"DIRECT_URL": "postgresql://lf_app:{password}@127.0.0.1:{port}/postgres?schema=nowhere"}, "3F000"),
+        ({"DIRECT_URL": "postgresql://lf_app:{password}@127.0.0.1:{port}/postgres"}, "42501"),
+        ({"DIRECT_URL": "postgresql://lf_app:{password}@127.0.0.1:1/postgres"}, "127.0.0.1:1"),
+        ({"DIRECT_URL": "postgresql://lf_app:{password}x@127.0.0.1:{port}/postgres"}, "no connection"),
         ({"DIRECT_URL": "mysql://{password}"}, "not of the form"),
     ],
 )

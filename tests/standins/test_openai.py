@@ -178,6 +178,12 @@ def test_a_chat_model_does_not_embed(openai: httpx.Client) -> None:
     assert openai.post(EMBEDDINGS, json={"model": "gpt-4o", "input": "x"}).status_code == 403
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(openai: httpx.Client) -> None:
+    took = [openai.post(CHAT, json=ask("Hello")).elapsed.total_seconds() for _ in range(20)]
+    # With Nagle's algorithm on, every answer over a kept connection takes 40 ms and more.
+    assert min(took[1:]) < 0.035
+
+
 def test_it_listens_on_ipv6_too(openai_server: Any, openai: httpx.Client) -> None:
     if not _has_ipv6():
         pytest.skip("this machine has no ::1")

@@ -166,3 +166,19 @@ def test_without_keys_it_says_which_variable_is_missing(start: Callable[..., Any
     assert server.process.wait(20) == 2
     server.thread.join(10)
     assert "OPENAI_STANDIN_KEY" in server.lines[0]
+
+
+def test_a_taken_port_is_named(start: Callable[..., Any], openai_server: Any, openai_key: str) -> None:
+    taken = str(openai_server.port)
+    server = start("openai", "--port", taken, env={"OPENAI_STANDIN_KEY": openai_key}, wait=False)
+    assert server.process.wait(20) == 2
+    server.thread.join(10)
+    assert taken in server.lines[0]
+
+
+def test_latency_can_be_added_to_every_answer(start: Callable[..., Any], openai_key: str) -> None:
+    server = start("openai", "--latency-ms", "200", env={"OPENAI_STANDIN_KEY": openai_key})
+    headers = {"authorization": f"Bearer {openai_key}"}
+    answer = httpx.post(server.url + CHAT, json=ASK, headers=headers, timeout=10)
+    assert answer.status_code == 200
+    assert answer.elapsed.total_seconds() >= 0.2

@@ -147,7 +147,7 @@ MEANINGS = (
              "503 Service", "non-200 status code: 429", "Too Many Requests"),
             PLATFORM, "Fly's API has trouble", "look at https://status.flyio.net and run the same command again",
             retry=True),
-)  # fmt: skip
+)
 
 _NOT_FOUND = re.compile(r"\b(organization|region)\b[^\n]{0,60}?\bnot found\b", re.IGNORECASE)
 
@@ -181,7 +181,7 @@ def of_text(doing: str, said: str, everything: str = "", returncode: int = 1) ->
         why = said or f"flyctl ended with exit code {returncode} and said nothing"
         return FlyError(UNKNOWN, f"{doing} failed", why, "inv status shows what is there; run the same command again")
     return FlyError(found.code, f"{doing} failed: {found.what}", said, found.next,
-                    blocked=found.blocked, retry=found.retry)  # fmt: skip
+                    blocked=found.blocked, retry=found.retry)
 
 
 def meaning(text: str) -> Meaning | None:

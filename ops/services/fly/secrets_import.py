@@ -43,7 +43,7 @@ def _why_not(name: str, value: str) -> str:
         return "its name is not a plain variable name"
     if not value:
         return "it is empty"
-    if any(ord(character) < 32 and character != "\t" or character in "\x7f\x85\u2028\u2029" for character in value):
+    if any((ord(character) < 32 and character != "\t") or character in "\x7f\x85\u2028\u2029" for character in value):
         return "it holds a line break or control character"
     if '"' in value:
         return "it holds a double quote"

@@ -342,7 +342,7 @@ class Certificate:
                 (str(pick(i, "expires_at", default="")) for c in active for i in rows(pick(c, "issued"))), default=""
             ),
             rate_limited_until=str(pick(raw, "rate_limited_until", default="")),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)

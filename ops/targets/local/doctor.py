@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ops.runbook.errors import RunbookError
 from ops.targets.base import Requirement
-from ops.targets.local import edge, postgres, processes, supervise, tools, valkey
+from ops.targets.local import edge, postgres, processes, supervise, tools
 from ops.targets.local.layout import Layout
 
 ENVIRONMENT = "./inv --list makes the environment anew"
@@ -24,10 +24,15 @@ def requirements(layout: Layout) -> list[Requirement]:
     found = [
         Requirement("Python 3.11 or newer", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"),
         _package("Postgres server", postgres.binaries),
-        _package("Redis server (Valkey)", valkey.binary),
         _supervisor(),
     ]
-    for title, name in (("edge (Caddy)", "caddy"), ("S3 server (SeaweedFS)", "weed"), ("installer (uv)", "uv")):
+    programs = (
+        ("Redis server (Valkey)", "valkey-server"),
+        ("edge (Caddy)", "caddy"),
+        ("S3 server (SeaweedFS)", "weed"),
+        ("installer (uv)", "uv"),
+    )
+    for title, name in programs:
         path = tools.find(name)
         found.append(Requirement(title, path is not None, path or "not found", ENVIRONMENT))
     found += [_identity(), _space(layout), _sockets(layout), _left_over(layout)]

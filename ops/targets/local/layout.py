@@ -91,17 +91,18 @@ def run_folder(state: Path, environ: Mapping[str, str]) -> Path:
     uid = os.getuid()
     name = "llmgw-" + hashlib.sha256(f"{uid}:{state}".encode()).hexdigest()[:12]
     wanted = environ.get("XDG_RUNTIME_DIR", "")
-    if wanted and _is_private(Path(wanted), uid) and len(wanted) + len(name) < _SOCKET_FOLDER_MAX:
+    if wanted and is_private(Path(wanted)) and len(wanted) + len(name) < _SOCKET_FOLDER_MAX:
         return Path(wanted) / name
     return Path("/tmp") / name  # noqa: S108 - its owner and mode are checked by make_private
 
 
-def _is_private(folder: Path, uid: int) -> bool:
+def is_private(folder: Path) -> bool:
+    """Whether `folder` is ours and closed to everybody else."""
     try:
-        found = folder.stat()
+        found = folder.lstat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 def make_private(folder: Path) -> None:

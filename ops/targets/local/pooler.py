@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "pooler"
 FORWARD = Path(__file__).with_name("forward.py")
+_AUTH_QUERY = "SELECT usename, passwd FROM pg_shadow WHERE usename = $1"
 
 
 def pgbouncer(chosen: postgres.Home) -> str:
@@ -40,11 +41,11 @@ def pgbouncer(chosen: postgres.Home) -> str:
 
 def configuration(folder: Path, port: int, postgres_port: int) -> str:
     """pgbouncer.ini: transaction pooling, as Supabase's pooler on 6543; passwords are checked against Postgres' own."""
-    return (  # noqa: S608 - pgbouncer's own query, with its own placeholder
+    return (
         f"[databases]\n* = host=127.0.0.1 port={postgres_port}\n\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1,::1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = scram-sha-256\nauth_file = {folder / 'userlist.txt'}\nauth_user = {postgres.ADMIN}\n"
-        "auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1\n"
+        f"auth_query = {_AUTH_QUERY}\n"
         "pool_mode = transaction\nmax_client_conn = 200\ndefault_pool_size = 10\n"
         "ignore_startup_parameters = extra_float_digits\n"
     )

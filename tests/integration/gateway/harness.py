@@ -138,7 +138,7 @@ class Provider:
 
     def calls(self, model: str, path: str = "chat/completions") -> int:
         """Calls of a model so far."""
-        return int(self._figures(model, path).get("calls", 0))
+        return int(self.figures(model, path).get("calls", 0))
 
     def spent_nano_usd(self, prices: Mapping[str, Mapping[str, float]]) -> int:
         """What all calls so far would be billed."""
@@ -149,7 +149,8 @@ class Provider:
                 total += round(figures["completion_tokens"] * prices[model]["output"] * 1000)
         return total
 
-    def _figures(self, model: str, path: str) -> Mapping[str, Any]:
+    def figures(self, model: str, path: str = "chat/completions") -> Mapping[str, Any]:
+        """Calls, errors and tokens of a model so far."""
         models = self._http.get("counters").json()["models"]
         found: Mapping[str, Any] = {}
         for name, figures in models.get(model, {}).items():

@@ -1,0 +1,6 @@
+"""Fly.io: the flyctl binary and Fly's APIs behind one typed client."""
+
+from ops.services.fly.client import Fly
+from ops.services.fly.errors import FlyError
+
+__all__ = ["Fly", "FlyError"]

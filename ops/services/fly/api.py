@@ -1,0 +1,150 @@
+"""Fly's HTTP APIs where flyctl would give text, ask questions, or change something only to look.
+
+Managed Redis (GraphQL): no `flyctl redis` command speaks JSON, and `update` always asks. A certificate's
+detail (Machines API, GET): `flyctl certs check` triggers a validation each time. Logs (REST):
+`flyctl logs --no-tail` never ends while an app has no log line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ops.runbook.secret import Secret
+from ops.services.fly import errors
+from ops.services.fly.errors import FlyError, of_text
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_S = 30.0
+_TRIES = 3
+
+
+def authorization(token: str) -> str:
+    """The Authorization header for a token as flyctl would send it.
+
+    Macaroon tokens go as ``FlyV1``, others as ``Bearer`` (flyctl's `tokens` package).
+    """
+    bare = token.strip()
+    for prefix in ("FlyV1 ", "Bearer "):
+        bare = bare.removeprefix(prefix).strip()
+    macaroon = any(part.strip().startswith(("fm1r_", "fm1a_", "fm2_")) for part in bare.split(","))
+    return f"{'FlyV1' if macaroon else 'Bearer'} {bare}"
+
+
+class FlyApi:
+    """Calls to api.fly.io and api.machines.dev with one token; safe to use from several threads.
+
+    Args:
+        token: an org token.
+        environ: may move the APIs with flyctl's own variables FLY_API_BASE_URL, FLY_FLAPS_BASE_URL and
+            FLY_UIEX_BASE_URL.
+    """
+
+    def __init__(self, token: Secret, environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
+        self._token = token
+        self._graphql = environ.get("FLY_API_BASE_URL") or "https://api.fly.io"
+        self._rest = environ.get("FLY_UIEX_BASE_URL") or self._graphql
+        self._machines = environ.get("FLY_FLAPS_BASE_URL") or "https://api.machines.dev"
+        self._client: httpx.Client | None = None
+
+    def _http(self) -> httpx.Client:
+        import httpx
+
+        if self._client is None:
+            self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        return self._client
+
+    def close(self) -> None:
+        """Close its connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def query(self, doing: str, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """A GraphQL query, tried again when the platform has trouble; returns `data`."""
+        return self._graphql_call(doing, document, variables, tries=_TRIES)
+
+    def mutate(self, doing: str, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """A GraphQL mutation, sent once; returns `data`."""
+        return self._graphql_call(doing, document, variables, tries=1)
+
+    def _graphql_call(self, doing: str, document: str, variables: Mapping[str, Any], tries: int) -> dict[str, Any]:
+        body = {"query": document, "variables": dict(variables)}
+        answer = self._send(doing, "POST", f"{self._graphql}/graphql", tries, body)
+        problems = answer.get("errors") if isinstance(answer, dict) else None
+        if problems:
+            text = "; ".join(str(p.get("message", p)) for p in problems)
+            raise of_text(doing, text)
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict):
+            raise FlyError(errors.BAD_ANSWER, f"{doing} gave no data", "the API's answer has another shape")
+        return data
+
+    def machines(self, doing: str, path: str) -> Any:
+        """GET from the Machines API; `path` starts after ``/v1``."""
+        return self._send(doing, "GET", f"{self._machines}/v1{path}", _TRIES)
+
+    def rest(self, doing: str, path: str) -> Any:
+        """GET from the REST half; `path` starts after ``/api/v1``."""
+        return self._send(doing, "GET", f"{self._rest}/api/v1{path}", _TRIES, bearer=True)
+
+    def _send(
+        self, doing: str, method: str, url: str, tries: int, body: Any = None, *, bearer: bool = False
+    ) -> Any:
+        import httpx
+
+        header = authorization(self._token.reveal())
+        if bearer:
+            header = f"Bearer {header.partition(' ')[2]}"
+        for attempt in range(1, tries + 1):
+            try:
+                reply = self._http().request(method, url, json=body, headers={"Authorization": header})
+            except httpx.HTTPError as error:
+                failure = FlyError(
+                    errors.CUT_OFF,
+                    f"{doing} failed: the connection to Fly broke ({type(error).__name__})",
+                    "what was asked may or may not have been done",
+                    "run the same command again: it looks first",
+                    retry=True,
+                )
+            else:
+                if reply.is_success:
+                    return self._decoded(doing, reply)
+                failure = self._refused(doing, reply)
+            if not failure.retry or attempt == tries:
+                raise failure
+            time.sleep(0.2 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    def _decoded(doing: str, reply: httpx.Response) -> Any:
+        if not reply.content:
+            return None
+        try:
+            return reply.json()
+        except json.JSONDecodeError:
+            raise FlyError(errors.BAD_ANSWER, f"{doing} gave an answer that is not JSON") from None
+
+    @staticmethod
+    def _refused(doing: str, reply: httpx.Response) -> FlyError:
+        said = f"non-200 status code: {reply.status_code}"
+        try:
+            body = reply.json()
+            text = str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""
+        except json.JSONDecodeError:
+            text = ""
+        failure = of_text(doing, f"{text} ({said})" if text else said, said)
+        if reply.status_code == 404 and failure.code == errors.UNKNOWN:
+            return FlyError(errors.NOT_FOUND, f"{doing} failed: not found", text)
+        return failure
+
+
+def segment(text: str) -> str:
+    """A path segment, escaped."""
+    return quote(text, safe="")

@@ -1,0 +1,186 @@
+"""Running the flyctl binary: a private state folder, a scrubbed environment, no log file, typed failures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.proc import Completed, run
+from ops.runbook.secret import Secret
+from ops.services.fly import errors
+from ops.services.fly.errors import FlyError, explain
+from ops.services.fly.shapes import Version, pick
+
+# What a child may inherit. FLY_APP, FLY_ORG, FLY_REGION, FLY_JSON and the like override flags silently,
+# LOG_LEVEL and FLYCTL_OUTPUT_HAR write request bodies out: none of them passes.
+_INHERITED = (
+    "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "DOCKER_HOST",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL", "FLY_REGISTRY_HOST",
+)
+
+_FIXED = {
+    "FLY_SEND_METRICS": "0",
+    "FLY_NO_UPDATE_CHECK": "1",
+    "FLY_NO_INCIDENTS_CHECK": "1",
+    "FLY_EMIT_RELEASE_JSON": "1",
+    # A host only: deploy traces would otherwise leave over plain HTTP, with the token as a header.
+    "FLY_TRACE_COLLECTOR_URL": "127.0.0.1",
+    "CI": "1",
+    "NO_COLOR": "1",
+}
+
+READ_S = 60.0
+WRITE_S = 180.0
+
+
+class Flyctl:
+    """One flyctl binary with one token and one private state folder; safe to use from several threads.
+
+    The folder is kept between calls on purpose: flyctl notes there the least version of an app's secrets,
+    and a deploy right after an import needs it. What must not be kept is its request log, which holds
+    secrets in clear: where flyctl wants its ``logs`` folder there is a file, so it cannot write any.
+
+    Args:
+        token: an org token.
+        state: private folder, made with mode 0700.
+        binary: the program's name or path.
+        environ: where the inherited variables come from.
+    """
+
+    def __init__(
+        self, token: Secret, state: Path, *, binary: str = "flyctl", environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._token = token
+        self.state = state
+        self.binary = binary
+        self._environ = os.environ if environ is None else environ
+        self._lock = threading.Lock()
+
+    def environment(self) -> dict[str, str]:
+        """The child's whole environment."""
+        kept = {name: self._environ[name] for name in _INHERITED if self._environ.get(name)}
+        return {**kept, **_FIXED, "FLY_CONFIG_DIR": str(self.state), "FLY_API_TOKEN": self._token.reveal()}
+
+    def prepare(self) -> None:
+        """Make the state folder, private, and keep flyctl from writing a log into it."""
+        with self._lock:
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.state.chmod(0o700)
+            logs = self.state / "logs"
+            if logs.is_dir() and not logs.is_symlink():
+                shutil.rmtree(logs)
+            if not logs.is_file():
+                logs.unlink(missing_ok=True)
+                logs.touch(mode=0o400)
+
+    def find(self) -> str:
+        """The binary's path.
+
+        Raises:
+            FlyError: FLY-001 when there is none.
+        """
+        found = shutil.which(self.binary, path=self._environ.get("PATH"))
+        if found is None:
+            raise FlyError(
+                errors.MISSING_BINARY,
+                f"{self.binary} is not installed, or not on PATH",
+                "flyctl is Fly's command line tool; the runbook drives it",
+                "install flyctl (https://fly.io/docs/flyctl/install), then inv doctor --target fly",
+                blocked=True,
+            )
+        return found
+
+    def run(
+        self,
+        doing: str,
+        *arguments: str,
+        input: bytes | None = None,
+        cwd: Path | None = None,
+        timeout: float = READ_S,
+    ) -> Completed:
+        """Run flyctl and return what it printed.
+
+        Args:
+            doing: what this call does, as the start of an error sentence: ``creating the app x``.
+            arguments: its arguments; no secret among them.
+            input: bytes for standard input.
+            cwd: where it runs; the state folder when not given, so that no fly.toml lies about.
+            timeout: seconds.
+
+        Raises:
+            FlyError: a mapped failure.
+        """
+        self.prepare()
+        argv: Sequence[str] = (self.find(), *arguments)
+        try:
+            done = run(
+                argv, input=input, env=self.environment(), cwd=cwd or self.state, timeout=timeout, check=False
+            )
+        except RunbookError as error:
+            if error.code != "PROC-003":
+                raise
+            raise FlyError(
+                errors.CUT_OFF,
+                f"{doing} did not finish within {timeout:.0f} s",
+                "what was asked may or may not have been done",
+                "run the same command again: it looks first",
+                retry=True,
+            ) from None
+        if done.returncode != 0:
+            raise explain(doing, done.stdout, done.stderr, done.returncode)
+        return done
+
+    def json(self, doing: str, *arguments: str, timeout: float = READ_S, input: bytes | None = None) -> Any:
+        """Run flyctl with ``--json`` and return what it printed, decoded.
+
+        Raises:
+            FlyError: a mapped failure, or FLY-028 when the output is no JSON.
+        """
+        done = self.run(doing, *arguments, "--json", timeout=timeout, input=input)
+        text = done.stdout.lstrip()
+        if not text:
+            return None
+        try:
+            # Some commands print a line of text after the JSON.
+            return json.JSONDecoder().raw_decode(text)[0]
+        except ValueError:
+            raise FlyError(
+                errors.BAD_ANSWER,
+                f"{doing} gave an answer that is not JSON",
+                done.last_words,
+                "check `flyctl version` against min_flyctl in ops/stack.toml",
+            ) from None
+
+    def version(self) -> Version:
+        """The binary's version; needs no token and no network."""
+        return Version(str(pick(self.json("asking flyctl for its version", "version"), "version", default="0")))
+
+    def require(self, least: str) -> Version:
+        """The version, at least `least`.
+
+        Raises:
+            FlyError: FLY-002 when it is older.
+        """
+        found = self.version()
+        if found.numbers < Version(least).numbers:
+            raise FlyError(
+                errors.OLD_BINARY,
+                f"flyctl {found.text} is older than {least}",
+                "the shapes of its answers changed before that version",
+                "flyctl version upgrade",
+                blocked=True,
+            )
+        return found
+
+    def forget(self) -> None:
+        """Remove the state folder and all in it."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.state)

@@ -1,0 +1,129 @@
+"""Redis or Langfuse stopped, frozen or full: what clients notice of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.valkey_server import ValkeyServer
+from tests.integration.gateway.harness import (
+    GatewayProcess,
+    Provider,
+    Sink,
+    configuration,
+    wait_until,
+)
+
+RPM = 40
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def gateway(valkey: ValkeyServer, provider: Provider) -> Iterator[GatewayProcess]:
+    config = copy.deepcopy(configuration())
+    config["gateway"]["teams"]["probe"]["rpm"] = RPM
+    with GatewayProcess(
+        redis_url=valkey.url, provider_url=provider.base_url, provider_key=provider.key, config=config
+    ) as process:
+        yield process
+
+
+def send(client: httpx.Client, question: str, **fields: Any) -> httpx.Response:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": question}], **fields}
+    return client.post("/v1/chat/completions", json=body)
+
+
+def ready(gateway: GatewayProcess) -> httpx.Response:
+    return httpx.get(f"{gateway.url}/health/readiness")
+
+
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_without_redis_requests_are_answered_and_limits_hold(
+    gateway: GatewayProcess, valkey: ValkeyServer, word: str, how: str
+) -> None:
+    with gateway.client("probe") as client:
+        for number in range(10):
+            assert send(client, f"{word} {number}").status_code == 200
+        if how == "stopped":
+            valkey.stop()
+        else:
+            valkey.freeze()
+        first = send(client, f"{word} first")
+        later = [send(client, f"{word} later {number}") for number in range(RPM)]
+    # One deadline of 0.25 s for whatever part of the first request meets the silence.
+    assert first.status_code == 200
+    assert first.elapsed.total_seconds() < 1.0
+    statuses = [answer.status_code for answer in later]
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) + 11 == RPM
+    assert {a.headers["x-gateway-cache"] for a in later if a.status_code == 200} == {"miss"}
+
+    wait_until(lambda: ready(gateway).status_code == 503, 15)
+    assert "Redis" in ready(gateway).json()["reasons"][0]
+    if how == "stopped":
+        valkey.start()
+    else:
+        valkey.resume()
+    wait_until(lambda: ready(gateway).status_code == 200, 15)
+    with gateway.client("admin") as client:
+        wait_until(lambda: send(client, f"{word} back").headers["x-gateway-cache"] == "exact", 15)
+    assert "500" not in {line.split()[-1] for line in gateway.log().splitlines() if "HTTP" in line}
+
+
+def test_a_full_redis_keeps_nothing_but_every_request_is_answered(
+    gateway: GatewayProcess, valkey: ValkeyServer, word: str
+) -> None:
+    with gateway.client("probe") as client:
+        assert send(client, f"{word} before").status_code == 200
+        valkey.fill()
+        statuses = [send(client, f"{word} {number}").status_code for number in range(RPM + 5)]
+        assert set(statuses) <= {200, 429}
+        assert statuses.count(200) <= RPM
+        valkey.unfill()
+    with gateway.client("admin") as client:
+        wait_until(lambda: send(client, f"{word} after").headers["x-gateway-cache"] == "exact", 15)
+
+
+def test_a_frozen_langfuse_costs_no_request_and_its_losses_are_counted(
+    valkey: ValkeyServer, provider: Provider, word: str
+) -> None:
+    config = copy.deepcopy(configuration())
+    config["gateway"]["callbacks"]["langfuse"]["queue"] = 20
+    with (
+        Sink() as sink,
+        GatewayProcess(
+            redis_url=valkey.url,
+            provider_url=provider.base_url,
+            provider_key=provider.key,
+            config=config,
+            langfuse_url=sink.url,
+        ) as gateway,
+        gateway.client("admin") as client,
+        gateway.operator() as operator,
+    ):
+        assert send(client, f"{word}").status_code == 200
+        took = {False: [], True: []}  # type: dict[bool, list[float]]
+        for frozen in (False, True):
+            if frozen:
+                sink.hanging.set()
+            for _ in range(60):
+                began = time.perf_counter()
+                assert send(client, f"{word}").headers["x-gateway-cache"] == "exact"
+                took[frozen].append(time.perf_counter() - began)
+        assert sorted(took[True])[30] < sorted(took[False])[30] * 2 + 0.02
+        counts = operator.get("/gateway/admin/status").json()["traces"]
+        assert counts["waiting"] <= 20
+        assert counts["sent"] + counts["lost"] + counts["waiting"] == 121
+        assert counts["lost"] >= 40
+        assert json.dumps(counts)
