@@ -75,6 +75,10 @@ bootstrap() {
             watched "making the virtual environment" "$python" -m venv "$venv"
         fi
     fi
+    # A company's proxy has its own authority, which this machine trusts and uv's built-in list does not.
+    if [ -r /etc/ssl/certs/ca-certificates.crt ] || [ "$(uname)" = Darwin ]; then
+        export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+    fi
     if [ -n "$uv" ]; then
         watched "installing the packages of requirements.lock (uv)" \
             "$uv" pip install --quiet --require-hashes --python "$venv/bin/python" -r "$lock"

@@ -14,6 +14,46 @@ if TYPE_CHECKING:
     from ops.stack import Stack
 
 
+# How long a stopping process may finish what is in flight, in seconds; Fly kills it after KILL_S.
+DRAIN_S = 30
+KILL_S = 60
+
+# Each idle queue consumer of Langfuse's worker costs 24 Redis commands a minute, so those nobody needs are off.
+# Names as in langfuse v4.16.0, worker/src/env.ts: QUEUE_CONSUMER_<NAME>_QUEUE_IS_ENABLED.
+CONSUMERS_ON = (
+    "OTEL_INGESTION",
+    "INGESTION",
+    "EVENT_PROPAGATION",
+    "TRACE_DELETE",
+    "PROJECT_DELETE",
+    "SCORE_DELETE",
+    "DATA_RETENTION",
+)
+CONSUMERS_OFF = (
+    "POSTHOG_INTEGRATION",
+    "MIXPANEL_INTEGRATION",
+    "BLOB_STORAGE_INTEGRATION",
+    "BATCH_EXPORT",
+    "BATCH_ACTION",
+    "EVAL_EXECUTION",
+    "EVAL_EXECUTION_SECONDARY",
+    "CODE_EVAL_EXECUTION",
+    "CREATE_EVAL",
+    "TRACE_UPSERT",
+    "DATASET_DELETE",
+    "DATASET_RUN_ITEM_UPSERT",
+    "EXPERIMENT_CREATE",
+    "MONITOR",
+    "V4_LEGACY_API_USAGE",
+    "WEBHOOK",
+    "ENTITY_CHANGE",
+    "NOTIFICATION",
+    "IN_APP_AGENT_RUN",
+    "OTEL_INGESTION_SECONDARY",
+    "INGESTION_SECONDARY",
+)
+
+
 @dataclass(frozen=True)
 class Variable:
     """One variable of a process.
@@ -146,47 +186,6 @@ def s3_endpoint(stack: Stack) -> str:
     return f"http://{stack.storage.app}.internal:9000"
 
 
-# How long a stopping process may finish what is in flight, in seconds; Fly kills it after KILL_S.
-DRAIN_S = 30
-KILL_S = 60
-
-
 def _heap_mb(memory_mb: int) -> int:
     """Node's heap limit: three quarters of the machine, the rest is for buffers, Prisma's engine and the system."""
     return memory_mb * 3 // 4
-
-
-# Each idle queue consumer of Langfuse's worker costs 24 Redis commands a minute, so those nobody needs are off.
-# Names as in langfuse v4.16.0, worker/src/env.ts: QUEUE_CONSUMER_<NAME>_QUEUE_IS_ENABLED.
-CONSUMERS_ON = (
-    "OTEL_INGESTION",
-    "INGESTION",
-    "EVENT_PROPAGATION",
-    "TRACE_DELETE",
-    "PROJECT_DELETE",
-    "SCORE_DELETE",
-    "DATA_RETENTION",
-)
-CONSUMERS_OFF = (
-    "POSTHOG_INTEGRATION",
-    "MIXPANEL_INTEGRATION",
-    "BLOB_STORAGE_INTEGRATION",
-    "BATCH_EXPORT",
-    "BATCH_ACTION",
-    "EVAL_EXECUTION",
-    "EVAL_EXECUTION_SECONDARY",
-    "CODE_EVAL_EXECUTION",
-    "CREATE_EVAL",
-    "TRACE_UPSERT",
-    "DATASET_DELETE",
-    "DATASET_RUN_ITEM_UPSERT",
-    "EXPERIMENT_CREATE",
-    "MONITOR",
-    "V4_LEGACY_API_USAGE",
-    "WEBHOOK",
-    "ENTITY_CHANGE",
-    "NOTIFICATION",
-    "IN_APP_AGENT_RUN",
-    "OTEL_INGESTION_SECONDARY",
-    "INGESTION_SECONDARY",
-)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ EXPECTED = ROOT / "tests" / "fixtures" / "litellm.config.expected.yaml"
 GATEWAY_PYTHON = ROOT / ".venv-gateway" / "bin" / "python"
 
 
-def config(file: Path = STACK_FILE, **overrides: str) -> Any:
-    return yaml.safe_load(render_all(stack(file, **overrides))["config/litellm.config.yaml"])
+def config(**overrides: str) -> Any:
+    return yaml.safe_load(render_all(stack(STACK_FILE, **overrides))["config/litellm.config.yaml"])
 
 
 def test_the_configuration_says_what_the_gateway_expects() -> None:
@@ -33,9 +34,7 @@ def test_the_configuration_says_what_the_gateway_expects() -> None:
 
 
 def test_aliases_arrive_word_for_word() -> None:
-    group = ["What's \"this\": {a}?", "C:\\path # no comment", "naïve – 返品"]
-    import json
-
+    group = ['What\'s "this": {a}?', "C:\\path # no comment", "naïve – 返品"]
     found = config(CACHE__ALIASES=json.dumps([group]))["gateway"]["cache"]["semantic"]["aliases"]
     assert found == [group]
 
@@ -63,7 +62,9 @@ def test_fractions_of_a_dollar_survive() -> None:
 def test_the_gateways_own_parser_takes_it(file: Path, tmp_path: Path) -> None:
     rendered = tmp_path / "litellm.config.yaml"
     rendered.write_text(render_all(stack(file))["config/litellm.config.yaml"])
-    program = "import pathlib, sys; from llm_gateway import config as c; print(len(c.load(pathlib.Path(sys.argv[1])).teams))"
+    program = (
+        "import pathlib, sys; from llm_gateway.config import load as r; print(len(r(pathlib.Path(sys.argv[1])).teams))"
+    )
     done = subprocess.run(
         [GATEWAY_PYTHON, "-B", "-c", program, rendered],
         env={"PYTHONPATH": str(ROOT / stack().stack.folder)},

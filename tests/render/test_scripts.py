@@ -1,4 +1,4 @@
-"""The start scripts, run for real with programs in the place of LiteLLM, Langfuse and Caddy that say what they were given."""
+"""The start scripts, run for real; programs that say what they were given take the place of the real ones."""
 
 from __future__ import annotations
 
@@ -161,9 +161,7 @@ def test_every_missing_variable_is_named_at_once_and_nothing_starts(
 
 
 @EACH
-def test_values_never_become_arguments(
-    rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
-) -> None:
+def test_values_never_become_arguments(rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]) -> None:
     rig.record_arguments()
     told = rig.run(script, rig.environment(process(rig.world.stack)))
     assert "value of" not in json.dumps(told["argv"])
@@ -175,7 +173,7 @@ def test_values_never_become_arguments(
 def test_variables_named_like_the_scripts_own_do_no_harm_and_go_no_further(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
 ) -> None:
-    own = {name: "exported" for name in ("name", "value", "missing", "here", "script", "IFS", "CDPATH")}
+    own = dict.fromkeys(("name", "value", "missing", "here", "script", "IFS", "CDPATH"), "exported")
     told = rig.run(script, {**rig.environment(process(rig.world.stack)), **own, "CDPATH": "/tmp:/"})["env"]
     assert isinstance(told, dict)
     assert not {"name", "value", "missing", "here", "script", "CDPATH"} & told.keys()

@@ -28,9 +28,7 @@ class SmallWorld:
         self.paths = Paths(folder, folder / "state", folder / "stack.toml")
 
 
-def world(
-    folder: Path, target: str = "fly", environ: Mapping[str, str] | None = None, stack: Stack = STACK
-) -> World:
+def world(folder: Path, target: str = "fly", environ: Mapping[str, str] | None = None, stack: Stack = STACK) -> World:
     """A small world, typed as the real one."""
     return cast(World, SmallWorld(folder, target, environ, stack))
 

@@ -38,7 +38,10 @@ def test_what_is_put_comes_back_with_its_origin(vault: Vault) -> None:
     vault.put({"B_URL": Secret("value-of-b")}, origin="provisioned")
     assert vault.names() == ("A_KEY", "B_URL")
     assert vault.get("A_KEY").reveal() == "value-of-a"
-    assert [(entry.name, entry.origin) for entry in vault.entries()] == [("A_KEY", "generated"), ("B_URL", "provisioned")]
+    assert [(entry.name, entry.origin) for entry in vault.entries()] == [
+        ("A_KEY", "generated"),
+        ("B_URL", "provisioned"),
+    ]
     assert Vault(vault.path, target="local").get("B_URL").reveal() == "value-of-b"
 
 
@@ -242,9 +245,7 @@ def test_a_secret_taken_out_is_gone(vault: Vault) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_leaves_the_vault_as_it_was(
-    vault: Vault, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_full_disk_leaves_the_vault_as_it_was(vault: Vault, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     vault.put({"A_KEY": Secret("value-of-a")}, origin="generated")
     before = vault.path.read_bytes()
 
@@ -281,7 +282,12 @@ def test_a_write_cut_short_by_the_system_leaves_the_vault_as_it_was(vault: Vault
             sys.exit(error.code)
     """)
     ended = subprocess.run(
-        [sys.executable, "-c", program, str(vault.path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, str(vault.path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert ended.stderr.strip() == "VAULT-007"
     assert vault.path.read_bytes() == before

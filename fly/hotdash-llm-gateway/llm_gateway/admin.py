@@ -7,6 +7,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from . import metrics
+from .budget import TIERS, Tier
 from .paths import Route
 from .purge import purge_entry, purge_team
 from .reply import Reply, error_reply, json_reply
@@ -26,6 +28,9 @@ async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:
             return json_reply(200, await cache(gateway))
         if route is Route.ADMIN_PURGE:
             return await _purge(gateway, body)
+        if route is Route.METRICS:
+            text = metrics.render(gateway, await teams(gateway))
+            return Reply(200, text.encode(), media_type="text/plain; version=0.0.4")
         return json_reply(200, status(gateway))
     except StoreUnavailable as error:
         return error_reply(503, f"Redis did not do it: {error}", kind="unavailable")
@@ -54,15 +59,28 @@ async def teams(gateway: Gateway) -> list[dict[str, Any]]:
 
 
 async def cache(gateway: Gateway) -> dict[str, Any]:
-    """Bytes and entries per team."""
-    shown = {}
+    """What the caches hold and did, per team and over all gateways, and what the shadow sample says."""
+    shown: dict[str, Any] = {}
     for name in gateway.config.teams:
+        did = await gateway.tally.shared(name)
+        answered = {tier: did.get(tier, 0) for tier in ("exact", "semantic", "miss", "bypass")}
+        asked = answered["exact"] + answered["semantic"] + answered["miss"]
         shown[name] = {
             "bytes": await gateway.ledger.used_bytes(name),
             "bytes_allowed": gateway.config.cache.bytes_per_team,
+            "entries": {tier: await _entries(gateway, name, tier) for tier in TIERS},
+            "answers": answered,
+            "hit_rate": (answered["exact"] + answered["semantic"]) / asked if asked else None,
+            "saved_usd": did.get("saved_nano_usd", 0) / NANO,
+            "shadow": asdict(await gateway.shadow.estimate(name)),
         }
     mirror = gateway.mirror
     return {"teams": shown, "mirrored_entries": len(mirror.index) if mirror else 0}
+
+
+async def _entries(gateway: Gateway, team: str, tier: Tier) -> int:
+    """Rows of the tier's log: its entries, the expired ones not yet trimmed included."""
+    return int(await gateway.store.call("XLEN", gateway.ledger.names(team).log(tier)))
 
 
 def status(gateway: Gateway) -> dict[str, Any]:

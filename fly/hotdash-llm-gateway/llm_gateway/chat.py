@@ -27,7 +27,9 @@ from .outcome import Outcome
 from .pricing import Spend, at_most, spend
 from .replay import as_stream, assemble, complete
 from .reply import DONE, Reply, encode, error_body, error_reply, event
+from .second_opinion import SecondOpinion
 from .semantic_tier import SemanticTier
+from .tally import Tally
 from .tokens import count_request, count_text
 from .tracing import Tracer
 from .upstream import Upstream
@@ -56,7 +58,10 @@ class _Work:
 
 
 class Chat:
-    """Answers chat requests. `semantic` is None if the stack has no semantic tier, `tracer` if it has no Langfuse."""
+    """Answers chat requests.
+
+    `semantic` and `second_opinion` are None if the stack has no semantic tier, `tracer` if it has no Langfuse.
+    """
 
     def __init__(
         self,
@@ -66,10 +71,13 @@ class Chat:
         exact: ExactCache,
         semantic: SemanticTier | None,
         upstream: Upstream,
+        tally: Tally,
         tracer: Tracer | None,
+        second_opinion: SecondOpinion | None,
     ) -> None:
         self._config, self._limiter, self._exact = config, limiter, exact
         self._semantic, self._upstream, self._tracer = semantic, upstream, tracer
+        self._tally, self._second_opinion = tally, second_opinion
         self._flights: Flights[Hit | None] = Flights()
 
     async def answer(self, team: Team, raw: bytes, *, cache_control: str | None = None) -> Reply:
@@ -79,7 +87,7 @@ class Chat:
             return await self._answer(outcome, team, raw, cache_control)
         except BadRequest as error:
             outcome.status, outcome.warning = error.status, error.message
-            self._trace(outcome)
+            self._done(outcome)
             return error_reply(
                 error.status, error.message, kind="invalid_request_error", code=error.code, param=error.param,
                 headers=outcome.headers(),
@@ -140,6 +148,8 @@ class Chat:
             if looked.hit is not None:
                 self._land(work, looked.hit)
                 await self._book(work)
+                if self._second_opinion is not None:
+                    self._second_opinion.consider(work.outcome, work.request, looked.hit, work.model)
                 return self._served(work.outcome, work.request, looked.hit)
         return await (self._streamed(work) if work.request.stream else self._whole(work))
 
@@ -197,7 +207,7 @@ class Chat:
         else:
             self._land(work, None)
             await self._book(work)
-        self._trace(outcome)
+        self._done(outcome)
 
     async def _broken(self, work: _Work, said: list[dict[str, Any]], error: UpstreamError | None) -> None:
         """A stream ended early: the provider bills what it said, so that is booked."""
@@ -209,7 +219,7 @@ class Chat:
         outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
         self._land(work, None)
         await self._book(work)
-        self._trace(outcome)
+        self._done(outcome)
 
     async def _keep(self, work: _Work, response: dict[str, Any]) -> None:
         if work.key is None:
@@ -242,7 +252,7 @@ class Chat:
         outcome.how = hit.how
         outcome.model = _signed_by(response, self._config.chat_models) or outcome.model
         outcome.response, outcome.usage = response, response.get("usage") or {}
-        self._trace(outcome)
+        self._done(outcome)
         if not request.stream:
             return Reply(200, hit.body, outcome.headers())
         replayed = _replayed(as_stream(response, include_usage=request.include_usage))
@@ -253,7 +263,7 @@ class Chat:
         most = {"requests": team.rpm, "tokens": team.tpm, "usd": f"{team.daily_nano_usd / 1e9:g}"}[limit]
         wait_s = max(1, math.ceil(refusal.retry_after_s))
         outcome.status, outcome.warning = 429, f"limit reached: {most} {LIMIT_NAMES[limit]}"
-        self._trace(outcome)
+        self._done(outcome)
         return error_reply(
             429,
             f"team {team.name} has reached its limit of {most} {LIMIT_NAMES[limit]}; try again in {wait_s} s",
@@ -267,7 +277,7 @@ class Chat:
         outcome.error = error.message
         # The provider refusing our key is not the client's to mend, and its 401 would look like one.
         outcome.status = {401: 502, 403: 502, 408: 504}.get(error.status, error.status)
-        self._trace(outcome)
+        self._done(outcome)
         headers = outcome.headers() | ({"retry-after": error.retry_after} if error.retry_after else {})
         hidden = error.status in (401, 403)
         message = "the provider refuses the gateway's credentials" if hidden else error.message
@@ -313,7 +323,10 @@ class Chat:
         if work.lead is not None:
             work.lead.finish(hit)
 
-    def _trace(self, outcome: Outcome) -> None:
+    def _done(self, outcome: Outcome) -> None:
+        """Count and trace a finished request."""
+        saved = spend(self._config.prices[outcome.model], outcome.usage) if outcome.hit and outcome.model else Spend()
+        self._tally.count(outcome, saved_nano_usd=saved.nano_usd)
         if self._tracer is not None:
             self._tracer.record(outcome)
 

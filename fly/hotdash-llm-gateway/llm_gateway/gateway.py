@@ -16,11 +16,14 @@ from .exact import ExactCache
 from .judge import Judge
 from .limits import Limiter
 from .mirror import Mirror
+from .second_opinion import SecondOpinion
 from .selftest import SelfTest
 from .semantic import SemanticCache
 from .semantic_tier import SemanticTier
 from .settings import ConfigError
+from .shadow import Shadow
 from .store import Store
+from .tally import Tally
 from .teams import Teams
 from .tracing import Tracer, connect
 from .upstream import Upstream
@@ -71,6 +74,13 @@ class Gateway:
         self.mirror: Mirror | None = None
         self.tracer: Tracer | None = None
         tier = self._semantic_tier(url) if semantic else None
+        self.tally = Tally(self.store, prefix=prefix)
+        self.shadow = Shadow(self.store, prefix=prefix, rate=config.cache.shadow_rate)
+        self._second_opinion = (
+            SecondOpinion(config, shadow=self.shadow, limiter=self.limiter, upstream=self.upstream)
+            if semantic
+            else None
+        )
         self._self_test = SelfTest(
             config, store=self.store, limiter=self.limiter, exact=self.exact, upstream=self.upstream
         )
@@ -83,7 +93,9 @@ class Gateway:
             exact=self.exact,
             semantic=tier,
             upstream=self.upstream,
+            tally=self.tally,
             tracer=self.tracer,
+            second_opinion=self._second_opinion,
         )
 
     def _semantic_tier(self, url: str) -> SemanticTier:
@@ -121,6 +133,7 @@ class Gateway:
         if self.mirror is not None:
             self._background.append(asyncio.create_task(self.mirror.run()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
+        self._background.append(asyncio.create_task(self.tally.run()))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""
@@ -128,6 +141,9 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        if self._second_opinion is not None:
+            await self._second_opinion.close()
+        await self.tally.flush()
         await self.limiter.close()
         if self.tracer is not None:
             counts = await asyncio.to_thread(self.tracer.close, FLUSH_S)

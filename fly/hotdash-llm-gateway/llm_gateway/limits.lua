@@ -15,8 +15,9 @@
 -- Money is booked at its estimate when reserved and corrected when settled, so a reservation nobody settles (a gateway
 -- was killed; OpenAI may well have been paid) stays booked without anything having to expire.
 --
--- A full Redis refuses writes that need memory from the first one on and none that free some: so the first write of
--- every booking needs memory, and nothing is ever booked by half.
+-- A Redis at its maxmemory does not stop this: it refuses a script its first write only if that write needs memory, and
+-- the first here (in prune) frees some. Where a server refuses nonetheless, nothing is booked by half, since the first
+-- write of every booking is one that needs memory.
 
 local req, tok, open, done, sum = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local operation, window, known_epoch = ARGV[1], tonumber(ARGV[2]), ARGV[3]

@@ -183,7 +183,7 @@ class Limiter:
         state = self._state(team)
         wanted = Admission(self._new_id(), self._now(), requests, tokens, nano_usd)
         asked = False
-        if not state.away and self._store.writable:
+        if not state.away and self._store.available:
             guarded = state.share.guarded(wanted.at)
             if guarded:
                 refusal = self._admit_alone(state, wanted)
@@ -225,7 +225,7 @@ class Limiter:
         spent = Admission(self._new_id(), self._now(), 0, tokens, nano_usd, unreported=True)
         state.share.admit(spent)
         state.share.settle(spent.id, tokens=tokens, nano_usd=nano_usd)
-        if state.away or not self._store.writable:
+        if state.away or not self._store.available:
             self._lose()
         else:
             await asyncio.shield(self._spawn(self._tell(state, spent)))
@@ -395,7 +395,7 @@ class Limiter:
 
     async def _reconcile(self) -> None:
         while any(state.away for state in self._teams.values()):
-            await self._store.wait_writable()
+            await self._store.wait_available()
             try:
                 for state in list(self._teams.values()):
                     if state.away:

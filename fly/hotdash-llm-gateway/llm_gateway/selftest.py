@@ -10,6 +10,7 @@ from dataclasses import replace
 from .canonical import CacheKey
 from .config import GatewayConfig
 from .exact import ExactCache
+from .guards import compare
 from .limits import Grant, Limiter, Refusal
 from .store import Store
 from .tokens import encoding
@@ -52,6 +53,7 @@ class SelfTest:
 
     async def _run(self) -> None:
         await asyncio.to_thread(encoding)
+        await asyncio.to_thread(compare, "Is it open?", "Is it opne?")  # Loads the word lists.
         for model in self._config.chat_models:
             await self._upstream.warm(model)
         if not self._store.writable:

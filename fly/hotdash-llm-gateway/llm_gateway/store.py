@@ -3,7 +3,7 @@
 Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first failure
 opens the breaker: calls then fail at once, and a task in the background, never a client's request, tries the server
 until it answers again. A Redis that is full (`maxmemory`, no eviction) still answers reads, so it does not open the
-breaker; it raises `StoreFull` and clears `writable` until a write works again.
+breaker: the write it refused raises `StoreFull`.
 """
 
 from __future__ import annotations
@@ -76,11 +76,10 @@ class Store:
         self.down_since: float | None = None
         """`time.monotonic()` of the moment Redis went away; None while it is there."""
         self._breaker_open_s = breaker_open_s
-        self._full = False
         self._calls: set[asyncio.Task[Any]] = set()
         self._probe: asyncio.Task[None] | None = None
-        self._usable = asyncio.Event()
-        self._usable.set()
+        self._there = asyncio.Event()
+        self._there.set()
         # The deadline is ours alone: redis-py's own would also fire when an answer is here but the loop was busy,
         # and a retry could run a script twice.
         pool = aioredis.BlockingConnectionPool.from_url(
@@ -101,11 +100,6 @@ class Store:
         """Redis answers, as far as is known."""
         return self.down_since is None
 
-    @property
-    def writable(self) -> bool:
-        """Redis answers and takes writes, as far as is known."""
-        return self.available and not self._full
-
     async def start(self) -> bool:
         """Open some connections ahead of the first burst; answer whether Redis is there."""
         commands = [self._run(self._send("PING")) for _ in range(WARM_CONNECTIONS)]
@@ -120,9 +114,9 @@ class Store:
         with contextlib.suppress(OSError, exceptions.RedisError):
             await self.redis.aclose(close_connection_pool=True)
 
-    async def wait_writable(self) -> None:
-        """Return once Redis answers and takes writes."""
-        await self._usable.wait()
+    async def wait_available(self) -> None:
+        """Return once Redis answers, at once if it does now."""
+        await self._there.wait()
 
     async def call(self, *command: str | int | float | bytes) -> Any:
         """Run one command and return Redis's answer.
@@ -182,42 +176,37 @@ class Store:
     def _refused(self, error: exceptions.RedisError) -> StoreUnavailable:
         text = str(error)
         if isinstance(error, exceptions.OutOfMemoryError) or "OOM command" in text:
-            self._full = True
-            self._watch("full")
             return StoreFull("Redis is full: it refuses writes")
         if isinstance(error, exceptions.ReadOnlyError) or text.startswith(_AWAY_REPLIES):
             return self._away(text.split(" ", 1)[0])
         return StoreUnavailable(text)
 
     def _away(self, reason: str) -> StoreUnavailable:
+        self._there.clear()
         if self.down_since is None:
             self.down_since = time.monotonic()
-        self._watch(reason)
+        if self._probe is None or self._probe.done():
+            log.warning("redis: away (%s)", reason)
+            self._probe = asyncio.create_task(self._until_back())
         # Whoever else waits for the same silent server need not wait for a deadline of their own.
         for task in list(self._calls):
             task.cancel()
         return StoreUnavailable(f"Redis is away: {reason}")
 
-    def _watch(self, reason: str) -> None:
-        self._usable.clear()
-        if self._probe is None or self._probe.done():
-            log.warning("redis: not usable (%s)", reason)
-            self._probe = asyncio.create_task(self._until_back())
-
     async def _until_back(self) -> None:
         pause = min(FIRST_PROBE_S, self._breaker_open_s)
-        while not self.writable:
+        while True:
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._breaker_open_s)
-            # A write, since a full Redis or a read-only replica answers PING.
+            # A write, since a replica that lost its master answers PING.
             write = self._send("SET", f"{self.prefix}probe", "1", "EX", "60")
             try:
                 await self._run(write, probing=True)
             except StoreFull:
-                self.down_since = None
+                break
             except StoreUnavailable:
                 continue
-            else:
-                self._full, self.down_since = False, None
-        log.warning("redis: usable again")
-        self._usable.set()
+            break
+        self.down_since = None
+        self._there.set()
+        log.warning("redis: back")

@@ -130,9 +130,7 @@ async def _chunks(model: str, answer: AsyncIterator[Any]) -> AsyncIterator[dict[
         raise _translated(error) from error
 
 
-async def _continued(
-    begun: list[dict[str, Any]], rest: AsyncIterator[dict[str, Any]]
-) -> AsyncIterator[dict[str, Any]]:
+async def _continued(begun: list[dict[str, Any]], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
     for chunk in begun:
         yield chunk
     async for chunk in rest:

@@ -16,7 +16,8 @@ from ops.runbook.proc import Completed, run
 from ops.runbook.secret import Secret
 from ops.services.fly import errors
 from ops.services.fly.errors import FlyError, explain
-from ops.services.fly.shapes import Version, pick
+from ops.services.fly.reading import pick
+from ops.services.fly.shapes import Version
 
 # What a child may inherit. FLY_APP, FLY_ORG, FLY_REGION, FLY_JSON and the like override flags silently,
 # LOG_LEVEL and FLYCTL_OUTPUT_HAR write request bodies out: none of them passes.

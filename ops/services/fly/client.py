@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,22 @@ from ops.runbook.secret import Secret
 from ops.services.fly import errors, secrets_import
 from ops.services.fly.api import FlyApi, segment
 from ops.services.fly.cli import WRITE_S, Flyctl
+from ops.services.fly.deploying import Deploy, release_of
 from ops.services.fly.errors import FlyError
+from ops.services.fly.network import Certificate, IpAddress
+from ops.services.fly.reading import pick, rows
 from ops.services.fly.redis import RedisApi
 from ops.services.fly.shapes import (
     App,
     AppStatus,
-    Certificate,
     Executed,
     GroupScale,
-    IpAddress,
     LogLine,
     Machine,
     Release,
     SecretState,
     Version,
     Volume,
-    pick,
-    rows,
-    whole,
 )
 
 
@@ -124,7 +121,8 @@ class Fly:
 
     def volumes(self, app: str) -> list[Volume]:
         """The app's volumes."""
-        return [Volume.read(r) for r in rows(self.cli.json(f"listing the volumes of {app}", "volumes", "list", "-a", app))]
+        raw = self.cli.json(f"listing the volumes of {app}", "volumes", "list", "-a", app)
+        return [Volume.read(r) for r in rows(raw)]
 
     def create_volume(self, app: str, name: str, region: str, size_gb: int, *, snapshot_days: int = 5) -> Volume:
         """Create one volume. Each call makes another one of the same name: look first."""
@@ -155,26 +153,10 @@ class Fly:
 
     def machines(self, app: str) -> list[Machine]:
         """Every machine, flyctl's passing helpers included."""
-        return [Machine.read(r) for r in rows(self.cli.json(f"listing the machines of {app}", "machines", "list", "-a", app))]
+        raw = self.cli.json(f"listing the machines of {app}", "machines", "list", "-a", app)
+        return [Machine.read(r) for r in rows(raw)]
 
-    def deploy(
-        self,
-        app: str,
-        config: Path,
-        *,
-        image: str | None = None,
-        dockerfile: Path | None = None,
-        context: Path | None = None,
-        build_args: Mapping[str, str] | None = None,
-        label: str = "",
-        strategy: str = "rolling",
-        groups: Sequence[str] = (),
-        wait_s: float = 600.0,
-        release_command_s: float = 600.0,
-        smoke_checks: bool = True,
-        public_ips: bool = True,
-        timeout: float = 3600.0,
-    ) -> Release:
+    def deploy(self, app: str, config: Path, wanted: Deploy | None = None, *, timeout: float = 3600.0) -> Release:
         """Deploy a config with a given image, or one built by Fly's remote builder; waits for health.
 
         flyctl's success is not proof: verify machine by machine afterwards. A failed rolling deploy is not
@@ -183,44 +165,21 @@ class Fly:
         Args:
             app: the app.
             config: its fly.toml.
-            image: reference to deploy; without it the image is built.
-            dockerfile, context, build_args: for building; build arguments are public.
-            label: tag of the built image.
-            strategy: rolling, immediate, canary or bluegreen.
-            groups: only these process groups; the rest stays as it is.
-            wait_s: seconds for each machine and each wait.
-            release_command_s: seconds for the release command.
-            smoke_checks: watch ten seconds for a crashing start.
-            public_ips: let flyctl allocate public addresses for an app that has services and none.
+            wanted: image or build, strategy, limits.
             timeout: seconds for the whole deploy.
         """
-        words = ["deploy", "-c", str(config.resolve()), "-a", app, "--yes", "--ha=false", "--remote-only",
-                 "--strategy", strategy, "--wait-timeout", f"{math.ceil(wait_s)}s",
-                 "--release-command-timeout", f"{math.ceil(release_command_s)}s",
-                 "--dns-checks=false", "--deploy-retries", "0"]
-        if image:
-            words += ["--image", image]
-        else:
-            if dockerfile:
-                words += ["--dockerfile", str(dockerfile.resolve())]
-            for name, value in sorted((build_args or {}).items()):
-                words += ["--build-arg", f"{name}={value}"]
-            if label:
-                words += ["--image-label", label]
-        if groups:
-            words += ["--process-groups", ",".join(groups)]
-        if not smoke_checks:
-            words.append("--smoke-checks=false")
-        if not public_ips:
-            words.append("--no-public-ips")
-        doing = f"deploying {app}"
-        done = self.cli.run(doing, *words, cwd=context or config.resolve().parent, timeout=timeout)
-        for line in reversed(done.stdout.splitlines()):
-            released = _release_line(line)
-            if released is not None:
-                return released
-        raise FlyError(errors.BAD_ANSWER, f"{doing} ended well but did not say which release it made",
-                       done.last_words, "inv deploy.status; flyctl must be at least 0.4.56")
+        wanted = wanted or Deploy()
+        where = wanted.context or config.resolve().parent
+        done = self.cli.run(f"deploying {app}", *wanted.arguments(app, config), cwd=where, timeout=timeout)
+        released = release_of(done.stdout)
+        if released is None:
+            raise FlyError(
+                errors.BAD_ANSWER,
+                f"deploying {app} ended well but did not say which release it made",
+                done.last_words,
+                "inv deploy.status; flyctl must be at least 0.4.56",
+            )
+        return released
 
     def releases(self, app: str) -> list[Release]:
         """The newest 25 releases, newest first. A restart with new secrets is a release too."""
@@ -259,7 +218,8 @@ class Fly:
 
     def ips(self, app: str) -> list[IpAddress]:
         """The app's addresses."""
-        return [IpAddress.read(r) for r in rows(self.cli.json(f"listing the addresses of {app}", "ips", "list", "-a", app))]
+        raw = self.cli.json(f"listing the addresses of {app}", "ips", "list", "-a", app)
+        return [IpAddress.read(r) for r in rows(raw)]
 
     def allocate_shared_v4(self, app: str) -> None:
         """Give the app the shared IPv4 address. Idempotent."""
@@ -272,7 +232,8 @@ class Fly:
 
     def scale(self, app: str) -> list[GroupScale]:
         """How many machines each process group has."""
-        return [GroupScale.read(r) for r in rows(self.cli.json(f"reading the scale of {app}", "scale", "show", "-a", app))]
+        raw = self.cli.json(f"reading the scale of {app}", "scale", "show", "-a", app)
+        return [GroupScale.read(r) for r in rows(raw)]
 
     def scale_count(self, app: str, counts: Mapping[str, int], *, region: str = "", config: Path | None = None) -> None:
         """Make each named group have so many machines. Idempotent; new ones get the newest release's image."""
@@ -291,9 +252,7 @@ class Fly:
             f"running a command in machine {machine} of {app}", "machines", "exec", machine, command,
             "-a", app, "--timeout", str(timeout_s), timeout=timeout_s + 30,
         )
-        return Executed(
-            whole(pick(raw, "exit_code")) or 0, str(pick(raw, "stdout", default="")), str(pick(raw, "stderr", default=""))
-        )
+        return Executed.read(raw)
 
     def logs(self, app: str, *, machine: str = "", region: str = "") -> list[LogLine]:
         """The newest log lines Fly keeps for the app, oldest first."""
@@ -314,14 +273,3 @@ class Fly:
         except ValueError:
             raise FlyError(errors.BAD_ANSWER, f"the deployed config of {app} is not JSON", done.last_words) from None
         return dict(shown) if isinstance(shown, dict) else {}
-
-
-def _release_line(line: str) -> Release | None:
-    """The release a line of deploy output names, or None for any other line."""
-    if not line.startswith("{"):
-        return None
-    try:
-        raw = json.loads(line)
-    except ValueError:
-        return None
-    return Release.read(raw) if isinstance(raw, dict) and {"id", "version", "image_ref"} <= raw.keys() else None

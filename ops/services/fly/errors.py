@@ -77,14 +77,15 @@ class Meaning:
 
 # The first row that matches wins, so the specific stand before the general.
 MEANINGS = (
-    Meaning(("no access token available", "You must be authenticated"), NO_TOKEN,
+    Meaning(("no access token available",), NO_TOKEN,
             "Fly knows no token of ours", "put FLY_API_TOKEN into .env: flyctl tokens create org", blocked=True),
-    Meaning(("non-200 status code: 401", "401 Unauthorized", "(status 401)", "unauthorized (401)"), BAD_TOKEN,
-            "Fly refuses the token: it is wrong or has expired",
-            "make a new one (flyctl tokens create org) and put it into .env as FLY_API_TOKEN", blocked=True),
     Meaning(("non-200 status code: 403", "403 Forbidden", "(status 403)", "Not authorized"), FORBIDDEN,
             "the token may not do this",
             "an org token is needed to create apps and Redis: flyctl tokens create org", blocked=True),
+    Meaning(("non-200 status code: 401", "401 Unauthorized", "(status 401)", "You must be authenticated",
+             "error (401)", "unauthorized"), BAD_TOKEN,
+            "Fly refuses the token: it is wrong, has expired, or may not see this",
+            "make a new one (flyctl tokens create org) and put it into .env as FLY_API_TOKEN", blocked=True),
     Meaning(("Name has already been taken",), NAME_TAKEN,
             "an app of this name exists in an account we cannot see; names are global on Fly",
             "choose another name in ops/stack.toml", blocked=True),
@@ -113,24 +114,26 @@ MEANINGS = (
              "timeout reached waiting for machine"), NEVER_STARTED,
             "a machine did not start in time (a large image, a full host, or an immediate exit)", "inv deploy.logs"),
     Meaning(("failed to fetch an image or build from source", "could not find image", "Could not resolve image"),
-            NO_IMAGE, "the image cannot be found or built", "check the image in ops/stack.toml, and the build's output"),
+            NO_IMAGE, "the image cannot be found or built",
+            "check the image in ops/stack.toml, and the build's output"),
     Meaning(("needs volumes with name", "requires an unattached", "needs an unattached volume",
              "volume not found"), NO_VOLUME,
             "a volume the config mounts is not there (or is in use) in this region", "inv deploy.all"),
     Meaning(("this app has no complete releases",), NO_RELEASE, "the app has never been deployed", "inv deploy.all"),
     Meaning(("no machines available to deploy", "has no started VMs", "No active machines in process group",
              "machine not found"), NOTHING_RUNNING, "the app has no such machine running", "inv deploy.all"),
-    Meaning(("Could not find App", "app not found", "the app name"), APP_MISSING,
+    Meaning(("Could not find App", "app not found"), APP_MISSING,
             "the app does not exist, or this token cannot see it", "inv deploy.all"),
     Meaning(("strict validation failed", "App configuration is not valid", "config file not found",
              "missing an app name", "failed loading app config"), BAD_CONFIG,
             "flyctl refuses the app's configuration", "inv build.all renders it anew; its source is ops/stack.toml"),
-    Meaning(('plan "', "no longer available for new databases"), BAD_PLAN,
+    Meaning(("no longer available for new databases",), BAD_PLAN,
             "Fly has no such Redis plan", "choose one that `inv plan --cost` lists, in ops/stack.toml"),
     Meaning(("requires an organization with a Launch plan",), BAD_REGION,
             "this region needs a paid plan", "choose another region in ops/stack.toml"),
     Meaning(("Could not find Organization", "error getting organization", "failed to get organization"), BAD_ORG,
-            "Fly knows no such organisation, or the token is not for it", "check org in ops/stack.toml: flyctl orgs list"),
+            "Fly knows no such organisation, or the token is not for it",
+            "check fly.org in ops/stack.toml against: flyctl orgs list"),
     Meaning(("must be specified when not running interactively", "prompt: non interactive", "unknown flag"),
             OUR_FLAGS, "flyctl asked a question nobody is there to answer: the runbook lacks a flag",
             "update flyctl to the tested version; if it persists this is a defect of the runbook"),
@@ -149,7 +152,16 @@ MEANINGS = (
             retry=True),
 )
 
-_NOT_FOUND = re.compile(r"\b(organization|region)\b[^\n]{0,60}?\bnot found\b", re.IGNORECASE)
+# "X … not found", where what X is makes the difference.
+_NOT_FOUND = re.compile(
+    r'\b(organization|region|app name|plan)\b[^\n]{0,80}?\b(?:not found|could not be found)\b', re.IGNORECASE
+)
+_NOUNS = {
+    "organization": next(row for row in MEANINGS if row.code == BAD_ORG),
+    "app name": next(row for row in MEANINGS if row.code == APP_MISSING),
+    "plan": next(row for row in MEANINGS if row.code == BAD_PLAN),
+    "region": Meaning((), BAD_REGION, "Fly knows no such region", "choose another region in ops/stack.toml"),
+}
 
 
 def spoken(stdout: str, stderr: str) -> str:
@@ -192,9 +204,4 @@ def meaning(text: str) -> Meaning | None:
         if any(known in text for known in row.texts):
             return row
     found = _NOT_FOUND.search(text)
-    if found is None:
-        return None
-    wanted = BAD_ORG if found.group(1).lower() == "organization" else BAD_REGION
-    if wanted == BAD_REGION:
-        return Meaning((), BAD_REGION, "Fly knows no such region", "choose another region in ops/stack.toml")
-    return next(row for row in MEANINGS if row.code == wanted)
+    return _NOUNS[found.group(1).lower()] if found else None

@@ -6,11 +6,13 @@ Fields and arguments as in flyctl's own schema and its `redis` commands (v0.4.87
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from ops.runbook.secret import Secret
 from ops.services.fly.api import FlyApi
 from ops.services.fly.errors import APP_MISSING, BAD_ORG, BAD_PLAN, NOT_FOUND, FlyError
-from ops.services.fly.shapes import ManagedRedis, RedisPlan, pick, rows, whole
+from ops.services.fly.reading import Raw, pick, rows, whole
 
 PROVIDER = "upstash_redis"
 
@@ -38,6 +40,59 @@ CREATE = f"mutation($input: CreateAddOnInput!) {{ createAddOn(input: $input) {{ 
 UPDATE = f"mutation($input: UpdateAddOnInput!) {{ updateAddOn(input: $input) {{ addOn {{ {_FIELDS} }} }} }}"
 
 DELETE = "mutation($input: DeleteAddOnInput!) { deleteAddOn(input: $input) { deletedAddOnName } }"
+
+
+@dataclass(frozen=True)
+class RedisPlan:
+    """One managed Redis plan; price in US cents a month."""
+
+    id: str
+    name: str
+    price_cents: int = 0
+    max_size: str = ""
+
+
+@dataclass(frozen=True)
+class ManagedRedis:
+    """One managed Redis database.
+
+    `options` and `metadata` are kept as read: an update must send them back or lose them.
+    """
+
+    id: str
+    name: str
+    url: Secret
+    status: str = ""
+    plan_id: str = ""
+    plan: str = ""
+    region: str = ""
+    org: str = ""
+    eviction: bool = False
+    read_regions: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @classmethod
+    def read(cls, raw: Raw) -> ManagedRedis:
+        """From the GraphQL add-on record."""
+        plan = pick(raw, "addOnPlan")
+        options = pick(raw, "options", default={})
+        return cls(
+            id=str(pick(raw, "id", default="")),
+            name=str(pick(raw, "name", default="")),
+            url=Secret(str(pick(raw, "publicUrl", default=""))),
+            status=str(pick(raw, "status", default="")),
+            plan_id=str(pick(plan, "id", default="")),
+            plan=str(pick(plan, "displayName", "name", default="")),
+            region=str(pick(raw, "primaryRegion", default="")),
+            org=str(pick(pick(raw, "organization"), "slug", default="")),
+            eviction=bool(pick(options, "eviction", default=False)),
+            read_regions=tuple(map(str, pick(raw, "readRegions", default=()))),
+            options=dict(options),
+            metadata=dict(pick(raw, "metadata", default={})),
+            error=str(pick(raw, "errorMessage", default="")),
+        )
 
 
 class RedisApi:

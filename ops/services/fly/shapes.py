@@ -1,48 +1,15 @@
-"""What flyctl and Fly's APIs answer, as typed records.
-
-Read leniently: flyctl's JSON mixes PascalCase and snake_case between commands and versions, lists may be
-null, and absent fields are common. Unknown fields are ignored.
-"""
+"""Apps, machines, releases and volumes as flyctl answers them, as typed records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ops.runbook.secret import Secret
-
-Raw = Mapping[str, Any]
+from ops.services.fly.reading import Raw, pick, rows, whole
 
 # Machines flyctl makes for its own purposes; they are no part of the app.
 _PASSING_GROUPS = ("fly_app_release_command", "fly_app_console", "fly_app_test_machine_command")
-
-
-def pick(raw: Any, *names: str, default: Any = None) -> Any:
-    """The first of `names` that `raw` has a value for, whatever the letter case and underscores."""
-    if not isinstance(raw, Mapping):
-        return default
-    folded = {str(key).replace("_", "").lower(): value for key, value in raw.items()}
-    for name in names:
-        value = folded.get(name.replace("_", "").lower())
-        if value is not None:
-            return value
-    return default
-
-
-def rows(raw: Any) -> Iterator[Raw]:
-    """The records of a list that may be null."""
-    for item in raw or ():
-        if isinstance(item, Mapping):
-            yield item
-
-
-def whole(value: Any) -> int | None:
-    """`value` as a whole number, or None."""
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -261,91 +228,6 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class IpAddress:
-    """One address; `kind` is v4, v6, shared_v4, private_v6, egress_v4 or egress_v6."""
-
-    address: str
-    kind: str
-    region: str = ""
-
-    @classmethod
-    def read(cls, raw: Raw) -> IpAddress:
-        """From `ips list`."""
-        return cls(
-            address=str(pick(raw, "address", default="")),
-            kind=str(pick(raw, "type", default="")),
-            region=str(pick(raw, "region", default="")),
-        )
-
-
-@dataclass(frozen=True)
-class DnsRecords:
-    """The DNS records a hostname needs; either A and AAAA, or the CNAME."""
-
-    a: tuple[str, ...] = ()
-    aaaa: tuple[str, ...] = ()
-    cname: str = ""
-    acme_name: str = ""
-    acme_target: str = ""
-    ownership_name: str = ""
-    ownership_value: str = ""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """One hostname's certificate.
-
-    Attributes:
-        configured: Fly finds its DNS right; says nothing about a certificate yet.
-        issued: a certificate is there and served.
-        needs: the DNS records to add; empty in a list, which does not carry them.
-        problems: what validation found wrong, with Fly's remedy.
-    """
-
-    hostname: str
-    status: str = ""
-    configured: bool = False
-    issued: bool = False
-    needs: DnsRecords = field(default_factory=DnsRecords)
-    problems: tuple[str, ...] = ()
-    expires_at: str = ""
-    rate_limited_until: str = ""
-
-    @classmethod
-    def read(cls, raw: Raw) -> Certificate:
-        """From `certs list`, `certs add`, `certs check` or the Machines API."""
-        held = list(rows(pick(raw, "certificates")))
-        active = [c for c in held if pick(c, "status") == "active"]
-        needs = pick(raw, "dns_requirements", default={})
-        acme, ownership = pick(needs, "acme_challenge"), pick(needs, "ownership")
-        return cls(
-            hostname=str(pick(raw, "hostname", default="")),
-            status=str(pick(raw, "status", default="")),
-            configured=bool(pick(raw, "configured", default=False)),
-            issued=bool(active) if held else bool(
-                pick(raw, "has_fly_certificate", "has_custom_certificate", default=False)
-            ),
-            needs=DnsRecords(
-                a=tuple(map(str, pick(needs, "a", default=()))),
-                aaaa=tuple(map(str, pick(needs, "aaaa", default=()))),
-                cname=str(pick(needs, "cname", default="")),
-                acme_name=str(pick(acme, "name", default="")),
-                acme_target=str(pick(acme, "target", default="")),
-                ownership_name=str(pick(ownership, "name", default="")),
-                ownership_value=str(pick(ownership, "app_value", default="")),
-            ),
-            problems=tuple(
-                f"{pick(e, 'message', default='')} {pick(e, 'remediation', default='')}".strip()
-                for e in rows(pick(raw, "validation_errors"))
-            ),
-            expires_at=min(
-                (str(pick(i, "expires_at", default="")) for c in active for i in rows(pick(c, "issued"))), default=""
-            ),
-            rate_limited_until=str(pick(raw, "rate_limited_until", default="")),
-        )
-
-
-@dataclass(frozen=True)
 class GroupScale:
     """How many machines a process group has, and their size."""
 
@@ -375,6 +257,15 @@ class Executed:
     stdout: str = ""
     stderr: str = ""
 
+    @classmethod
+    def read(cls, raw: Raw | None) -> Executed:
+        """From `machines exec --json`, which leaves zero and empty fields out."""
+        return cls(
+            whole(pick(raw, "exit_code")) or 0,
+            str(pick(raw, "stdout", default="")),
+            str(pick(raw, "stderr", default="")),
+        )
+
 
 @dataclass(frozen=True)
 class LogLine:
@@ -395,57 +286,4 @@ class LogLine:
             level=str(pick(raw, "level", default="")),
             region=str(pick(raw, "region", default="")),
             machine=str(pick(raw, "instance", default="")),
-        )
-
-
-@dataclass(frozen=True)
-class RedisPlan:
-    """One managed Redis plan; price in US cents a month."""
-
-    id: str
-    name: str
-    price_cents: int = 0
-    max_size: str = ""
-
-
-@dataclass(frozen=True)
-class ManagedRedis:
-    """One managed Redis database.
-
-    `options` and `metadata` are kept as read: an update must send them back or lose them.
-    """
-
-    id: str
-    name: str
-    url: Secret
-    status: str = ""
-    plan_id: str = ""
-    plan: str = ""
-    region: str = ""
-    org: str = ""
-    eviction: bool = False
-    read_regions: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    error: str = ""
-
-    @classmethod
-    def read(cls, raw: Raw) -> ManagedRedis:
-        """From the GraphQL add-on record."""
-        plan = pick(raw, "addOnPlan")
-        options = pick(raw, "options", default={})
-        return cls(
-            id=str(pick(raw, "id", default="")),
-            name=str(pick(raw, "name", default="")),
-            url=Secret(str(pick(raw, "publicUrl", default=""))),
-            status=str(pick(raw, "status", default="")),
-            plan_id=str(pick(plan, "id", default="")),
-            plan=str(pick(plan, "displayName", "name", default="")),
-            region=str(pick(raw, "primaryRegion", default="")),
-            org=str(pick(pick(raw, "organization"), "slug", default="")),
-            eviction=bool(pick(options, "eviction", default=False)),
-            read_regions=tuple(map(str, pick(raw, "readRegions", default=()))),
-            options=dict(options),
-            metadata=dict(pick(raw, "metadata", default={})),
-            error=str(pick(raw, "errorMessage", default="")),
         )

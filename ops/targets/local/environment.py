@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import platform
 import sys
 from pathlib import Path
@@ -70,6 +71,9 @@ class Environment:
         wanted = wanted_stamp(self.layout)
         stamp(self.layout).unlink(missing_ok=True)
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        # A company's proxy has its own authority, which this machine trusts and uv's built-in list does not.
+        if ssl.get_default_verify_paths().cafile or sys.platform == "darwin":
+            environment.setdefault("UV_SYSTEM_CERTS", "true")
         if not self._is_sound():
             say("making the gateway's Python environment")
             command: list[str | Path] = [

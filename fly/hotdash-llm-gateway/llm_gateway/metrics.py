@@ -1,0 +1,55 @@
+"""Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .settings import NANO
+
+if TYPE_CHECKING:
+    from .gateway import Gateway
+
+RESULTS = ("exact", "semantic", "miss", "bypass", "limited", "malformed", "failed")
+
+
+def render(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> str:
+    """All figures of this process, and the shared use of the limits."""
+    return "\n".join(_lines(gateway, teams)) + "\n"
+
+
+def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    totals = gateway.tally.totals
+    names = list(gateway.config.teams)
+    yield "# TYPE gateway_requests_total counter"
+    for team in names:
+        for result in RESULTS:
+            yield f'gateway_requests_total{{team="{team}",result="{result}"}} {totals[team, result]}'
+    for name in ("escalated", "fallback"):
+        yield f"# TYPE gateway_{name}_total counter"
+        for team in names:
+            yield f'gateway_{name}_total{{team="{team}"}} {totals[team, name]}'
+    for name in ("spent", "saved"):
+        yield f"# TYPE gateway_{name}_usd_total counter"
+        for team in names:
+            yield f'gateway_{name}_usd_total{{team="{team}"}} {totals[team, f"{name}_nano_usd"] / NANO:.9f}'
+    limits = (("requests", "rpm", "requests"), ("tokens", "tpm", "tokens"), ("usd", "daily_usd", "usd_today"))
+    yield "# TYPE gateway_limit gauge"
+    for shown in teams:
+        for label, limit, _ in limits:
+            yield f'gateway_limit{{team="{shown["name"]}",limit="{label}"}} {shown["limits"][limit]}'
+    yield "# TYPE gateway_used gauge"
+    for shown in teams:
+        for label, _, used in limits:
+            yield f'gateway_used{{team="{shown["name"]}",limit="{label}"}} {shown["used"][used]}'
+    yield "# TYPE gateway_ready gauge"
+    yield f"gateway_ready {int(not gateway.not_ready())}"
+    yield "# TYPE gateway_redis_up gauge"
+    yield f"gateway_redis_up {int(gateway.store.available)}"
+    if gateway.tracer is not None:
+        counts = gateway.tracer.counts()
+        yield "# TYPE gateway_traces_total counter"
+        yield f'gateway_traces_total{{result="sent"}} {counts.sent}'
+        yield f'gateway_traces_total{{result="lost"}} {counts.lost}'
+        yield "# TYPE gateway_traces_waiting gauge"
+        yield f"gateway_traces_waiting {counts.waiting}"

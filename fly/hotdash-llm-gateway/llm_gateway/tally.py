@@ -1,0 +1,70 @@
+"""Counts of what the gateway did, per team: in this process for metrics, in Redis for all gateways together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+
+from .outcome import Outcome
+from .store import Store, StoreUnavailable
+
+FLUSH_S = 5.0
+
+
+class Tally:
+    """Adds up outcomes. Counting never waits; Redis gets the sums every few seconds.
+
+    Args:
+        store: where the sums of all gateways are kept.
+        prefix: start of all key names.
+    """
+
+    def __init__(self, store: Store, *, prefix: str) -> None:
+        self._store, self._prefix = store, prefix
+        self.totals: Counter[tuple[str, str]] = Counter()
+        """By (team, name), since this process started."""
+        self._unsent: Counter[tuple[str, str]] = Counter()
+
+    def count(self, outcome: Outcome, *, saved_nano_usd: int) -> None:
+        """Add a finished request."""
+        team = outcome.team.name
+        if outcome.status == 429 and outcome.warning:
+            what = "limited"
+        elif outcome.warning:
+            what = "malformed"
+        elif outcome.error:
+            what = "failed"
+        else:
+            what = outcome.tier
+        new = Counter({(team, what): 1, (team, "spent_nano_usd"): outcome.total.nano_usd})
+        new[team, "saved_nano_usd"] = saved_nano_usd
+        new[team, "escalated"] = int(outcome.escalated and not outcome.hit)
+        new[team, "fallback"] = int(outcome.fallback is not None)
+        self.totals.update(new)
+        self._unsent.update(new)
+
+    async def run(self) -> None:
+        """Send the sums until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what was not sent; it stays for the next time if Redis is away."""
+        for team, name in [key for key, value in self._unsent.items() if value]:
+            value = self._unsent.pop((team, name))
+            try:
+                await self._store.call("HINCRBY", self._key(team), name, value)
+            except StoreUnavailable:
+                self._unsent[team, name] += value
+                return
+
+    async def shared(self, team: str) -> Mapping[str, int]:
+        """The sums of all gateways for a team, up to a few seconds ago. Raises StoreUnavailable."""
+        raw = await self._store.call("HGETALL", self._key(team))
+        pairs = raw.items() if isinstance(raw, Mapping) else zip(raw[::2], raw[1::2], strict=True)
+        return {name.decode(): int(value) for name, value in pairs}
+
+    def _key(self, team: str) -> str:
+        return f"{self._prefix}tally:{{{team}}}"
