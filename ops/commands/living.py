@@ -138,9 +138,9 @@ def cache_stats(c: Context, target: str = "", json: bool = False) -> None:
 
 
 def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "") -> None:
-    """Forget a team's cached answers, or one entry of it: inv cache.purge --team prod_ceo."""
+    """Forget a team's cached answers, or one entry of it: inv cache.purge --team NAME."""
     if not team:
-        raise RunbookError("CLI-006", "which team?", next="inv cache.purge --team prod_customer")
+        raise RunbookError("CLI-006", "which team?", next="inv teams.show, then inv cache.purge --team NAME")
     from ops.services.gateway_admin import purge
 
     print(purge(team, entry, target))

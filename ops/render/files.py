@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ops.world import World
 
 CLICKHOUSE_VOLUME = "clickhouse_data"
+CLICKHOUSE_ADMIN = "admin"
 MINIO_VOLUME = "minio_data"
 
 DOCKERFILE = ("Dockerfile", ".dockerignore", "edge.lock")
@@ -70,6 +71,7 @@ def _values(stack: Stack) -> dict[str, object]:
         "prices": litellm.prices(stack),
         "self_test_team": litellm.self_test_team(stack),
         "max_body_bytes": sizes.parse(stack.edge.max_body),
+        "clickhouse_admin": CLICKHOUSE_ADMIN,
         "volumes": {"clickhouse": CLICKHOUSE_VOLUME, "minio": MINIO_VOLUME},
     }
 

@@ -46,12 +46,12 @@ class Rendered:
         if difference:
             absent = [name for name in wanted if not (world.gateway_dir / name).exists()]
             if len(absent) == len(wanted):
-                return missing(f"{self.what}: not rendered yet")
-            return drifted(f"{self.what}: differs from the stack", difference)
+                return missing(f"{_count(wanted)} not rendered yet")
+            return drifted(f"differs from the stack: {_changed(difference)}", difference)
         warnings = stamp.read(world, self.key, self._subject(world))
         if warnings is None:
-            return missing(f"{self.what}: as the stack says, not validated yet")
-        return satisfied("; ".join([f"{self.what}: {_count(wanted)}, valid", *warnings]))
+            return missing(f"{_count(wanted)} as the stack says, not validated yet")
+        return satisfied("; ".join([f"{_count(wanted)} as the stack says, valid", *warnings]))
 
     def act(self, world: World, say: Say) -> None:
         """Render what differs, validate, and note the verdict.
@@ -97,6 +97,13 @@ class Rendered:
 
 def _count(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} files"
+
+
+def _changed(difference: str) -> str:
+    """The names of the files in a difference."""
+    marks = ("+++ b/", "--- a/")
+    names = (line[len(marks[0]) :] for line in difference.splitlines() if line.startswith(marks))
+    return ", ".join(dict.fromkeys(names))
 
 
 def _plural(number: int, noun: str) -> str:

@@ -231,7 +231,7 @@ def _client(account: Account) -> Minio:
 
 def _admin(account: Account) -> MinioAdmin:
     from minio import MinioAdmin
-    from minio.credentials import StaticProvider
+    from minio.credentials.providers import StaticProvider
 
     url = urlsplit(account.endpoint)
     return MinioAdmin(

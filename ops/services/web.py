@@ -17,7 +17,7 @@ class Site:
     """One public base URL of the target.
 
     Args:
-        base: as its users see it, e.g. ``https://gateway.hotrodan.com``.
+        base: as its users see it, e.g. ``https://gateway.example.com``.
         endpoints: says where to connect and whom to trust.
         headers: sent with every request.
         timeout: seconds for one request.

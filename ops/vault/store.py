@@ -7,18 +7,12 @@ a rehearsal can never open production's vault, nor the other way round.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets as randomness
-import stat
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,18 +20,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
-from ops.runbook.files import write_atomic
 from ops.runbook.secret import Secret
+from ops.vault.file import PrivateFile
 
 VERSION = 1
-LOCK_TIMEOUT = 10.0  # seconds; a writer holds the lock for milliseconds
 
 Origin = Literal["generated", "given", "provisioned"]
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -103,18 +94,19 @@ class Vault:
     def __init__(self, path: Path, target: str) -> None:
         self.path = path
         self.target = target
-        self._seen: tuple[tuple[int, ...], _Content] | None = None
+        self.file = PrivateFile(path)
+        self._seen: tuple[bytes, _Content] | None = None
         self._guard = threading.Lock()
 
     @property
     def previous(self) -> Path:
         """The version before the last change of a secret."""
-        return self.path.with_name(f"{self.path.name}.previous")
+        return self.file.previous
 
     @property
     def exists(self) -> bool:
         """Whether the vault file is there (nothing is said about its soundness)."""
-        return os.path.lexists(self.path)
+        return self.file.exists
 
     def names(self) -> tuple[str, ...]:
         """Names of all secrets, sorted; none where there is no vault yet."""
@@ -220,133 +212,37 @@ class Vault:
                 sorted(
                     name
                     for name, secret in wanted.items()
-                    if name in sent and not hmac.compare_digest(sent[name].digest, _digest(key, consumer, name, secret))
+                    if name in sent and sent[name].digest != _digest(key, consumer, name, secret)
                 )
             ),
             gone=tuple(sorted(set(sent) - set(wanted))),
         )
 
-    def sent_at(self) -> dict[str, dict[str, datetime]]:
-        """When each consumer got each of its values: consumer → environment name → UTC time."""
-        content = self._read()
-        if content is None:
-            return {}
-        return {consumer: {name: sent.at for name, sent in names.items()} for consumer, names in content.sent.items()}
-
     def _update(self, change: Callable[[_Content], bool], *, keep_previous: bool = True) -> None:
         """Apply `change` under the writers' lock; it tells whether there is anything to write."""
-        with self._writing():
-            current = self._read(fresh=True)
-            content = current or _Content(target=self.target, digest_key=randomness.token_hex(32))
-            if not change(content):
-                return
-            self._sweep()
-            try:
-                if current is not None and keep_previous:
-                    self._keep_previous()
-                write_atomic(self.path, _encode(content), 0o600)
-            except OSError as error:
-                raise self._write_error(error) from None
-            finally:
-                with self._guard:
-                    self._seen = None
-
-    def _keep_previous(self) -> None:
-        # A second name for the present file, so that `path` itself is never missing. A killed writer may have
-        # left it with that name already, and renaming one name of a file over another does nothing.
-        if os.path.lexists(self.previous) and os.path.samestat(self.previous.lstat(), self.path.lstat()):
-            return
-        spare = self.path.with_name(f".{self.path.name}.previous")
-        os.link(self.path, spare)
-        os.replace(spare, self.previous)
-
-    def _sweep(self) -> None:
-        """Remove what a killed writer left: it holds secrets."""
-        for leftover in self.path.parent.glob(f".{self.path.name}.*"):
-            leftover.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            _make_private(self.path.parent)
-        except OSError as error:
-            raise self._write_error(error) from None
-        self._check_folder()
-        try:
-            lock = os.open(
-                self.path.with_name(f"{self.path.name}.lock"),
-                os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
-                0o600,
-            )
-        except OSError as error:
-            raise self._write_error(error) from None
-        try:
-            start = time.monotonic()
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() - start > LOCK_TIMEOUT:
-                        raise RunbookError(
-                            "VAULT-009",
-                            f"{self.path} is being written by another program",
-                            why=f"its lock was not free within {LOCK_TIMEOUT:.0f} s",
-                            next="let the other run end, then type the command again",
-                        ) from None
-                    interrupt.sleep(0.02)
-            yield
-        finally:
-            os.close(lock)
+        with self.file.writing():
+            content = self._read(fresh=True) or _Content(target=self.target, digest_key=randomness.token_hex(32))
+            if change(content):
+                self.file.write(_encode(content), keep_previous=keep_previous)
 
     def _read(self, *, fresh: bool = False) -> _Content | None:
-        """The content, or None where there is no file. Checks permissions first, every time.
+        """The content, or None where there is no file.
 
-        The result is shared between readers until the file changes; `fresh` gives one of its own.
+        It is shared between readers until the file changes; `fresh` gives one of its own, to be changed.
         """
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+        raw = self.file.read()
+        if raw is None:
             return None
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EMLINK):
-                raise _not_private(self.path, "is a symbolic link", "put the file itself there") from None
-            raise RunbookError(
-                "VAULT-008", f"{self.path} cannot be read: {error.strerror}", next=f"ls -l {self.path}"
-            ) from None
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            self._check_file(status)
-            self._check_folder()
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
-            with self._guard:
-                if not fresh and self._seen is not None and self._seen[0] == stamp:
-                    return self._seen[1]
-            content = self._decode(file.read())
+        with self._guard:
+            if not fresh and self._seen is not None and self._seen[0] == raw:
+                return self._seen[1]
+        content = self._decode(raw)
         for record in content.secrets.values():
             Secret(record.value)  # known to the redactor from here on, asked for or not
         if not fresh:
             with self._guard:
-                self._seen = (stamp, content)
+                self._seen = (raw, content)
         return content
-
-    def _check_file(self, status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            raise _not_private(self.path, "is not a regular file", "move it away")
-        if status.st_uid != os.geteuid():
-            raise _not_private(self.path, "belongs to another user", f"sudo chown $(id -u) {self.path}")
-        if status.st_mode & 0o077:
-            raise _not_private(self.path, f"has mode {status.st_mode & 0o777:04o}", f"chmod 600 {self.path}")
-
-    def _check_folder(self) -> None:
-        folder = self.path.parent
-        status = folder.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            raise _not_private(folder, "is a symbolic link", "give the real folder's path as stack.vault")
-        if status.st_uid != os.geteuid():
-            raise _not_private(folder, "belongs to another user", f"sudo chown $(id -u) {folder}")
-        if status.st_mode & 0o077:
-            raise _not_private(folder, f"has mode {status.st_mode & 0o777:04o}", f"chmod 700 {folder}")
 
     def _decode(self, raw: bytes) -> _Content:
         # msgspec's errors, unlike the standard library's, do not carry the document.
@@ -378,38 +274,6 @@ class Vault:
                 next="check stack.vault and --target",
             )
         return content
-
-    def _write_error(self, error: OSError) -> RunbookError:
-        if error.errno in _FULL:
-            return RunbookError(
-                "VAULT-007",
-                f"the disk is full: {self.path} could not be written",
-                why="the vault is as it was before; nothing was half-written",
-                next=f"df -h {self.path.parent}",
-            )
-        return RunbookError(
-            "VAULT-008",
-            f"{self.path} cannot be written: {error.strerror}",
-            why="the vault is as it was before",
-            next=f"ls -ld {self.path.parent}",
-        )
-
-
-def _make_private(folder: Path) -> None:
-    """Make `folder` and its missing parents, each open to its owner only."""
-    missing = [part for part in (folder, *folder.parents) if not part.exists()]
-    for part in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            part.mkdir(mode=0o700)
-
-
-def _not_private(path: Path, what: str, next: str) -> RunbookError:
-    return RunbookError(
-        "VAULT-002",
-        f"{path} {what}",
-        why="secrets must be readable by their owner only, at a path that cannot be swapped",
-        next=next,
-    )
 
 
 def _without_values(message: str) -> str:

@@ -114,6 +114,10 @@ class Mutations:
         del self.state.apps[name]
         return {"organization": self.values.organization(self.state.orgs[app["org"]])}
 
-    def get_setAppsV2Beta(self, **_: Any) -> Json:
-        """Accepted and ignored."""
-        return {}
+    def get_validateWireGuardPeers(self, input: Json) -> Json:
+        """flyctl's private network is not simulated: no peer of its is known to be bad."""
+        return {"invalidPeerIps": []}
+
+    def get_addWireGuardPeer(self, input: Json) -> Json:
+        """Refused: there is no private network to join."""
+        raise Failure("WireGuard is not simulated")

@@ -215,6 +215,10 @@ class Values:
         """Managed Redis plans."""
         return connection([{**p, "name": p["displayName"]} for p in REDIS_PLANS])
 
+    def get_nearestRegion(self, **_: Any) -> Json:
+        """The region nearest to the caller."""
+        return {"code": "ord", "name": REGIONS["ord"], "gatewayAvailable": True}
+
     def get_platform(self) -> Json:
         """Regions and sizes."""
         regions = [{"code": c, "name": n, "gatewayAvailable": True, "requiresPaidPlan": False, "deprecated": False,

@@ -28,6 +28,7 @@ class Behaviour:
         wrong_bind: groups that listen on 127.0.0.1 only.
         full_regions: regions where nothing more can be placed.
         bad_images: refs (regular expressions) whose machines never pass their checks.
+        release_command_takes: seconds a release command runs.
         release_command_exit: exit code of release commands.
     """
 
@@ -40,6 +41,7 @@ class Behaviour:
     wrong_bind: set[str] = field(default_factory=set)
     full_regions: set[str] = field(default_factory=set)
     bad_images: set[str] = field(default_factory=set)
+    release_command_takes: float = 0.6
     release_command_exit: int = 0
 
 
@@ -161,9 +163,11 @@ class Machines:
             return "created", False, 60.0
         if age < self.behaviour.starts_after:
             return "created", False, self.behaviour.starts_after - age
-        if group_of(machine) == "fly_app_release_command":
-            return "stopped", False, 60.0
         up = age - self.behaviour.starts_after
+        if group_of(machine) == "fly_app_release_command":
+            left = self.behaviour.release_command_takes - up
+            over = "destroyed" if machine["config"].get("auto_destroy") else "stopped"
+            return ("started", False, left) if left > 0 else (over, False, 60.0)
         ill = key in self.behaviour.unhealthy or any(
             re.search(pattern, machine["config"].get("image", "")) for pattern in self.behaviour.bad_images
         )
@@ -205,7 +209,7 @@ class Machines:
         if state == "created":
             return events
         up = {"type": "start", "status": "started", "source": "flyd", "timestamp": int(launched * 1000) + 50}
-        if group_of(machine) == "fly_app_release_command":
+        if state in ("stopped", "destroyed") and group_of(machine) == "fly_app_release_command":
             code = self.behaviour.release_command_exit
             return [self._exit(code, launched, 0), up, *events]
         if f"{app['name']}/{group_of(machine)}" in self.behaviour.crashing:

@@ -194,7 +194,8 @@ class MachinesApi:
     def _machines(self, request: Request, app: Json) -> tuple[int, Any]:
         if not request.parts:
             if request.method == "GET":
-                return 200, [self.machines.view(app, m) for m in app["machines"].values()]
+                shown = [self.machines.view(app, m) for m in app["machines"].values()]
+                return 200, [m for m in shown if m["state"] != "destroyed"]
             return 200, self.machines.view(app, self.machines.launch(app, request.body))
         machine = app["machines"].get(request.parts[0])
         if machine is None:

@@ -19,6 +19,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
 from ops.services.postgres import fingerprint, pooled, setup, urls
+from ops.services.postgres import make as postgres_make
 from ops.stack import read
 from ops.vault import Vault
 from ops.world import ROOT, Paths, World
@@ -78,7 +79,7 @@ class Place:
 
     def execute(self, statement: str, *, user: str = "postgres", password: str | None = None) -> list[Any]:
         with psycopg.connect(self.url(user, password), autocommit=True) as connection:
-            cursor = connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+            cursor = connection.execute(sql.SQL(statement))
             return cursor.fetchall() if cursor.description else []
 
     def url(self, user: str = "postgres", password: str | None = None) -> str:
@@ -96,12 +97,12 @@ class Place:
 def place(server: Postgres, tmp_path: Path) -> Iterator[Place]:
     database = f"t{secrets.token_hex(4)}"
     with psycopg.connect(server.url().reveal(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {database}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {database}")
     here = Place(server, database, tmp_path)
     here.execute(SHOP)
     yield here
     with psycopg.connect(server.url().reveal(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")  # type: ignore[arg-type]
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 def test_schema_and_role_are_made_and_found_as_wanted(place: Place) -> None:
@@ -229,7 +230,7 @@ def test_an_event_trigger_that_touches_the_shop_has_everything_rolled_back(place
 
 
 def test_what_others_change_meanwhile_is_not_taken_for_ours(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = setup.make
+    make = postgres_make.make
 
     def meanwhile(*arguments: Any) -> None:
         other = threading.Thread(target=place.execute, args=("CREATE TABLE auth.partition_of_today (id int)",))
@@ -269,7 +270,7 @@ def test_what_others_change_meanwhile_is_not_taken_for_ours(place: Place, monkey
 def test_the_fingerprint_sees_every_kind_of_change(place: Place, statement: str, line: str) -> None:
     with psycopg.connect(place.url()) as connection:
         before = fingerprint.take(connection, "langfuse")
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
         assert line in before.difference(fingerprint.take(connection, "langfuse"))
 
 
@@ -283,12 +284,12 @@ def test_the_fingerprint_does_not_see_rows_nor_upkeep(place: Place) -> None:
 
 def test_the_kept_fingerprint_tells_later_changes_of_the_shop(place: Place) -> None:
     with pytest.raises(RunbookError) as none_yet:
-        setup.shop(place.world)
+        setup.changed_since(place.world)
     assert none_yet.value.code == "PG-027"
     place.act()
-    assert setup.shop(place.world) == ()
+    assert setup.changed_since(place.world) == ()
     place.execute("ALTER TABLE auth.users ADD COLUMN email text")
-    assert setup.shop(place.world) == ("auth",)
+    assert setup.changed_since(place.world) == ("auth",)
     kept = json.loads((place.paths.state / "fingerprint.json").read_text())
     assert kept["version"] == 1
     assert set(kept["schemas"]) == {"auth", "public"}
@@ -338,7 +339,7 @@ def test_a_shop_that_lets_everybody_create_in_public_is_told_and_left_alone(plac
     found = place.look()
     assert found.state is State.SATISFIED
     assert "create in public" in found.evidence
-    assert "1 of its tables and views" in found.evidence
+    assert "1 of others' tables and views" in found.evidence
     assert place.fingerprint() == before
 
 

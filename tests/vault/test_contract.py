@@ -144,3 +144,11 @@ def test_the_contract_holds_no_value() -> None:
     for rule in contract.read().rules(STACK, "fly").values():
         if rule.format is not None and rule.format.make is not None and rule.format.pattern is not None:
             assert not [word for word in re.findall(r"\S+", text) if re.fullmatch(rule.format.pattern, word)]
+
+
+def test_what_is_to_be_run_after_a_replacement_exists() -> None:
+    from ops.phases import build, deploy, document, setup, test
+
+    keys = {step.key for phase in (setup, build, deploy, document, test) for step in phase.STEPS}
+    for rule in contract.read().rules(STACK, "fly").values():
+        assert set(rule.then) <= keys, rule.name

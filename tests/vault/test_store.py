@@ -20,7 +20,7 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.vault import Vault, store
+from ops.vault import Vault, file, store
 from ops.world import ROOT
 
 
@@ -149,8 +149,8 @@ def test_another_users_file_is_refused(vault: Vault) -> None:
         "null",
         '{"version": 1}',
         '{"version": 1, "target": "local", "digest_key": "x", "secrets": {"A": "secret-in-file"}}',
-        '{"version": 1, "target": "local", "digest_key": "x", "secrets": {"A": {"value": "v", "origin": "secret-in-file",'
-        ' "created": "2026-01-01T00:00:00Z", "changed": "2026-01-01T00:00:00Z"}}}',
+        '{"version": 1, "target": "local", "digest_key": "x", "secrets": {"A": {"value": "v",'
+        ' "origin": "secret-in-file", "created": "2026-01-01T00:00:00Z", "changed": "2026-01-01T00:00:00Z"}}}',
         '{"version": 1, "target": "local", "digest_key": "x", "surplus": "secret-in-file"}',
         '{"version": 1, "target": "local", "digest_key": "secret-in-file',
         "\xff\xfe",
@@ -341,9 +341,9 @@ def test_writers_in_threads_and_processes_lose_nothing(vault: Vault) -> None:
 
 
 def test_a_lock_that_is_not_let_go_is_named(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr(file, "LOCK_TIMEOUT", 0.1)
     vault.put({"A_KEY": Secret("value-of-a")}, origin="generated")
-    with vault._writing(), pytest.raises(RunbookError) as refused:
+    with vault.file.writing(), pytest.raises(RunbookError) as refused:
         vault.put({"B_KEY": Secret("value-of-b")}, origin="generated")
     assert code_of(refused) == "VAULT-009"
 

@@ -15,12 +15,13 @@ export XDG_DATA_HOME=/tmp/caddy
 export XDG_CONFIG_HOME=/tmp/caddy
 
 # Drop every other variable. Lines inside a value of several lines may look like names too: dropping
-# what does not exist does no harm. Values never become arguments, where other users could read them.
+# what does not exist does no harm, and what is the shell's own stays. Values never become arguments, where
+# other users could read them.
 for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
     PATH | HOME | TMPDIR | TZ | LANG | LC_ALL | SSL_CERT_FILE | SSL_CERT_DIR) ;;
     XDG_CONFIG_HOME | XDG_DATA_HOME) ;;
-    *) command unset "$name" || : ;;
+    *) command unset "$name" 2>/dev/null || : ;;
     esac
 done
 

@@ -93,7 +93,8 @@ export QUEUE_CONSUMER_INGESTION_SECONDARY_QUEUE_IS_ENABLED=false
 
 cd "${LANGFUSE_DIR:-/app}"
 # Drop every other variable. Lines inside a value of several lines may look like names too: dropping
-# what does not exist does no harm. Values never become arguments, where other users could read them.
+# what does not exist does no harm, and what is the shell's own stays. Values never become arguments, where
+# other users could read them.
 for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
     PATH | HOME | TMPDIR | TZ | LANG | LC_ALL | SSL_CERT_FILE | SSL_CERT_DIR) ;;
@@ -104,7 +105,7 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT | LANGFUSE_S3_EVENT_UPLOAD_FORCE_PATH_STYLE | LANGFUSE_S3_EVENT_UPLOAD_REGION | LANGFUSE_S3_EVENT_UPLOAD_SECRET_ACCESS_KEY) ;;
     NODE_ENV | NODE_OPTIONS | PORT | QUEUE_CONSUMER_*_QUEUE_IS_ENABLED) ;;
     REDIS_CONNECTION_STRING | SALT | TELEMETRY_ENABLED) ;;
-    *) command unset "$name" || : ;;
+    *) command unset "$name" 2>/dev/null || : ;;
     esac
 done
 

@@ -87,7 +87,8 @@ export KEEP_ALIVE_TIMEOUT=150000
 
 cd "${LANGFUSE_DIR:-/app}"
 # Drop every other variable. Lines inside a value of several lines may look like names too: dropping
-# what does not exist does no harm. Values never become arguments, where other users could read them.
+# what does not exist does no harm, and what is the shell's own stays. Values never become arguments, where
+# other users could read them.
 for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
     PATH | HOME | TMPDIR | TZ | LANG | LC_ALL | SSL_CERT_FILE | SSL_CERT_DIR) ;;
@@ -102,7 +103,7 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     NEXT_TELEMETRY_DISABLED | NEXTAUTH_SECRET | NEXTAUTH_URL | NODE_ENV) ;;
     NODE_OPTIONS | PORT | REDIS_CONNECTION_STRING | SALT) ;;
     TELEMETRY_ENABLED) ;;
-    *) command unset "$name" || : ;;
+    *) command unset "$name" 2>/dev/null || : ;;
     esac
 done
 

@@ -39,7 +39,8 @@ export CONFIG_FILE_PATH="$1/config/litellm.config.yaml"
 export PYTHONUNBUFFERED=1
 
 # Drop every other variable. Lines inside a value of several lines may look like names too: dropping
-# what does not exist does no harm. Values never become arguments, where other users could read them.
+# what does not exist does no harm, and what is the shell's own stays. Values never become arguments, where
+# other users could read them.
 for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
     PATH | HOME | TMPDIR | TZ | LANG | LC_ALL | SSL_CERT_FILE | SSL_CERT_DIR) ;;
@@ -48,7 +49,7 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     LANGFUSE_SECRET_KEY | LITELLM_MASTER_KEY | PORT | PROBE_KEY) ;;
     PROD_BACKGROUND_KEY | PROD_CEO_KEY | PROD_CUSTOMER_KEY | PYTHONUNBUFFERED) ;;
     UPSTREAM_OPENAI_API_KEY | UPSTREAM_OPENAI_BASE_URL) ;;
-    *) command unset "$name" || : ;;
+    *) command unset "$name" 2>/dev/null || : ;;
     esac
 done
 

@@ -89,7 +89,7 @@ def status(gateway: Gateway) -> dict[str, Any]:
     return {
         "ready": not gateway.not_ready(),
         "reasons": gateway.not_ready(),
-        "redis": {"available": gateway.store.available, "writable": gateway.store.writable},
+        "redis": {"available": gateway.store.available},
         "traces": traces,
         "versions": {"litellm": version("litellm")},
     }

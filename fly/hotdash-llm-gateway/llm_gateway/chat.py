@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +24,12 @@ from .inflight import Flights, Lead
 from .limits import Grant, Limiter, Refusal
 from .outcome import Outcome
 from .pricing import Spend, at_most, spend
-from .replay import as_stream, assemble, complete
-from .reply import DONE, Reply, encode, error_body, error_reply, event
+from .refusals import malformed, no_answer, over_limit
+from .replay import assemble, complete
+from .reply import DONE, Reply, encode, error_body, event
 from .second_opinion import SecondOpinion
 from .semantic_tier import SemanticTier
+from .streaming import Chunk, replayed, text_of, usage_of
 from .tally import Tally
 from .tokens import count_request, count_text
 from .tracing import Tracer
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 
 FOLLOW_S = 60.0
 """How long a request waits for an identical one that is under way before it asks the provider itself."""
-LIMIT_NAMES = {"requests": "requests per minute", "tokens": "tokens per minute", "usd": "US dollars per day"}
 
 
 @dataclass
@@ -55,6 +55,11 @@ class _Work:
     lead: Lead[Hit | None] | None = None
     vector: Any = None
     booked: bool = False
+
+    def land(self, hit: Hit | None) -> None:
+        """Give requests that wait for this one the answer, or None: each is on its own. Only the first call counts."""
+        if self.lead is not None:
+            self.lead.finish(hit)
 
 
 class Chat:
@@ -86,14 +91,11 @@ class Chat:
         try:
             return await self._answer(outcome, team, raw, cache_control)
         except BadRequest as error:
-            outcome.status, outcome.warning = error.status, error.message
-            self._done(outcome)
-            return error_reply(
-                error.status, error.message, kind="invalid_request_error", code=error.code, param=error.param,
-                headers=outcome.headers(),
-            )  # fmt: skip
+            reply = malformed(outcome, error)
         except UpstreamError as error:
-            return self._failed(outcome, error)
+            reply = no_answer(outcome, error)
+        self._done(outcome)
+        return reply
 
     async def _answer(self, outcome: Outcome, team: Team, raw: bytes, cache_control: str | None) -> Reply:
         config = self._config
@@ -104,12 +106,14 @@ class Chat:
             default_model=config.default_model,
             default_max_tokens=config.default_max_tokens,
         )
-        _note(outcome, request)
+        outcome.note(request)
         input_tokens = await count_request(request.body)
         choice = choose(request.model, input_tokens=input_tokens, rule=config.escalation)
         outcome.model, outcome.escalated = choice.model, choice.escalated
 
-        key = exact_key(request.identity, team=team.name, model=choice.model)
+        # Log probabilities do not survive the way from a stream to a kept answer.
+        kept = not request.body.get("logprobs")
+        key = exact_key(request.identity, team=team.name, model=choice.model) if kept else None
         reads = key is not None and not request.controls.no_cache
         outcome.tier = "miss" if reads else "bypass"
         hit = await self._exact.get(key) if key is not None and reads else None
@@ -118,7 +122,7 @@ class Chat:
             admitted = await self._limiter.reserve(team, tokens=0, nano_usd=0)
             outcome.remaining = admitted.remaining
             if isinstance(admitted, Refusal):
-                return self._refused(outcome, admitted)
+                return self._over_limit(outcome, admitted)
             return self._served(outcome, request, hit)
 
         room = self._room(team, request, choice.model)
@@ -126,7 +130,7 @@ class Chat:
         admitted = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
-            return self._refused(outcome, admitted)
+            return self._over_limit(outcome, admitted)
         work = _Work(request, outcome, admitted, choice.model, input_tokens, key, room)
         try:
             return await self._found_or_asked(work, shares=reads and not request.controls.no_store)
@@ -146,7 +150,7 @@ class Chat:
             looked = await self._semantic.lookup(work.room, work.outcome)
             work.vector = looked.vector
             if looked.hit is not None:
-                self._land(work, looked.hit)
+                work.land(looked.hit)
                 await self._book(work)
                 if self._second_opinion is not None:
                     self._second_opinion.consider(work.outcome, work.request, looked.hit, work.model)
@@ -178,8 +182,7 @@ class Chat:
                 seen.append(chunk)
                 if chunk["choices"] or work.request.include_usage:
                     yield event(chunk)
-            usage = next((chunk["usage"] for chunk in reversed(seen) if chunk.get("usage")), None)
-            await self._finish(work, assemble(seen), usage, said=seen)
+            await self._finish(work, assemble(seen), usage_of(seen), said=seen)
             yield DONE
         except UpstreamError as error:
             await self._broken(work, seen, error)
@@ -193,31 +196,29 @@ class Chat:
         response: dict[str, Any] | None,
         usage: Mapping[str, Any] | None,
         *,
-        said: list[dict[str, Any]] | None = None,
+        said: Sequence[Chunk] = (),
     ) -> None:
         """An answer came to its end: book it, keep it, share it, trace it."""
         outcome = work.outcome
-        outcome.usage = usage or self._guessed_usage(work, said or [])
+        outcome.usage = usage or _counted_usage(work, said)
         outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
-        outcome.response = response or _spoken(said)
+        # What is nothing for a cache is still shown in the trace.
+        outcome.response = response or {"choices": [{"message": {"role": "assistant", "content": text_of(said)}}]}
         keeps = response is not None and complete(response) and not work.request.controls.no_store
         if keeps and response is not None and work.key is not None:
-            self._land(work, Hit("exact", encode(response), f"exact:{work.key.digest}"))
-            await asyncio.gather(self._book(work), self._keep(work, response))
-        else:
-            self._land(work, None)
-            await self._book(work)
+            work.land(Hit("exact", encode(response), f"exact:{work.key.digest}"))
+            await self._keep(work, response)
+        await self._book(work)
         self._done(outcome)
 
-    async def _broken(self, work: _Work, said: list[dict[str, Any]], error: UpstreamError | None) -> None:
+    async def _broken(self, work: _Work, said: Sequence[Chunk], error: UpstreamError | None) -> None:
         """A stream ended early: the provider bills what it said, so that is booked."""
         if work.booked:
             return
         outcome = work.outcome
         outcome.error = error.message if error else "stopped before the end"
-        outcome.usage = self._guessed_usage(work, said)
+        outcome.usage = _counted_usage(work, said)
         outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
-        self._land(work, None)
         await self._book(work)
         self._done(outcome)
 
@@ -241,8 +242,7 @@ class Chat:
         if work.booked:
             return
         work.booked = True
-        if work.lead is not None:
-            work.lead.release()
+        work.land(None)  # Does nothing if an answer was shared.
         total = work.outcome.total
         await asyncio.shield(self._limiter.settle(work.grant, tokens=total.tokens, nano_usd=total.nano_usd))
 
@@ -255,42 +255,13 @@ class Chat:
         self._done(outcome)
         if not request.stream:
             return Reply(200, hit.body, outcome.headers())
-        replayed = _replayed(as_stream(response, include_usage=request.include_usage))
-        return Reply(200, replayed, outcome.headers(), "text/event-stream")
+        events = replayed(response, include_usage=request.include_usage)
+        return Reply(200, events, outcome.headers(), "text/event-stream")
 
-    def _refused(self, outcome: Outcome, refusal: Refusal) -> Reply:
-        team, limit = outcome.team, refusal.limit
-        most = {"requests": team.rpm, "tokens": team.tpm, "usd": f"{team.daily_nano_usd / 1e9:g}"}[limit]
-        wait_s = max(1, math.ceil(refusal.retry_after_s))
-        outcome.status, outcome.warning = 429, f"limit reached: {most} {LIMIT_NAMES[limit]}"
+    def _over_limit(self, outcome: Outcome, refusal: Refusal) -> Reply:
+        reply = over_limit(outcome, refusal)
         self._done(outcome)
-        return error_reply(
-            429,
-            f"team {team.name} has reached its limit of {most} {LIMIT_NAMES[limit]}; try again in {wait_s} s",
-            kind="rate_limit_exceeded",
-            code=f"{limit}_limit_exceeded",
-            headers={**outcome.headers(), "retry-after": str(wait_s), "x-gateway-limit": limit},
-        )
-
-    def _failed(self, outcome: Outcome, error: UpstreamError) -> Reply:
-        """Both models, or the only one, gave no answer."""
-        outcome.error = error.message
-        # The provider refusing our key is not the client's to mend, and its 401 would look like one.
-        outcome.status = {401: 502, 403: 502, 408: 504}.get(error.status, error.status)
-        self._done(outcome)
-        headers = outcome.headers() | ({"retry-after": error.retry_after} if error.retry_after else {})
-        hidden = error.status in (401, 403)
-        message = "the provider refuses the gateway's credentials" if hidden else error.message
-        log.log(
-            logging.ERROR if hidden else logging.INFO,
-            "no answer for %s: %s %s",
-            outcome.team.name,
-            error.status,
-            message,
-        )
-        return error_reply(
-            outcome.status, message, kind=error.kind, code=error.code, param=error.param, headers=headers
-        )
+        return reply
 
     def _answered(self, outcome: Outcome, model: str, after: UpstreamError | None) -> None:
         outcome.model = model
@@ -313,31 +284,12 @@ class Chat:
         )
         return most + self._semantic.at_most(input_tokens) if semantic and self._semantic else most
 
-    def _guessed_usage(self, work: _Work, said: list[dict[str, Any]]) -> dict[str, int]:
-        """Usage by our own count, for an answer that came without."""
-        written = count_text("".join(_deltas(said)))
-        read = work.input_tokens
-        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-    def _land(self, work: _Work, hit: Hit | None) -> None:
-        if work.lead is not None:
-            work.lead.finish(hit)
-
     def _done(self, outcome: Outcome) -> None:
         """Count and trace a finished request."""
         saved = spend(self._config.prices[outcome.model], outcome.usage) if outcome.hit and outcome.model else Spend()
         self._tally.count(outcome, saved_nano_usd=saved.nano_usd)
         if self._tracer is not None:
             self._tracer.record(outcome)
-
-
-def _note(outcome: Outcome, request: ChatRequest) -> None:
-    outcome.asked, outcome.stream = request.model, request.stream
-    outcome.ignored, outcome.metadata, outcome.end_user = request.ignored, request.metadata, request.end_user
-    outcome.messages = request.body["messages"]
-    outcome.parameters = {
-        name: value for name, value in request.body.items() if isinstance(value, int | float | str) and name != "user"
-    }
 
 
 def _signed_by(response: Mapping[str, Any], models: tuple[str, ...]) -> str | None:
@@ -350,21 +302,7 @@ def _any(body: Mapping[str, Any], *names: str) -> bool:
     return any(body.get(name) not in (None, [], 1) for name in names)
 
 
-def _deltas(said: list[dict[str, Any]]) -> Iterator[str]:
-    for chunk in said:
-        for choice in chunk["choices"]:
-            delta = choice["delta"]
-            yield delta.get("content") or ""
-            for call in delta.get("tool_calls") or ():
-                yield (call.get("function") or {}).get("arguments") or ""
-
-
-def _spoken(said: list[dict[str, Any]] | None) -> dict[str, Any]:
-    """What a stream that is nothing for a cache said, for its trace."""
-    return {"choices": [{"message": {"role": "assistant", "content": "".join(_deltas(said or []))}}]}
-
-
-async def _replayed(chunks: Iterator[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
-    for chunk in chunks:
-        yield event(chunk)
-    yield DONE
+def _counted_usage(work: _Work, said: Sequence[Chunk]) -> dict[str, int]:
+    """Usage by our own count, for an answer that came without."""
+    read, written = work.input_tokens, count_text(text_of(said))
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

@@ -107,7 +107,8 @@ local function wait_for_tokens(used, need, limit)
   end
 end
 
--- reserve: 4 id, 5 requests (0 or 1), 6 tokens, 7 nano-USD, 8 rpm, 9 tpm, 10 nano-USD a day
+-- reserve: 4 id, 5 requests (0 or 1), 6 tokens, 7 nano-USD, 8 rpm, 9 tpm, 10 nano-USD a day, 11 "1" to tell the other
+-- gateways the new totals, on the channel named like key 5
 local function reserve()
   local epoch, requests, tokens, nano = figures()
   if known_epoch ~= '' and epoch ~= known_epoch then return answer(STRANGER, 0) end
@@ -130,8 +131,13 @@ local function reserve()
     local midnight = (today + 1) * DAY - now
     if midnight > wait then code, wait = USD, midnight end
   end
-  if code == GRANTED then book(ARGV[4], now, ARGV[5], ARGV[6], ARGV[7], today) end
-  return answer(code, wait)
+  if code ~= GRANTED then return answer(code, wait) end
+  book(ARGV[4], now, ARGV[5], ARGV[6], ARGV[7], today)
+  local granted = answer(GRANTED, 0)
+  if ARGV[11] == '1' then
+    redis.call('PUBLISH', sum, string.format('%.0f %.0f %.0f %.0f', now, granted[5], granted[6], granted[7]))
+  end
+  return granted
 end
 
 local function correct(id, reserved_tokens, reserved_nano, tokens, nano, day)

@@ -1,11 +1,11 @@
 """Requests, tokens and dollars of each team, exact over any number of gateways on one Redis.
 
-`limits.lua` decides and books in one round trip. Requests and tokens count in a sliding window of 60 s, dollars in the
-UTC day, both by Redis's clock. A request is charged when it is admitted, at an estimate, and corrected by `settle`;
-one that is never settled (its gateway was killed) stays charged at the estimate.
+`limits.lua` decides and books in one round trip. Requests and tokens count in a sliding window of 60 s,
+dollars in the UTC day, both by Redis's clock. A request is charged when it is admitted, at an estimate, and
+corrected by `settle`; one that is never settled (its gateway was killed) stays charged at the estimate.
 
-While Redis is away or full, each gateway decides by `local_share.LocalShare`, and a task in the background tells Redis
-what was admitted as soon as it is back. No method here raises because of Redis.
+While Redis is away or full, each gateway decides by `local_share.LocalShare`, and a task in the background
+tells Redis what was admitted as soon as it is back. No method here raises because of Redis.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
+from redis.exceptions import RedisError
+
+from .grants import Grant, Refusal, Remaining, Team, Usage
 from .local_share import DAY_US, Admission, Limit, Limits, LocalShare, Totals
 from .store import Script, Store, StoreUnavailable
+
+__all__ = ["Grant", "Limiter", "Refusal", "Remaining", "Team", "Usage"]
 
 log = logging.getLogger(__name__)
 
@@ -36,76 +40,6 @@ MAX_CORRECTIONS = 20_000
 _SCRIPT = Script.load("limits.lua")
 _LIMITS: tuple[Limit, ...] = ("requests", "tokens", "usd")
 _STRANGER = 4
-
-
-class Team(Protocol):
-    """What must be known of a team: its name and its limits per window and per UTC day."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def rpm(self) -> int: ...
-    @property
-    def tpm(self) -> int: ...
-    @property
-    def daily_nano_usd(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Remaining:
-    """What is left of each limit."""
-
-    requests: int
-    tokens: int
-    nano_usd: int
-
-
-@dataclass(frozen=True)
-class Grant:
-    """Permission for one request, to be handed to `Limiter.settle` when its real use is known.
-
-    `at` is the moment of admission, in microseconds of Redis's clock. `shared` is False if Redis was away.
-    """
-
-    id: str
-    team: str
-    tokens: int
-    nano_usd: int
-    remaining: Remaining
-    at: int
-    shared: bool = True
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A request that was refused, and did not count.
-
-    `retry_after_s` is when it will fit if nothing else comes in between (round up for a header). `too_large`: it
-    alone is more than the whole limit, so no waiting helps.
-    """
-
-    limit: Limit
-    retry_after_s: float
-    remaining: Remaining
-    too_large: bool = False
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Live figures of a team: use in the window and money today.
-
-    `spent_nano_usd` includes `reserved_nano_usd`, the estimates of requests not settled yet. `days` is the money by
-    UTC day (days since 1970), at most 40 days back. `shared` is False if Redis was away: then this gateway's own use.
-    """
-
-    team: str
-    requests: int
-    tokens: int
-    spent_nano_usd: int
-    reserved_nano_usd: int
-    remaining: Remaining
-    days: Mapping[int, int]
-    shared: bool
 
 
 class _TeamState:
@@ -150,7 +84,7 @@ class Limiter:
         self._clock_offset = time.time_ns() // 1000 - time.monotonic_ns() // 1000
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reconciling: asyncio.Task[None] | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
         # Unique over all processes and restarts; ids are counted from it.
         self._process = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -161,12 +95,18 @@ class Limiter:
             self._state(team)
         await self._learn()
         if self._gateways > 1:
-            self._heartbeat = asyncio.create_task(self._beat())
+            listening = asyncio.Event()
+            self._background = [
+                asyncio.create_task(self._beat()),
+                asyncio.create_task(self._listen(listening)),
+            ]
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(listening.wait(), self._store.timeout_s)
 
     async def close(self) -> None:
         """Finish what is being settled (bounded by the store's deadline) and stop the background tasks."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for task in (self._heartbeat, self._reconciling):
+        for task in (*self._background, self._reconciling):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -250,7 +190,7 @@ class Limiter:
         limits = state.limits
         want = (wanted.id, wanted.requests, wanted.tokens, wanted.nano_usd)
         most = (limits.requests, limits.tokens, limits.nano_usd)
-        asking = self._spawn(self._ask(state, "reserve", (*want, *most)))
+        asking = self._spawn(self._ask(state, "reserve", (*want, *most, int(self._gateways > 1))))
         try:
             row = await asyncio.shield(asking)
         except StoreUnavailable:
@@ -412,6 +352,22 @@ class Limiter:
                     state.share.hear(Totals(row[2], *row[4:7]))
         except StoreUnavailable:
             self._lose()
+
+    async def _listen(self, listening: asyncio.Event) -> None:
+        """Hear of the others' admissions as Redis makes them, so that its loss finds this gateway informed."""
+        channels = {state.keys[4].encode(): state for state in self._teams.values()}
+        while True:
+            with contextlib.suppress(OSError, RedisError):
+                async with self._store.redis.pubsub() as pubsub:
+                    await pubsub.subscribe(*channels)
+                    async for message in pubsub.listen():
+                        if message["type"] == "subscribe":
+                            listening.set()
+                        elif message["type"] == "message":
+                            totals = Totals(*(int(figure) for figure in message["data"].split()))
+                            channels[message["channel"]].share.hear(totals)
+            await asyncio.sleep(RETRY_S)
+            await self._store.wait_available()
 
     async def _beat(self) -> None:
         while True:

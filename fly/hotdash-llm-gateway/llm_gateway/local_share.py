@@ -2,14 +2,15 @@
 
 The rule while Redis is away, for `gateways` that share a limit:
 
-- Until one window has passed since Redis was lost, a gateway may hold what it itself had admitted by then, plus an
-  equal part of what all gateways together had left at Redis's last word; never more than its share.
+- Until one window has passed since Redis was lost, a gateway may hold what it itself had admitted by then,
+  plus an equal part of what all gateways together had left at Redis's last word; never more than its share.
 - After that, the requests and tokens of its share: the limit divided by the number of gateways.
-- Dollars: what it had spent itself by then, plus an equal part of what was left of the day; on a later day its share.
+- Dollars: what it had spent itself by then, plus an equal part of what was left of the day; on a later day
+  its share.
 
-Each sum over all gateways is at most the limit. A gateway that has had no word from Redis since it started, or (with
-other gateways) none lately, takes it that nothing was left. When Redis returns, the share holds for one more window,
-since other gateways may not have reported yet what they admitted.
+Each sum over all gateways is at most the limit. A gateway that has had no word from Redis since it started,
+or (with other gateways) none lately, takes it that nothing was left. When Redis returns, the share holds for
+one more window, since other gateways may not have reported yet what they admitted.
 
 Nothing here does any input or output. Times are microseconds of Redis's clock, money is nano-USD.
 """
@@ -115,7 +116,7 @@ class LocalShare:
         self.unreported: dict[str, Admission] = {}
         """What Redis has not been told yet, by id."""
         self.unreported_spend: dict[int, int] = {}
-        """The nano-USD by day of unreported admissions that are settled and out of the window: only their sum counts."""
+        """The nano-USD by day of unreported admissions that are settled and out of the window."""
 
     def own(self, now: int) -> tuple[int, int, int]:
         """Requests and tokens of this gateway in the window, and its nano-USD of the day."""

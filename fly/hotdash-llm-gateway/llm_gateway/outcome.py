@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .chat_request import ChatRequest
 from .config import Team
 from .limits import Remaining
 from .pricing import Spend
@@ -57,6 +58,17 @@ class Outcome:
     warning: str | None = None
     error: str | None = None
 
+    def note(self, request: ChatRequest) -> None:
+        """Take over what the request asks for."""
+        self.asked, self.stream = request.model, request.stream
+        self.ignored, self.metadata, self.end_user = request.ignored, request.metadata, request.end_user
+        self.messages = request.body["messages"]
+        self.parameters = {
+            name: value
+            for name, value in request.body.items()
+            if isinstance(value, int | float | str) and name != "user"
+        }
+
     @property
     def hit(self) -> bool:
         return self.tier in ("exact", "semantic")
@@ -73,7 +85,7 @@ class Outcome:
             "x-gateway-team": self.team.name,
             "x-gateway-cache": self.tier,
         }
-        if self.model is not None:
+        if self.model is not None and self.status < 400:
             shown["x-gateway-model"] = self.model
             shown["x-gateway-escalated"] = _word(self.escalated)
             shown["x-gateway-fallback"] = _word(self.fallback is not None)

@@ -46,18 +46,22 @@ class SelfTest:
             except SelfTestFailed as failed:
                 self.pending = str(failed)
                 log.warning("self-test: %s", failed)
-                await asyncio.sleep(RETRY_S)
+            except Exception as error:  # Whatever it is, the gateway must say that it is not ready, and why.
+                self.pending = type(error).__name__
+                log.exception("self-test")
             else:
                 self.pending = None
                 log.info("self-test passed")
+                return
+            await asyncio.sleep(RETRY_S)
 
     async def _run(self) -> None:
         await asyncio.to_thread(encoding)
         await asyncio.to_thread(compare, "Is it open?", "Is it opne?")  # Loads the word lists.
         for model in self._config.chat_models:
             await self._upstream.warm(model)
-        if not self._store.writable:
-            raise SelfTestFailed("Redis is away or full")
+        if not self._store.available:
+            raise SelfTestFailed("Redis is away")
         await self._cache_keeps()
         await self._limiter_limits()
 

@@ -1,9 +1,9 @@
 """The one way to Redis: a bounded, warmed pool, a deadline per call, and a circuit breaker.
 
-Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first failure
-opens the breaker: calls then fail at once, and a task in the background, never a client's request, tries the server
-until it answers again. A Redis that is full (`maxmemory`, no eviction) still answers reads, so it does not open the
-breaker: the write it refused raises `StoreFull`.
+Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first
+failure opens the breaker: calls then fail at once, and a task in the background, never a client's request,
+tries the server until it answers again. A Redis that is full (`maxmemory`, no eviction) still answers reads,
+so it does not open the breaker: the write it refused raises `StoreFull`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Store:
         self.timeout_s = timeout_s
         self.down_since: float | None = None
         """`time.monotonic()` of the moment Redis went away; None while it is there."""
-        self._breaker_open_s = breaker_open_s
+        self._breaker_open_s = max(breaker_open_s, FIRST_PROBE_S)
         self._calls: set[asyncio.Task[Any]] = set()
         self._probe: asyncio.Task[None] | None = None
         self._there = asyncio.Event()
@@ -194,7 +194,7 @@ class Store:
         return StoreUnavailable(f"Redis is away: {reason}")
 
     async def _until_back(self) -> None:
-        pause = min(FIRST_PROBE_S, self._breaker_open_s)
+        pause = FIRST_PROBE_S
         while True:
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._breaker_open_s)

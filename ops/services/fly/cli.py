@@ -48,6 +48,8 @@ class Flyctl:
     The folder is kept between calls on purpose: flyctl notes there the least version of an app's secrets,
     and a deploy right after an import needs it. What must not be kept is its request log, which holds
     secrets in clear: where flyctl wants its ``logs`` folder there is a file, so it cannot write any.
+    ``agent-logs`` is blocked the same way, without which flyctl does not start its background agent, a
+    process that would outlive us.
 
     Args:
         token: an org token.
@@ -75,12 +77,8 @@ class Flyctl:
         with self._lock:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.state.chmod(0o700)
-            logs = self.state / "logs"
-            if logs.is_dir() and not logs.is_symlink():
-                shutil.rmtree(logs)
-            if not logs.is_file():
-                logs.unlink(missing_ok=True)
-                logs.touch(mode=0o400)
+            for name in ("logs", "agent-logs"):
+                _block(self.state / name)
 
     def find(self) -> str:
         """The binary's path.
@@ -185,3 +183,12 @@ class Flyctl:
         """Remove the state folder and all in it."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.state)
+
+
+def _block(path: Path) -> None:
+    """Have an unreadable empty file where flyctl would make a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    if path.is_symlink() or not path.exists():
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o400)

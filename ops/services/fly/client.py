@@ -156,11 +156,16 @@ class Fly:
         raw = self.cli.json(f"listing the machines of {app}", "machines", "list", "-a", app)
         return [Machine.read(r) for r in rows(raw)]
 
+    def start_machine(self, app: str, machine: str) -> None:
+        """Start a stopped machine. A deploy updates such a machine, succeeds, and leaves it stopped."""
+        self.cli.run(f"starting machine {machine} of {app}", "machines", "start", machine, "-a", app, timeout=WRITE_S)
+
     def deploy(self, app: str, config: Path, wanted: Deploy | None = None, *, timeout: float = 3600.0) -> Release:
         """Deploy a config with a given image, or one built by Fly's remote builder; waits for health.
 
         flyctl's success is not proof: verify machine by machine afterwards. A failed rolling deploy is not
-        rolled back.
+        rolled back, and a machine that was not running before is updated but not started. Look at the volumes
+        first: for an app without machines flyctl makes every volume that is missing, new and empty.
 
         Args:
             app: the app.

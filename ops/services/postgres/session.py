@@ -59,7 +59,7 @@ def connect_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
             "PG-030",
             f"{url.where} refuses the password of {url.user}",
             why="the password in the vault and the one in the database differ",
-            next="Supabase, Settings, Database: reset it, put the URL into .env, then inv vault.rotate",
+            next="Supabase, Settings, Database: reset it, put the URL into .env, inv vault.rotate SUPABASE_DIRECT_URL",
         )
     if "tenant or user not found" in lower:
         return RunbookError(
@@ -80,7 +80,7 @@ def connect_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
         return RunbookError(
             "PG-033",
             f"{url.where} has no free connection",
-            why="the shop and the gateway share the database's connections",
+            why="all its users share the database's connections",
             next="wait, or look for idle ones in Supabase, Database, Roles",
         )
     if "server does not support ssl" in lower:

@@ -1,4 +1,4 @@
-"""Step 1.3: one schema of our own in the shop's database, and a role that reaches it and nothing else.
+"""Step 1.3: one schema of our own in a shared database, and a role that reaches it and nothing else.
 
 Everything happens in one transaction, between two fingerprints of all other schemas; if those differ, it is
 rolled back. `public` is not even tidied: where its grants let everybody create in it, that is said, not changed.
@@ -83,7 +83,7 @@ def act(world: World, say: Say) -> None:
                 "PG-020",
                 f"making schema {want.schema} would have changed other schemas: {'; '.join(changed[:5])}",
                 why="something in the database reacts to it, an event trigger for instance; all was rolled back",
-                next="look at it with whoever runs the shop's database (select * from pg_event_trigger)",
+                next="look at it with whoever runs the database (select * from pg_event_trigger)",
             )
         connection.commit()
     say(f"{len(after.schemas)} other schemas are as they were")
@@ -91,7 +91,7 @@ def act(world: World, say: Say) -> None:
     world.vault.mark_sent(CONSUMER, {"LANGFUSE_DB_PASSWORD": password})
 
 
-def shop(world: World) -> tuple[str, ...]:
+def changed_since(world: World) -> tuple[str, ...]:
     """Which other schemas have changed since step 1.3 was last done here, by whoever; empty for none.
 
     Raises:
@@ -131,7 +131,7 @@ def _try_login(admin: urls.PgUrl, schema: str, role: str, password: Secret) -> l
 
 
 def _record(world: World, admin: urls.PgUrl, after: fingerprint.Fingerprint) -> None:
-    """Keep the fingerprint, so that later looks can tell whether the shop's schemas have changed since."""
+    """Keep the fingerprint, so that later looks can tell whether other schemas have changed since."""
     content = {
         "version": 1,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -126,9 +126,9 @@ def compare(facts: dict[str, Any], schema: str, role: str) -> Plan:
         lines += [f"grant on the schema to {who}: yes → no" for who in strays(facts)]
     warnings = []
     if facts["creates_in"]:
-        warnings.append(f"the shop lets everybody create in {', '.join(facts['creates_in'])} (left as it is)")
+        warnings.append(f"the database lets everybody create in {', '.join(facts['creates_in'])} (left as it is)")
     if facts["reads"]:
-        warnings.append(f"the shop lets everybody use {facts['reads']} of its tables and views (left as it is)")
+        warnings.append(f"the database lets everybody use {facts['reads']} of others' tables and views (left as it is)")
     return Plan(not facts["role"] and not facts["schema"], tuple(lines), tuple(warnings))
 
 

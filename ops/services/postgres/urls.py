@@ -132,7 +132,7 @@ def pooled(value: Secret) -> PgUrl:
         raise RunbookError(
             "PG-009",
             f"the pooled URL has port {url.port}, the {kind}'s",
-            why="each process would hold its connections for good, and the shop's database has few",
+            why="each process would hold its connections for good, and the shared database has few",
             next="use port 6543: Supabase, Connect, Transaction pooler",
         )
     return url

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import ssl
 import platform
+import ssl
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING

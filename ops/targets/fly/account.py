@@ -1,0 +1,250 @@
+"""The Fly account as the target's parts see it: one client, and reads that looks made at the same moment share."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ops.runbook.interrupt import wait_until
+from ops.runbook.secret import Secret
+from ops.targets.fly.memory import Memory
+from ops.targets.fly.seen import Address, Gone, Seen, Stored
+
+if TYPE_CHECKING:
+    from ops.services.fly import Fly as Client
+    from ops.services.fly.network import Certificate
+    from ops.services.fly.redis import ManagedRedis
+    from ops.services.fly.shapes import Executed, Release, Volume
+    from ops.world import World
+
+T = TypeVar("T")
+
+SHARED_S = 5.0  # how old an answer may be that one look takes over from another
+RELEASES = 50
+
+_acting: contextvars.ContextVar[bool] = contextvars.ContextVar("acting", default=False)
+
+
+class Account:
+    """One Fly organisation, read over Fly's APIs directly (one round trip each) and changed through flyctl.
+
+    Looks made at the same moment share their answers. Whoever acts reads afresh, and what was shared before
+    is forgotten when it ends.
+
+    Args:
+        world: whose settings hold the token, and whose state folder keeps flyctl's files.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.memory = Memory(world.paths.state / "fly.json")
+        self._shared: dict[tuple[str, ...], tuple[float, Future[Any]]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def org(self) -> str:
+        """The organisation's slug."""
+        return self.world.stack.fly.org
+
+    @cached_property
+    def client(self) -> Client:
+        """flyctl and the APIs, with the operator's token.
+
+        Raises:
+            FlyError: FLY-003 there is no token.
+        """
+        from ops.services.fly import Fly, FlyError
+        from ops.services.fly.errors import NO_TOKEN
+
+        environ = self.world.environ
+        token = (environ.get("FLY_ACCESS_TOKEN") or environ.get("FLY_API_TOKEN") or "").strip()
+        if not token:
+            raise FlyError(
+                NO_TOKEN,
+                "there is no token for Fly",
+                "every call to Fly carries one",
+                f"put FLY_API_TOKEN into {self.world.paths.root / '.env'}: flyctl tokens create org",
+                blocked=True,
+            )
+        return Fly(
+            Secret(token),
+            self.world.paths.state / "flyctl",
+            binary=environ.get("FLYCTL") or "flyctl",
+            environ=environ,
+        )
+
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[Client]:
+        """While inside, this thread reads afresh; at the end, however it ends, nobody may use older answers."""
+        token = _acting.set(True)
+        try:
+            yield self.client
+        finally:
+            _acting.reset(token)
+            with self._lock:
+                self._shared.clear()
+
+    def _read(self, key: tuple[str, ...], fetch: Callable[[], T]) -> T:
+        """The answer to `key`, shared with looks that ask the same at this moment."""
+        if _acting.get():
+            return fetch()
+        with self._lock:
+            known = self._shared.get(key)
+            mine = known is None or time.monotonic() - known[0] > SHARED_S
+            if mine:
+                self._shared[key] = (time.monotonic(), Future())
+            answer: Future[T] = self._shared[key][1]
+        if mine:
+            try:
+                answer.set_result(fetch())
+            except BaseException as error:
+                # Whoever waits for it hears of it, and nobody after them.
+                with self._lock:
+                    if self._shared.get(key, (0.0, None))[1] is answer:
+                        del self._shared[key]
+                answer.set_exception(error)
+        return answer.result()
+
+    @staticmethod
+    def together(*reads: Callable[[], Any]) -> list[Any]:
+        """The answers of several reads made side by side, in their order; the first error, if any."""
+        with ThreadPoolExecutor(len(reads)) as pool:
+            started = [pool.submit(contextvars.copy_context().run, read) for read in reads]
+            return [future.result() for future in started]
+
+    def _of_app(self, doing: str, app: str, what: str) -> Any:
+        """GET below an app.
+
+        Raises:
+            Gone: there is no such app in the account.
+        """
+        from ops.services.fly import FlyError
+        from ops.services.fly.api import segment
+        from ops.services.fly.errors import APP_MISSING, NOT_FOUND
+
+        try:
+            return self.client.api.machines(f"{doing} of {app}", f"/apps/{segment(app)}{what}")
+        except FlyError as error:
+            if error.code in (APP_MISSING, NOT_FOUND):
+                raise Gone(app) from None
+            raise
+
+    def apps(self) -> frozenset[str]:
+        """Names of the organisation's apps."""
+        from ops.services.fly.api import segment
+        from ops.services.fly.reading import pick, rows
+
+        def fetch() -> frozenset[str]:
+            raw = self.client.api.machines(f"listing the apps of {self.org}", f"/apps?org_slug={segment(self.org)}")
+            return frozenset(str(pick(row, "name")) for row in rows(pick(raw, "apps")))
+
+        return self._read(("apps",), fetch)
+
+    def machines(self, app: str) -> list[Seen]:
+        """The app's own machines, passing helpers and spares left out. Raises Gone."""
+        from ops.services.fly.reading import rows
+
+        def fetch() -> list[Seen]:
+            found = (Seen.read(row) for row in rows(self._of_app("listing the machines", app, "/machines")))
+            return [seen for seen in found if seen.machine.own and not seen.machine.standby]
+
+        return self._read(("machines", app), fetch)
+
+    def volumes(self, app: str) -> list[Volume]:
+        """The app's volumes. Raises Gone."""
+        from ops.services.fly.reading import rows
+        from ops.services.fly.shapes import Volume
+
+        def fetch() -> list[Volume]:
+            found = map(Volume.read, rows(self._of_app("listing the volumes", app, "/volumes")))
+            return [volume for volume in found if volume.state not in ("pending_destroy", "destroyed", "destroying")]
+
+        return self._read(("volumes", app), fetch)
+
+    def secrets(self, app: str) -> dict[str, Stored]:
+        """The app's secrets: digests and times. Raises Gone."""
+        from ops.services.fly.reading import pick, rows
+
+        def fetch() -> dict[str, Stored]:
+            raw = self._of_app("listing the secrets", app, "/secrets")
+            return {str(pick(row, "name")): Stored.read(row) for row in rows(pick(raw, "secrets"))}
+
+        return self._read(("secrets", app), fetch)
+
+    def addresses(self, app: str) -> list[Address]:
+        """The app's addresses. Raises Gone."""
+        from ops.services.fly.reading import pick, rows
+
+        def fetch() -> list[Address]:
+            raw = self._of_app("listing the addresses", app, "/ip_assignments")
+            return [Address.read(row) for row in rows(pick(raw, "ips"))]
+
+        return self._read(("addresses", app), fetch)
+
+    def certificates(self, app: str) -> dict[str, Certificate]:
+        """The app's hostnames. Raises Gone."""
+        from ops.services.fly.network import Certificate
+        from ops.services.fly.reading import pick, rows
+
+        def fetch() -> dict[str, Certificate]:
+            raw = self._of_app("listing the certificates", app, "/certificates")
+            return {cert.hostname: cert for cert in map(Certificate.read, rows(pick(raw, "certificates")))}
+
+        return self._read(("certificates", app), fetch)
+
+    def releases(self, app: str) -> list[Release]:
+        """The app's newest releases, newest first; none for an app that is not there."""
+        from ops.services.fly import FlyError
+        from ops.services.fly.api import segment
+        from ops.services.fly.errors import APP_MISSING, NOT_FOUND
+        from ops.services.fly.reading import pick, rows
+        from ops.services.fly.shapes import Release
+
+        def fetch() -> list[Release]:
+            path = f"/apps/{segment(app)}/releases?limit={RELEASES}"
+            try:
+                raw = self.client.api.rest(f"listing the releases of {app}", path)
+            except FlyError as error:
+                if error.code in (APP_MISSING, NOT_FOUND):
+                    return []
+                raise
+            return sorted(map(Release.read, rows(pick(raw, "releases"))), key=lambda release: -release.version)
+
+        return self._read(("releases", app), fetch)
+
+    def databases(self) -> dict[str, ManagedRedis]:
+        """The organisation's managed Redis databases, by name."""
+        return self._read(("redis",), lambda: self.client.redis.all(self.org))
+
+    def execute(self, app: str, machine: str, script: str, *, interpreter: str = "sh") -> Executed:
+        """Run a script inside a machine, over HTTPS. It must hold no secret: it may read the machine's own.
+
+        The command line is split and unquoted by rules Fly does not write down, so the script goes as base64.
+
+        Args:
+            script: for the interpreter's standard input.
+            interpreter: a program there that reads a script from standard input.
+        """
+        import base64
+
+        packed = base64.b64encode(script.encode()).decode()
+        return self.client.exec(app, machine, f"sh -c 'echo {packed}|base64 -d|{interpreter}'", timeout_s=50)
+
+    def wait_for_secrets(self, app: str, digests: dict[str, str]) -> None:
+        """Wait until the API that looks read shows what flyctl has just stored.
+
+        Raises:
+            RunbookError: FLY-041 it does not within half a minute.
+        """
+
+        def shown() -> bool:
+            live = self.secrets(app)
+            return all(name in live and live[name].digest == digest for name, digest in digests.items())
+
+        wait_until(shown, what=f"Fly to show the new secrets of {app}", timeout=30, code="FLY-041", next="inv plan")

@@ -1,0 +1,102 @@
+"""What the looks read of Fly beyond the client's shapes: a machine's config, a secret's age, an address's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ops.services.fly.shapes import Machine
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Gone(Exception):
+    """There is no such app in the account."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One machine, with the variables and the size it was configured with."""
+
+    machine: Machine
+    env: Mapping[str, str]
+    cpus: int
+    memory_mb: int
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Seen:
+        """From the Machines API."""
+        from ops.services.fly.reading import pick, whole
+        from ops.services.fly.shapes import Machine
+
+        config = pick(raw, "config", "incomplete_config", default={})
+        guest = pick(config, "guest", default={})
+        env = pick(config, "env", default={})
+        return cls(
+            Machine.read(raw),
+            {str(name): str(value) for name, value in env.items()},
+            whole(pick(guest, "cpus")) or 0,
+            whole(pick(guest, "memory_mb")) or 0,
+        )
+
+    @property
+    def reference(self) -> str:
+        """The image reference it was told to run, without digest."""
+        return self.machine.image.partition("@")[0]
+
+    @property
+    def name(self) -> str:
+        """How an operator reads it: group and id."""
+        return f"{self.machine.group or 'machine'} {self.machine.id}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A secret as Fly shows it: an opaque digest, and when it was last set."""
+
+    digest: str
+    updated: datetime
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Stored:
+        """From the Machines API."""
+        from ops.services.fly.reading import pick
+
+        return cls(str(pick(raw, "digest", default="")), moment(str(pick(raw, "updated_at", "created_at", default=""))))
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address; `kind` is shared_v4, v4, v6 or private_v6."""
+
+    text: str
+    kind: str
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Address:
+        """From the Machines API, which tells only whether it is shared: the rest is in the address itself."""
+        import ipaddress
+
+        from ops.services.fly.reading import pick
+
+        text = str(pick(raw, "ip", default=""))
+        if ":" in text:
+            private = ipaddress.ip_address(text) in ipaddress.ip_network("fc00::/7")
+            return cls(text, "private_v6" if private else "v6")
+        return cls(text, "shared_v4" if pick(raw, "shared", default=False) else "v4")
+
+    @property
+    def public(self) -> bool:
+        return self.kind != "private_v6"
+
+
+def moment(text: str) -> datetime:
+    """A time as Fly writes it; long ago where there is none."""
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return LONG_AGO
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

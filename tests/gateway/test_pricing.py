@@ -1,0 +1,35 @@
+"""Bills and estimates."""
+
+from __future__ import annotations
+
+from llm_gateway.config import Price
+from llm_gateway.pricing import Spend, at_most, spend
+
+MINI, BIG = Price(input=150, output=600, cached_input=75), Price(input=2500, output=10000, cached_input=1250)
+
+
+def test_a_bill_is_tokens_times_price() -> None:
+    assert spend(MINI, {"prompt_tokens": 10, "completion_tokens": 3}) == Spend(13, 10 * 150 + 3 * 600)
+
+
+def test_tokens_the_provider_had_cached_cost_less_and_never_more_than_there_are() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 4}}
+    assert spend(MINI, usage).nano_usd == 6 * 150 + 4 * 75
+    usage["prompt_tokens_details"] = {"cached_tokens": 40}
+    assert spend(MINI, usage).nano_usd == 10 * 75
+
+
+def test_missing_figures_count_as_none() -> None:
+    assert spend(MINI, {}) == spend(MINI, {"prompt_tokens": None, "prompt_tokens_details": None}) == Spend(0, 0)
+
+
+def test_an_estimate_is_at_the_dearest_model_and_never_below_a_bill_within_a_tenth_of_our_count() -> None:
+    most = at_most([MINI, BIG], input_tokens=1000, output_tokens=500)
+    for price in (MINI, BIG):
+        bill = spend(price, {"prompt_tokens": 1100, "completion_tokens": 500})
+        assert most.nano_usd >= bill.nano_usd
+        assert most.tokens >= bill.tokens
+
+
+def test_spends_add_up() -> None:
+    assert Spend(1, 2) + Spend(3, 4) == Spend(4, 6)

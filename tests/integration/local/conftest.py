@@ -1,0 +1,44 @@
+"""Rehearsals with real servers, each in a folder of its own, stopped and removed at the end."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.targets.local import operate
+from ops.world import ROOT, World
+from tests.targets.local import support
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[World]:
+    """A rehearsal without the gateway's environment: for the servers of phases 0 and 1."""
+    world = support.world(tmp_path)
+    yield world
+    operate.down(world, support.quiet, purge=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A whole rehearsal, with a copy of the gateway's folder and the checkout's own environment for it."""
+    root = tmp_path_factory.mktemp("whole")
+    world = support.world(root)
+    source = ROOT / world.stack.stack.folder
+    if not (ROOT / ".venv-gateway" / "made-from").exists():
+        pytest.skip("the gateway's environment is not there: inv deploy.all makes it")
+    if not (source / "bin" / "start-litellm.sh").exists():
+        pytest.skip("the gateway's files are not rendered: inv build.all makes them")
+    shutil.copytree(source, world.gateway_dir, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / ".venv-gateway").symlink_to(ROOT / ".venv-gateway")
+    yield world
+    operate.down(world, support.quiet, purge=True)
+
+
+@pytest.fixture
+def python() -> str:
+    """The Python that runs the tests."""
+    return sys.executable

@@ -1,0 +1,54 @@
+"""Phase by phase is the same as all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.integration.checkout import Checkout
+
+
+def test_five_phases_in_order_reach_the_same_state_as_all_at_once(fresh: Callable[[], Checkout]) -> None:
+    by_phase, at_once = fresh(), fresh()
+    for number in "12345":
+        done = by_phase.inv("phase", "--n", number)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = at_once.inv("deploy.all", "test.all", "document.all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for checkout in (by_phase, at_once):
+        assert checkout.inv("plan", "--all").returncode == 0
+    assert _state(by_phase) == _state(at_once)
+
+
+def _state(checkout: Checkout) -> object:
+    """What both must have in common: the checklist, the secrets' names, the rendered files, the servers."""
+    status = checkout.json("status")
+    rendered = {
+        str(file.relative_to(checkout.root)): file.read_text()
+        for folder in ("fly", "docs")
+        for file in sorted((checkout.root / folder).rglob("*"))
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    servers = sorted((server["name"], server["state"]) for server in checkout.json("local.status")["servers"])
+    return [(line["text"], line["met"]) for line in status["checklist"]], sorted(checkout.vault), rendered, servers
+
+
+def test_a_fresh_plan_tells_what_differs_from_what_cannot_be_known(fresh: Callable[[], Checkout]) -> None:
+    checkout = fresh()
+    done = checkout.inv("plan")
+    assert done.returncode == 2
+    steps = {step["key"]: step for step in checkout.json("plan")["steps"]}
+    assert steps["local.supervisor"]["answer"] == "differs"
+    assert steps["setup.schema"]["answer"] == "not knowable"
+    assert steps["setup.schema"]["until"]
+    assert not (checkout.root / ".state").exists()
+    assert checkout.processes() == {}
+
+
+def test_a_dry_run_from_nothing_touches_nothing(fresh: Callable[[], Checkout]) -> None:
+    checkout = fresh()
+    before = sorted(str(file) for file in checkout.root.rglob("*") if ".venv" not in str(file))
+    done = checkout.inv("--dry", "deploy.all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "would change" in done.stdout
+    assert sorted(str(file) for file in checkout.root.rglob("*") if ".venv" not in str(file)) == before
+    assert checkout.processes() == {}

@@ -1,0 +1,94 @@
+"""The rehearsal as the phases see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import State
+from ops.targets.local import operate
+from ops.world import World
+from tests.targets.local import support
+
+PARTS = ("postgres", "redis", "app", "secrets", "clickhouse", "storage", "release", "domains", "pooled")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = support.world(tmp_path)
+    made.gateway_dir.mkdir(parents=True)
+    (made.gateway_dir / "requirements.lock").write_text("")
+    return made
+
+
+def files(root: Path) -> set[Path]:
+    return set(root.rglob("*"))
+
+
+def test_looking_at_everything_before_anything_is_there_writes_nothing(world: World) -> None:
+    before = files(world.paths.root)
+    looks = [step.look(world) for step in world.target.preparation()]
+    looks += [getattr(world.target, part).look(world) for part in PARTS]
+    assert {look.state for look in looks} == {State.MISSING, State.UNKNOWN, State.UNAVAILABLE}
+    assert files(world.paths.root) == before
+    assert not support.local(world).layout.run.exists()
+
+
+def test_preparation_is_numbered_and_needs_only_its_own_steps(world: World) -> None:
+    steps = world.target.preparation()
+    assert [step.number for step in steps] == ["0.1", "0.2", "0.3", "0.4"]
+    assert {need for step in steps for need in step.needs} <= {step.key for step in steps}
+
+
+def test_what_it_cannot_do_is_said_with_a_reason(world: World) -> None:
+    look = world.target.clickhouse.look(world)
+    assert look.state is State.UNAVAILABLE
+    assert "Docker" in look.evidence
+
+
+def test_its_vault_is_its_own(world: World) -> None:
+    assert world.target.vault == world.paths.state / "vault.json"
+    assert world.target.vault != world.paths.inside(world.stack.stack.vault)
+
+
+def test_endpoints_are_the_edges_and_need_no_name_service(world: World) -> None:
+    port = support.local(world).rehearsal.ports.get("edge_https")
+    found = world.target.endpoints()
+    assert found.gateway == f"https://{world.stack.domains.gateway}:{port}"
+    assert found.langfuse == f"https://{world.stack.domains.langfuse}:{port}"
+    assert found.connect == f"127.0.0.1:{port}"
+    assert found.ca is not None
+    assert found.ca.is_relative_to(world.paths.state)
+
+
+def test_the_doctor_finds_this_machine_fit(world: World) -> None:
+    found = world.target.requirements()
+    assert [line for line in found if not line.ok] == []
+
+
+def test_the_doctor_names_what_is_missing_and_how_to_get_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.targets.local.tools.find", lambda name: None)
+    lacking = {line.name: line for line in world.target.requirements() if not line.ok}
+    assert "edge (Caddy)" in lacking
+    assert lacking["edge (Caddy)"].get
+
+
+def test_the_log_of_no_server_is_refused_with_the_names_there_are(world: World) -> None:
+    with pytest.raises(RunbookError) as caught:
+        operate.logs(world, "nothing")
+    assert caught.value.code == "LOCAL-009"
+    assert "supervisord" in caught.value.why
+
+
+def test_nothing_to_stop_is_no_error(world: World) -> None:
+    assert operate.down(world, support.quiet) == []
+
+
+def test_the_commands_for_local_servers_refuse_another_target(tmp_path: Path) -> None:
+    made = support.world(tmp_path)
+    made.__dict__["target"] = object()
+    with pytest.raises(RunbookError) as caught:
+        operate.status(made)
+    assert caught.value.code == "LOCAL-010"
