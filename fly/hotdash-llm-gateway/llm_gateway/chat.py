@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .canonical import CacheKey, Partition, exact_key, partition
@@ -243,7 +243,12 @@ class Chat:
             return
         work.booked = True
         work.land(None)  # Does nothing if an answer was shared.
-        total = work.outcome.total
+        total, left = work.outcome.total, work.grant.remaining
+        work.outcome.remaining = replace(
+            left,
+            tokens=left.tokens + work.grant.tokens - total.tokens,
+            nano_usd=left.nano_usd + work.grant.nano_usd - total.nano_usd,
+        )
         await asyncio.shield(self._limiter.settle(work.grant, tokens=total.tokens, nano_usd=total.nano_usd))
 
     def _served(self, outcome: Outcome, request: ChatRequest, hit: Hit) -> Reply:

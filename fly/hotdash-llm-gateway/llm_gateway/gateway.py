@@ -73,7 +73,7 @@ class Gateway:
         self.embedder: Embedder | None = None
         self.mirror: Mirror | None = None
         self.tracer: Tracer | None = None
-        tier = self._semantic_tier(url) if semantic else None
+        self._semantic = self._semantic_tier(url) if semantic else None
         self.tally = Tally(self.store, prefix=prefix)
         self.shadow = Shadow(self.store, prefix=prefix, rate=config.cache.shadow_rate)
         self._second_opinion = (
@@ -91,7 +91,7 @@ class Gateway:
             config,
             limiter=self.limiter,
             exact=self.exact,
-            semantic=tier,
+            semantic=self._semantic,
             upstream=self.upstream,
             tally=self.tally,
             tracer=self.tracer,
@@ -141,8 +141,9 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        if self._second_opinion is not None:
-            await self._second_opinion.close()
+        for part in (self._second_opinion, self._semantic):
+            if part is not None:
+                await part.close()
         await self.tally.flush()
         await self.limiter.close()
         if self.tracer is not None:

@@ -72,6 +72,10 @@ class SemanticTier:
             room, vector, response, embed=self._embed_for(outcome), ttl_s=ttl_s, exact_id=exact.digest
         )
 
+    async def close(self) -> None:
+        """Wait until verdicts that came too late are booked; each is bounded by the provider's timeout."""
+        await asyncio.gather(*self._late, return_exceptions=True)
+
     def _embed_for(self, outcome: Outcome) -> Any:
         async def embed(text: str) -> Vector:
             vector, cost = await self._embedder.embed(text)

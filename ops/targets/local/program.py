@@ -56,7 +56,7 @@ class Program:
             "autostart=false",
             "autorestart=true",
             f"startsecs={self.start_s}",
-            "startretries=3",
+            "startretries=2",
             f"exitcodes={','.join(map(str, self.exit_codes))}",
             f"stopsignal={self.stop_signal}",
             f"stopwaitsecs={self.stop_s}",

@@ -15,6 +15,8 @@ from ops.targets.local.program import Program
 from ops.targets.local.supervise import write_environment
 
 if TYPE_CHECKING:
+    import redis
+
     from ops.targets.local.rehearsal import Rehearsal
     from ops.world import World
 
@@ -67,7 +69,7 @@ class Valkey:
         if urlsplit(secret.reveal()).port != port or wanted != self._inputs():
             return drifted("its configuration is not what the stack and the vault say")
         try:
-            with redis.Redis.from_url(secret.reveal(), socket_timeout=2, decode_responses=True) as client:
+            with _client(secret) as client:
                 have = client.config_get("maxmemory", "maxmemory-policy")
                 version = client.info("server").get("valkey_version", "?")
         except redis.RedisError as error:
@@ -104,12 +106,23 @@ def _password(secret: Secret) -> str:
     return unquote(urlsplit(secret.reveal()).password or "")
 
 
+def _client(secret: Secret) -> redis.Redis:
+    """A client that asks once: by itself it would try again for seconds."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return redis.Redis.from_url(
+        secret.reveal(), socket_timeout=2, decode_responses=True, retry=Retry(NoBackoff(), 0), protocol=2
+    )
+
+
 def _answers(secret: Secret) -> bool:
     """Whether it answers with this password, and is not still reading its data."""
     import redis
 
     try:
-        with redis.Redis.from_url(secret.reveal(), socket_timeout=1) as client:
+        with _client(secret) as client:
             return bool(client.ping())
     except redis.RedisError:
         return False

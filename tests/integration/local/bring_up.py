@@ -1,6 +1,6 @@
 """Brings a rehearsal's first servers up, one line per event: a run that a test can kill at any of them.
 
-    python -m tests.integration.local.bring_up ROOT
+python -m tests.integration.local.bring_up ROOT
 """
 
 from __future__ import annotations

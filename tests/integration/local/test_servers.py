@@ -68,7 +68,7 @@ def test_nobody_gets_in_without_the_password(servers: World) -> None:
     ports = support.local(servers).rehearsal.ports
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(f"postgresql://postgres:wrong@127.0.0.1:{ports.get('postgres')}/postgres?sslmode=disable")
-    with pytest.raises(redis.AuthenticationError), redis.Redis(port=ports.get("redis")) as stranger:
+    with pytest.raises(redis.AuthenticationError), redis.Redis("127.0.0.1", ports.get("redis")) as stranger:
         stranger.ping()
 
 

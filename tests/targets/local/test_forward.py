@@ -71,7 +71,16 @@ def test_it_listens_on_ipv6_too(forwarded: int) -> None:
 
 def test_a_connection_ends_when_nobody_is_behind(tmp_path: Path) -> None:
     ports = Ports(tmp_path / "ports.json").reserve(["pooler", "postgres"])
-    command = [sys.executable, "-I", "-S", str(FORWARD), "--listen", str(ports["pooler"]), "--to", str(ports["postgres"])]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(FORWARD),
+        "--listen",
+        str(ports["pooler"]),
+        "--to",
+        str(ports["postgres"]),
+    ]
     with subprocess.Popen(command) as child:
         try:
             wait_until(lambda: is_open(ports["pooler"]), what="the forward", timeout=10)

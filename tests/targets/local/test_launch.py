@@ -14,7 +14,16 @@ from ops.targets.local.program import LAUNCH
 
 def launch(tmp_path: Path, variables: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "env.json").write_text(json.dumps(variables))
-    words = [sys.executable, "-I", "-S", str(LAUNCH), "--pid", str(tmp_path / "pid"), "--env", str(tmp_path / "env.json")]
+    words = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(LAUNCH),
+        "--pid",
+        str(tmp_path / "pid"),
+        "--env",
+        str(tmp_path / "env.json"),
+    ]
     return subprocess.run([*words, "--", *command], capture_output=True, text=True, timeout=20, check=False)
 
 

@@ -52,9 +52,7 @@ def test_peeking_picks_nothing(picked: Ports) -> None:
     assert not picked.file.exists()
 
 
-def test_a_port_others_refer_to_is_not_changed_when_a_stranger_takes_it(
-    picked: Ports, stranger: socket.socket
-) -> None:
+def test_a_port_others_refer_to_is_not_changed_when_a_stranger_takes_it(picked: Ports, stranger: socket.socket) -> None:
     port = picked.get("postgres")
     occupy(stranger, port)
     with pytest.raises(RunbookError) as caught:
@@ -64,7 +62,9 @@ def test_a_port_others_refer_to_is_not_changed_when_a_stranger_takes_it(
     assert picked.get("postgres") == port
 
 
-def test_a_port_nobody_refers_to_is_picked_anew_when_a_stranger_takes_it(picked: Ports, stranger: socket.socket) -> None:
+def test_a_port_nobody_refers_to_is_picked_anew_when_a_stranger_takes_it(
+    picked: Ports, stranger: socket.socket
+) -> None:
     before = picked.reserve(["gateway", "redis"])
     occupy(stranger, before["gateway"])
     picked.check_free("gateway")

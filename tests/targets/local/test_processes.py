@@ -33,7 +33,9 @@ def sleeper() -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def stubborn() -> Iterator[subprocess.Popen[str]]:
     """Ignores SIGTERM, and has a child in its group."""
-    child = subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=True, text=True, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", STUBBORN], start_new_session=True, text=True, stdout=subprocess.PIPE
+    )
     assert child.stdout is not None
     child.stdout.readline()
     yield child

@@ -1,0 +1,82 @@
+"""Which image an app is to run: one given by the operator, or one named after what it is built from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.render import files
+from ops.targets.fly.seen import Seen
+
+if TYPE_CHECKING:
+    from ops.world import World
+
+# Image references that take the place of building, by what they are for.
+GIVEN = {"gateway": "FLY_IMAGE", "clickhouse": "FLY_IMAGE_CLICKHOUSE", "storage": "FLY_IMAGE_STORAGE"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image an app is to run.
+
+    Attributes:
+        given: a reference, or empty: it is built, and `label` is its tag in the app's registry.
+        label: names what the image is made of, so that a machine tells whether it runs just that.
+    """
+
+    app: str
+    given: str = ""
+    label: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """The reference without digest."""
+        return self.given.partition("@")[0] if self.given else f"registry.fly.io/{self.app}:{self.label}"
+
+    def runs_on(self, seen: Seen) -> bool:
+        """Whether a machine runs this image, as far as names and a given digest tell."""
+        digest = self.given.partition("@")[2]
+        if digest and seen.machine.digest and digest != seen.machine.digest:
+            return False
+        return seen.reference == self.wanted
+
+
+def gateway(world: World) -> Image:
+    """The gateway's image: the rendered files and the plugin's source."""
+    made = (*files.DOCKERFILE, *files.SCRIPTS, *files.LITELLM, "config/Caddyfile", "requirements.lock")
+    plugin = sorted((world.gateway_dir / "llm_gateway").rglob("*"))
+    sources = [world.gateway_dir / name for name in made]
+    sources += [file for file in plugin if file.is_file() and "__pycache__" not in file.parts]
+    return _image(world, "gateway", world.stack.fly.app, sources)
+
+
+def clickhouse(world: World) -> Image:
+    """ClickHouse's image, with our settings in it."""
+    names = [name for name in files.CLICKHOUSE if not name.endswith("fly.toml")]
+    return _image(world, "clickhouse", world.stack.clickhouse.app, [world.gateway_dir / name for name in names])
+
+
+def storage(world: World) -> Image:
+    """MinIO's image."""
+    names = [name for name in files.MINIO if not name.endswith("fly.toml")]
+    return _image(world, "storage", world.stack.storage.app, [world.gateway_dir / name for name in names])
+
+
+def _image(world: World, purpose: str, app: str, sources: Iterable[Path]) -> Image:
+    given = world.environ.get(GIVEN[purpose], "").strip()
+    return Image(app, given) if given else Image(app, label=f"src-{_digest(world.gateway_dir, sources)}")
+
+
+def _digest(base: Path, sources: Iterable[Path]) -> str:
+    """Digest of names, contents and whether they can be executed; a file that is not there counts as empty."""
+    total = hashlib.sha256()
+    for file in sources:
+        try:
+            content, executable = file.read_bytes(), bool(file.stat().st_mode & 0o100)
+        except FileNotFoundError:
+            content, executable = b"", False
+        total.update(f"{file.relative_to(base)}\0{executable}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()[:16]

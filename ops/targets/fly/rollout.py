@@ -1,0 +1,210 @@
+"""Bringing an app's machines to what is wanted, and the gate that says when they are: never flyctl's exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.interrupt import wait_until
+from ops.runbook.step import Say
+from ops.targets.fly.standing import Standing, ailment, judge
+
+if TYPE_CHECKING:
+    from ops.services.fly.shapes import Release
+    from ops.targets.fly.account import Account
+    from ops.targets.fly.wanted import Wanted
+
+HEALTHY_S = 600.0
+SETTLE_S = 60.0  # how long an ill machine may take to get well by itself before it is restarted
+
+
+class Rollout:
+    """One app's deploy.
+
+    Args:
+        account: where.
+        wanted: what.
+        secrets: names of the secrets its machines are to have.
+    """
+
+    def __init__(self, account: Account, wanted: Wanted, secrets: Collection[str], say: Say) -> None:
+        self.account = account
+        self.wanted = wanted
+        self.secrets = secrets
+        self.say = say
+        limit = account.world.environ.get("RUNBOOK_HEALTH_WAIT_S", "")
+        self.healthy_s = float(limit) if limit else HEALTHY_S
+
+    def go(self) -> None:
+        """Do what the machines need, no more: a deploy, a restart, more machines, a start.
+
+        Raises:
+            FlyError: as flyctl fails; RunbookError: FLY-043 machines do not get healthy.
+        """
+        with self.account.acting():
+            standing = self._judge()
+            if not standing.machines or standing.outdated:
+                self._deploy(standing)
+                standing = self._judge()
+            if standing.few:
+                self._add_machines(standing)
+                standing = self._judge()
+            if standing.staged:
+                self._restart()
+                standing = self._judge()
+            for seen in standing.stopped:
+                self.say(f"starting {seen.name}")
+                self.account.client.cli.run(
+                    f"starting {seen.name}", "machines", "start", seen.machine.id, "-a", self.wanted.app
+                )
+            self._mend()
+            self.remember()
+
+    def _judge(self) -> Standing:
+        return judge(self.account, self.wanted, self.secrets, remembered=True)
+
+    def _deploy(self, standing: Standing) -> None:
+        """Deploy; the group others depend on first, and everybody else once it is healthy."""
+        wanted = self.wanted
+        image = wanted.image.given
+        before = self._newest()
+        # Whatever is remembered of the last deploy is not true of this one.
+        self.account.memory.forget("deployed", wanted.app)
+        if wanted.first:
+            others = tuple(group for group in wanted.groups if group != wanted.first)
+            if self._behind(standing, wanted.first):
+                release = self._release(image, (wanted.first,))
+                image = release.image if release else image
+                self.gate({wanted.first}, newer_than=before)
+            self._release(image, others)
+        else:
+            self._release(image, ())
+
+    def _behind(self, standing: Standing, group: str) -> bool:
+        """Whether a group has anything to get from a deploy."""
+        return group in standing.few or any(line.startswith(f"{group} ") for line in standing.outdated) or any(
+            line.startswith(self.wanted.config.name) for line in standing.outdated
+        )
+
+    def _newest(self) -> int:
+        releases = self.account.releases(self.wanted.app)
+        return releases[0].version if releases else 0
+
+    def _release(self, image: str, groups: tuple[str, ...]) -> Release | None:
+        from ops.services.fly import Deploy, FlyError
+        from ops.services.fly.errors import CUT_OFF, PLATFORM
+
+        wanted = self.wanted
+        folder = wanted.config.parent
+        built = "" if image else f", building {wanted.image.wanted} on Fly"
+        self.say(f"deploying {', '.join(groups) or wanted.app}{built}")
+        deploy = Deploy(
+            image=image,
+            dockerfile=None if image else folder / "Dockerfile",
+            context=folder,
+            label=wanted.image.label,
+            groups=groups,
+            wait_s=self.healthy_s,
+            public_ips=wanted.public,
+        )
+        try:
+            return self.account.client.deploy(wanted.app, wanted.config, deploy)
+        except FlyError as error:
+            # The deploy may be through and only its report lost: what the machines say counts.
+            if error.code not in (CUT_OFF, PLATFORM) or not self._through(groups):
+                raise
+            self.say(f"flyctl lost the connection ({error.code}), but the machines are as they should be")
+            return None
+
+    def _through(self, groups: tuple[str, ...]) -> bool:
+        standing = self._judge()
+        of_interest = [seen for seen in standing.machines if not groups or seen.machine.group in groups]
+        return (
+            bool(of_interest)
+            and not any(group in standing.few for group in groups or self.wanted.groups)
+            and all(self.wanted.image.runs_on(seen) and seen.machine.healthy for seen in of_interest)
+        )
+
+    def _add_machines(self, standing: Standing) -> None:
+        counts = {group: self.wanted.groups[group] for group in standing.few}
+        self.say("adding machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
+        self.account.client.scale_count(
+            self.wanted.app, counts, region=self.account.world.stack.fly.region, config=self.wanted.config
+        )
+
+    def _restart(self) -> None:
+        self.say(f"restarting {self.wanted.app} with its new secrets")
+        self.account.client.deploy_secrets(self.wanted.app)
+
+    def _mend(self) -> None:
+        """Wait for the ill to get well; restart whoever does not, once."""
+        try:
+            self.gate(self.wanted.groups, patience=min(SETTLE_S, self.healthy_s))
+            return
+        except RunbookError as error:
+            if error.code != "FLY-043":
+                raise
+        for seen in self._judge().ill:
+            self.say(f"restarting {seen.name}: {ailment(seen)}")
+            self.account.client.cli.run(
+                f"restarting {seen.name}",
+                *("machines", "restart", seen.machine.id, "-a", self.wanted.app, "--skip-health-checks"),
+                timeout=180,
+            )
+        self.gate(self.wanted.groups)
+
+    def gate(self, groups: Collection[str], *, newer_than: int | None = None, patience: float = 0.0) -> None:
+        """Wait until every machine of these groups is started with all checks passing, on the image wanted.
+
+        Args:
+            newer_than: each must run a release newer than this one.
+            patience: seconds, instead of the usual.
+
+        Raises:
+            RunbookError: FLY-043, saying of each machine what is wrong.
+        """
+        found: list[str] = []
+
+        def well() -> bool:
+            found[:] = self._wrong(groups, newer_than)
+            return not found
+
+        try:
+            wait_until(
+                well,
+                what=f"{', '.join(groups)} of {self.wanted.app} to be healthy",
+                timeout=patience or self.healthy_s,
+                every=0.2,
+                say=self.say,
+                code="FLY-043",
+                next="inv deploy.logs, then inv deploy.rollback if traffic suffers",
+            )
+        except RunbookError as error:
+            error.why = "; ".join(found)
+            raise
+
+    def _wrong(self, groups: Collection[str], newer_than: int | None) -> list[str]:
+        machines = [seen for seen in self.account.machines(self.wanted.app) if seen.machine.group in groups]
+        wrong = [f"no {group} machine" for group in groups if not any(m.machine.group == group for m in machines)]
+        for seen in machines:
+            if not seen.machine.healthy:
+                wrong.append(f"{seen.name}: {ailment(seen)}")
+            elif not self.wanted.image.runs_on(seen):
+                wrong.append(f"{seen.name}: still on image {seen.reference}")
+            elif newer_than is not None and (seen.machine.release_version or 0) <= newer_than:
+                wrong.append(f"{seen.name}: still on release {seen.machine.release_version}")
+        digests = {seen.machine.digest for seen in machines if seen.machine.digest}
+        if len(digests) > 1:
+            wrong.append(f"{len(digests)} different images run")
+        return wrong
+
+    def remember(self) -> None:
+        """Note what now runs, as the machines themselves say it."""
+        machines = self.account.machines(self.wanted.app)
+        digest = machines[0].machine.digest if machines else ""
+        values = {"config": self.wanted.digest, "digest": digest, "image": self.wanted.image.wanted}
+        self.account.memory.put("deployed", self.wanted.app, values)
+
+
+Hook = Callable[[Say], None]
