@@ -1,12 +1,19 @@
 """The runbook's commands. Wiring only: what they do lies in `ops/`."""
 
-import sys
-from pathlib import Path
-
 if __name__ == "__main__":
-    from ops.runbook import interrupt
+    from ops.runbook import early
 
-    interrupt.install()
+    early.install()
+
+    import sys
+
+    if sys.flags.no_site:  # ./inv starts Python without site packages, so that the handlers come first
+        import site
+
+        site.main()
+
+    from pathlib import Path
+
     from ops.cli import main
 
     sys.exit(main(Path(__file__).resolve().parent))

@@ -12,6 +12,7 @@ from invoke.executor import Executor as StockExecutor
 from invoke.parser import ParserContext
 from invoke.program import Program as StockProgram
 
+from ops.runbook import early, interrupt
 from ops.runbook.errors import EXIT_FAILED, Interrupted, RunbookError
 
 SECTIONS = (
@@ -120,11 +121,7 @@ def tell(error: RunbookError, json: bool = False) -> None:
 
 def tell_interrupted(interrupted: Interrupted) -> None:
     """One clear line instead of a traceback."""
-    word = "Interrupted" if interrupted.signum == 2 else "Terminated"
-    print(
-        f"{word}: what was done stays done, nothing is half-written; run the same command to go on.",
-        file=sys.stderr,
-    )
+    print(early.LINES[interrupted.signum].decode(), end="", file=sys.stderr)
 
 
 def main(root: Path) -> int:
@@ -135,6 +132,7 @@ def main(root: Path) -> int:
     """
     program = Program(name="inv", binary="inv", executor_class=Executor, version=_version())
     try:
+        interrupt.install()
         program.run(["inv", "--search-root", str(root), *sys.argv[1:]])
     except Interrupted as interrupted:
         tell_interrupted(interrupted)
@@ -144,6 +142,8 @@ def main(root: Path) -> int:
         return error.exit_code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED if stop.code else 0
+    finally:
+        early.install()
     return 0
 
 

@@ -42,7 +42,7 @@ def look(world: World, group: str) -> Look:
     absent = [_name(world, file) for file in documents if not file.is_file()]
     if absent:
         return missing(f"no {', '.join(absent)}")
-    differences = []
+    differences: list[str] = []
     for file in documents:
         have = file.read_text(encoding="utf-8")
         want = _generated(world, file, have)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from invoke import Collection, Task
 
@@ -21,6 +22,6 @@ def lines(root: Collection, sections: Sequence[tuple[str, Sequence[str]]]) -> It
                 yield _line(name, root.tasks[name])
 
 
-def _line(name: str, task: Task) -> str:
+def _line(name: str, task: Task[Any]) -> str:
     first = (task.__doc__ or "").strip().splitlines()[0]
     return f"  {name:<22}{first}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -56,7 +57,9 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
         result = _run(chosen, world, [], json, dry=True)
     else:
         command = " ".join(["inv", *sys.argv[1:]])
-        with lock.held(world.paths.state / "lock", command):
+        # Where others may deploy from other machines, the target locks them out as well.
+        exclusive = getattr(world.target, "exclusive", contextlib.nullcontext)
+        with lock.held(world.paths.state / "lock", command), exclusive():
             result = _recorded(chosen, steps, world, json, command)
     if json:
         from ops.runbook.report import run_document

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from ops.runbook.errors import RunbookError
+from ops.typed import convert
 
 OVERRIDE = "STACK__"
 
@@ -18,7 +19,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pass
 
 
-class Identity(_Table):
+class Identity(_Table, frozen=True):
     name: str
     folder: str
     vault: str
@@ -27,25 +28,25 @@ class Identity(_Table):
     task: str
 
 
-class Domains(_Table):
+class Domains(_Table, frozen=True):
     gateway: str
     langfuse: str
 
 
-class Group(_Table):
+class Group(_Table, frozen=True):
     count: int
     memory_mb: int
     cpus: int
 
 
-class Groups(_Table):
+class Groups(_Table, frozen=True):
     edge: Group
     gateway: Group
     ui: Group
     worker: Group
 
 
-class FlyPrices(_Table):
+class FlyPrices(_Table, frozen=True):
     as_of: str
     shared_cpu: float
     memory_gb: float
@@ -56,7 +57,7 @@ class FlyPrices(_Table):
     redis_plans: dict[str, float]
 
 
-class Fly(_Table):
+class Fly(_Table, frozen=True):
     app: str
     org: str
     region: str
@@ -65,32 +66,32 @@ class Fly(_Table):
     prices: FlyPrices
 
 
-class Ports(_Table):
+class Ports(_Table, frozen=True):
     edge: int
     gateway: int
     ui: int
     worker: int
 
 
-class Edge(_Table):
+class Edge(_Table, frozen=True):
     max_body: str
     paths: tuple[str, ...]
 
 
-class Postgres(_Table):
+class Postgres(_Table, frozen=True):
     schema: str
     role: str
     connection_limit: int
 
 
-class Redis(_Table):
+class Redis(_Table, frozen=True):
     name: str
     plan: str
     max_memory_mb: int
     queue_name: str = ""
 
 
-class ClickHouse(_Table):
+class ClickHouse(_Table, frozen=True):
     app: str
     image: str
     memory_mb: int
@@ -101,7 +102,7 @@ class ClickHouse(_Table):
     log_ttl_days: int
 
 
-class Storage(_Table):
+class Storage(_Table, frozen=True):
     provider: Literal["minio", "tigris"]
     app: str
     image: str
@@ -113,25 +114,25 @@ class Storage(_Table):
     expire_days: int
 
 
-class Images(_Table):
+class Images(_Table, frozen=True):
     langfuse_web: str
     langfuse_worker: str
     langfuse_version: str
 
 
-class Langfuse(_Table):
+class Langfuse(_Table, frozen=True):
     org_id: str
     org_name: str
     project_id: str
     project_name: str
 
 
-class Price(_Table):
+class Price(_Table, frozen=True):
     input: float
     output: float
 
 
-class Models(_Table):
+class Models(_Table, frozen=True):
     default: str
     fallback: str
     embedding: str
@@ -142,7 +143,7 @@ class Models(_Table):
     prices: dict[str, Price]
 
 
-class TeamTable(_Table):
+class TeamTable(_Table, frozen=True):
     key: str
     agents: tuple[str, ...] = ()
     mirrors: str | None = None
@@ -152,7 +153,7 @@ class TeamTable(_Table):
     semantic: bool = True
 
 
-class Team(_Table):
+class Team(_Table, frozen=True):
     """A team with its limits resolved."""
 
     name: str
@@ -165,7 +166,7 @@ class Team(_Table):
     semantic: bool
 
 
-class Cache(_Table):
+class Cache(_Table, frozen=True):
     exact_ttl_s: int
     semantic: bool
     semantic_ttl_s: int
@@ -177,7 +178,7 @@ class Cache(_Table):
     aliases: tuple[tuple[str, ...], ...] = ()
 
 
-class Success(_Table):
+class Success(_Table, frozen=True):
     cache_hit_rate: float
     p95_latency_s: float
     error_rate: float
@@ -185,7 +186,7 @@ class Success(_Table):
     quota_violations: int
 
 
-class Stack(_Table):
+class Stack(_Table, frozen=True):
     """The whole description. `teams` as written; `resolved_teams` with mirrored limits filled in."""
 
     version: Literal[1]
@@ -250,7 +251,7 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
         if name.startswith(OVERRIDE):
             _override(data, name, text)
     try:
-        stack = msgspec.convert(data, Stack)
+        stack = convert(data, Stack)
         _check(stack)
     except (msgspec.ValidationError, ValueError) as error:
         raise RunbookError(

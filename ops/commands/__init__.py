@@ -27,7 +27,7 @@ class _Context(ParserContext):
         super().add_arg(*args, **kwargs)
         for name in set(self.args) - before:
             if len(name) == 1:
-                self.flags.alias(f"--{name}", to=f"-{name}")
+                self.flags.alias(f"--{name}", to=f"-{name}")  # type: ignore[no-untyped-call]
 
 
 def namespace() -> Collection:
@@ -36,7 +36,7 @@ def namespace() -> Collection:
     from ops.phases import build, deploy, document, setup, test
 
     # The loader copies the root namespace into a plain Collection, so a subclass of that would be lost.
-    invoke.collection.ParserContext = _Context
+    invoke.collection.ParserContext = _Context  # type: ignore[misc]
     root = Collection()
     phases = (
         ("setup", setup.STEPS),

@@ -28,9 +28,9 @@ def make_structure(world: World, say: Say) -> None:
     """Make what is missing and close what is open."""
     for folder in _folders(world):
         (world.paths.root / folder).mkdir(parents=True, exist_ok=True)
-    for folder in (world.paths.state, world.target.vault.parent):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.chmod(folder, 0o700)
+    for private in (world.paths.state, world.target.vault.parent):
+        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.chmod(private, 0o700)
 
 
 def _folders(world: World) -> list[str]:

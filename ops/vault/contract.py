@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ops.runbook.errors import RunbookError
+from ops.typed import convert
 from ops.world import ROOT
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def read(file: Path = FILE) -> Contract:
         RunbookError: VAULT-010, naming the file and the key.
     """
     try:
-        content = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _File)
+        content = convert(tomllib.loads(file.read_text(encoding="utf-8")), _File)
         _check(content)
     except OSError as error:
         raise _broken(file, str(error.strerror)) from None

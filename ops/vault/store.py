@@ -22,6 +22,7 @@ import msgspec
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
+from ops.typed import convert, encode
 from ops.vault.file import PrivateFile
 
 VERSION = 1
@@ -256,7 +257,7 @@ class Vault:
                     why="another version of the runbook wrote it",
                     next="use that version of the runbook",
                 )
-            content = msgspec.convert(data, _Content)
+            content = convert(data, _Content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             reason = _without_values(str(error))
             aside = f"; the version before is {self.previous}" if self.previous.exists() else ""
@@ -287,7 +288,7 @@ def _digest(key: str, consumer: str, name: str, secret: Secret) -> str:
 
 
 def _encode(content: _Content) -> str:
-    raw = msgspec.json.encode(content, order="sorted")
+    raw = encode(content)
     return msgspec.json.format(raw, indent=2).decode() + "\n"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from tests.flysim.graphql_values import Failure, Values
 from tests.flysim.state import REGIONS, Json, State, new_id, now

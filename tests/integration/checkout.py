@@ -66,7 +66,7 @@ class Checkout:
 
     def command(self, *words: str) -> list[str]:
         """The argument list of `./inv WORDS`."""
-        return [sys.executable, str(self.root / "tasks.py"), *words]
+        return [sys.executable, "-S", str(self.root / "tasks.py"), *words]
 
     def environment(self, **more: str) -> dict[str, str]:
         """Ours, without what would reach into the rehearsal."""

@@ -15,19 +15,21 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from .config import load
+from .environment import log_level, read
 from .settings import ConfigError
+from .teams import Teams
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0 stopped cleanly, 2 cannot start as configured."""
-    logging.basicConfig(
-        level=os.environ.get("GATEWAY_LOG_LEVEL", "info").upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    os.environ.setdefault("UPSTREAM_OPENAI_BASE_URL", DEFAULT_UPSTREAM)
+    # LiteLLM reads it by this name from the environment, so the default has to stand there.
+    if not os.environ.get("UPSTREAM_OPENAI_BASE_URL"):
+        os.environ["UPSTREAM_OPENAI_BASE_URL"] = DEFAULT_UPSTREAM
     try:
+        logging.basicConfig(level=log_level(os.environ), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(check="--check" in arguments))
     except ConfigError as error:
@@ -37,19 +39,18 @@ def main(arguments: list[str]) -> int:
 
 
 async def _run(*, check: bool) -> None:
-    # Imported late: a wrong setting is then reported at once, not after seconds of imports.
-    from .config import load
-
     path = os.environ.get("CONFIG_FILE_PATH")
     if not path:
         raise ConfigError("CONFIG_FILE_PATH is not set")
     config = load(Path(path))
-    port, drain_s = _number("PORT", 4000), _number("GATEWAY_DRAIN_S", 30)
+    environment = read(config, os.environ)
+    teams = Teams(config, os.environ)
 
+    # These take seconds: what is wrong with the settings has been said by now.
     from .app import App
     from .gateway import Gateway
 
-    gateway = Gateway(config, os.environ)
+    gateway = Gateway(config, environment, teams)
     if check:
         return
     server = _Server(
@@ -58,7 +59,7 @@ async def _run(*, check: bool) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=drain_s,
+            timeout_graceful_shutdown=environment.drain_s,
             timeout_keep_alive=75,
             lifespan="on",
         )
@@ -66,7 +67,7 @@ async def _run(*, check: bool) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, server.stop)
-    with _listen(os.environ.get("GATEWAY_HOST"), port) as listening:
+    with _listen(environment.host, environment.port) as listening:
         await server.serve(sockets=[listening])
 
 
@@ -83,19 +84,19 @@ class _Server(uvicorn.Server):
 
 def _listen(host: str | None, port: int) -> socket.socket:
     """A listening socket: on the given address, else on all of them, IPv6 and IPv4 alike."""
+    try:
+        return _bound(host, port)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on port {port}: {error.strerror}") from error
+
+
+def _bound(host: str | None, port: int) -> socket.socket:
     if host:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=1024)
     if socket.has_dualstack_ipv6():
         return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
     return socket.create_server(("0.0.0.0", port), backlog=1024)  # noqa: S104  (its purpose)
-
-
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdigit():
-        raise ConfigError(f"{name} must be a whole number, not {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

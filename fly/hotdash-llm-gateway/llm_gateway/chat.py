@@ -94,6 +94,8 @@ class Chat:
             reply = malformed(outcome, error)
         except UpstreamError as error:
             reply = no_answer(outcome, error)
+        except RecursionError:
+            reply = malformed(outcome, BadRequest("the body is nested too deeply"))
         self._done(outcome)
         return reply
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .canonical import Controls, controls
 
-FORWARDED = frozenset(
-    {
-        "messages", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs",
-        "max_completion_tokens", "max_tokens", "n", "parallel_tool_calls", "prediction", "presence_penalty",
-        "prompt_cache_key", "response_format", "safety_identifier", "seed", "stop", "store", "temperature",
-        "tool_choice", "tools", "top_logprobs", "top_p", "user",
-    }
-)  # fmt: skip
-"""OpenAI's chat completion parameters. An allow-list: whatever else is sent can steer neither LiteLLM nor a bill."""
+_NUMBER, _TEXT, _OBJECT = (int, float), (str,), (dict,)
+_OBJECTS = (list,)
+"""A list is always one of objects, but for `stop`."""
+FORWARDED: Mapping[str, tuple[type, ...]] = {
+    "messages": _OBJECTS, "tools": _OBJECTS, "functions": _OBJECTS,
+    "tool_choice": (str, dict), "function_call": (str, dict), "stop": (str, list),
+    "response_format": _OBJECT, "logit_bias": _OBJECT, "prediction": _OBJECT,
+    "frequency_penalty": _NUMBER, "presence_penalty": _NUMBER, "temperature": _NUMBER, "top_p": _NUMBER,
+    "max_completion_tokens": (int,), "max_tokens": (int,), "n": (int,), "seed": (int,), "top_logprobs": (int,),
+    "logprobs": (bool,), "parallel_tool_calls": (bool,), "store": (bool,),
+    "prompt_cache_key": _TEXT, "safety_identifier": _TEXT, "user": _TEXT,
+}  # fmt: skip
+"""OpenAI's chat completion parameters and their types: an allow-list, so that nothing else a client sends can steer
+LiteLLM or a bill, and so that what the provider would refuse is refused before it, or a second model, is asked."""
+_MESSAGE: Mapping[str, tuple[type, ...]] = {
+    "role": _TEXT, "content": (str, list), "name": _TEXT, "refusal": _TEXT, "tool_call_id": _TEXT,
+    "tool_calls": _OBJECTS, "function_call": _OBJECT, "audio": _OBJECT,
+}  # fmt: skip
 TAKEN = frozenset({"model", "stream", "stream_options", "cache", "metadata"})
 """Fields with a meaning of their own to the gateway."""
+_TYPE_NAMES = {
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false",
+    dict: "an object", list: "a list of objects",
+}  # fmt: skip
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 MOST_CHOICES = 128
 MOST_METADATA = 16
@@ -96,6 +110,7 @@ def parse(
             param="model", code="model_not_found",
         )  # fmt: skip
     body = {name: value for name, value in sent.items() if name in FORWARDED and value is not None}
+    _check_types(body, FORWARDED)
     _check_messages(body.get("messages"))
     options = sent.get("stream_options")
     return ChatRequest(
@@ -131,15 +146,27 @@ def _check_messages(messages: object) -> None:
         raise BadRequest("messages must be a list of at least one message", param="messages")
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
-        if not isinstance(message, dict):
-            raise BadRequest(f"{where} must be an object", param=where)
         if message.get("role") not in ROLES:
             raise BadRequest(f"{where}.role must be one of {', '.join(sorted(ROLES))}", param=f"{where}.role")
+        _check_types(message, _MESSAGE, f"{where}.")
         content = message.get("content")
-        if not (content is None or isinstance(content, str)):
-            parts = content if isinstance(content, list) else [None]
-            if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
-                raise BadRequest(f"{where}.content must be a text or a list of parts", param=f"{where}.content")
+        if isinstance(content, list) and not all(isinstance(part.get("type"), str) for part in content):
+            raise BadRequest(f"{where}.content: each part needs a type", param=f"{where}.content")
+
+
+def _check_types(values: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], path: str = "") -> None:
+    for name, expected in types.items():
+        value = values.get(name)
+        if value is None:
+            continue
+        fits = isinstance(value, expected) and (bool in expected or not isinstance(value, bool))
+        if isinstance(value, float) and not math.isfinite(value):  # As 1e999 is read.
+            fits = False
+        if fits and isinstance(value, list) and name != "stop":
+            fits = all(isinstance(item, dict) for item in value)
+        if not fits:
+            names = " or ".join(_TYPE_NAMES[kind] for kind in expected)
+            raise BadRequest(f"{path}{name} must be {names}", param=f"{path}{name}")
 
 
 def _bounded(body: dict[str, Any], default: int) -> int:

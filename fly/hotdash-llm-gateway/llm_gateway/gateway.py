@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 
 from .aliases import Aliases
 from .budget import Ledger
 from .chat import Chat
 from .config import GatewayConfig
 from .embedding import Embedder
+from .environment import Environment
 from .exact import ExactCache
 from .judge import Judge
 from .limits import Limiter
@@ -39,16 +39,11 @@ LONGEST_JUDGED_CONVERSATION = 4000
 class Gateway:
     """One gateway process. Built without touching the network; `start` and `stop` run in its event loop."""
 
-    def __init__(self, config: GatewayConfig, environ: Mapping[str, str]) -> None:
-        """Build all parts; raise ConfigError if the environment lacks something."""
-        url = environ.get(config.redis.url_env, "")
-        if not url.startswith(("redis://", "rediss://")):
-            raise ConfigError(f"{config.redis.url_env} must be a redis:// or rediss:// URL")
-        for name in ("UPSTREAM_OPENAI_API_KEY", "UPSTREAM_OPENAI_BASE_URL"):
-            if not environ.get(name):
-                raise ConfigError(f"{name} is not set")
+    def __init__(self, config: GatewayConfig, environment: Environment, teams: Teams) -> None:
+        """Build all parts; raise ConfigError if the settings do not fit together."""
+        url = environment.redis_url
         self.config = config
-        self.teams = Teams(config, environ)
+        self.teams = teams
         prefix = config.redis.key_prefix
         self.store = Store(
             url,
@@ -72,7 +67,6 @@ class Gateway:
         self.exact = ExactCache(self.ledger)
         self.embedder: Embedder | None = None
         self.mirror: Mirror | None = None
-        self.tracer: Tracer | None = None
         self._semantic = self._semantic_tier(url) if semantic else None
         self.tally = Tally(self.store, prefix=prefix)
         self.shadow = Shadow(self.store, prefix=prefix, rate=config.cache.shadow_rate)
@@ -86,7 +80,9 @@ class Gateway:
         )
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
-        self.tracer = connect(config.langfuse, environ)
+        self.tracer: Tracer | None = None
+        if config.langfuse and environment.langfuse:
+            self.tracer = connect(config.langfuse, environment.langfuse)
         self.chat = Chat(
             config,
             limiter=self.limiter,

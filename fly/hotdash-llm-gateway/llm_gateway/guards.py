@@ -30,6 +30,8 @@ class Difference:
 
 def compare(stored: str, new: str) -> Difference:
     """Compare two questions. Symmetric."""
+    if stored.strip() == new.strip():
+        return Difference()
     one, two = (read(text) for text in align(stored, new))
     forbids = [
         what
@@ -38,7 +40,7 @@ def compare(stored: str, new: str) -> Difference:
             ("codes", one.codes, two.codes),
             ("quotes", one.quotes, two.quotes),
         )
-        if set(left) - set(right) and set(right) - set(left)
+        if Counter(left) - Counter(right) and Counter(right) - Counter(left)
     ]
     doubts = []
     if one.kind != two.kind:

@@ -59,6 +59,13 @@ def messages(stored: Asked, new: Asked) -> list[dict[str, str]]:
     return [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": data}]
 
 
+def readable(stored: Asked, new: Asked, longest_conversation: int) -> bool:
+    """Whether a judge is worth its cost here: neither question nor both conversations together are too long."""
+    if max(len(stored.question), len(new.question)) > LONGEST_QUESTION:
+        return False
+    return not (stored.history or new.history) or stored.size() + new.size() <= longest_conversation
+
+
 class Judge:
     """Asks for verdicts within a time limit and remembers them per team. Whatever fails is a no.
 
@@ -78,9 +85,7 @@ class Judge:
 
     def reads(self, stored: Asked, new: Asked) -> bool:
         """Whether the two are short enough to be judged."""
-        if max(len(stored.question), len(new.question)) > LONGEST_QUESTION:
-            return False
-        return not (stored.history or new.history) or stored.size() + new.size() <= self._longest
+        return readable(stored, new, self._longest)
 
     async def same_answer(self, team: str, stored: Asked, new: Asked, ask: Ask) -> bool:
         """Whether the answer to `stored` may be given to `new`."""

@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from .budget import Names, fields_of
@@ -21,7 +23,7 @@ from .index import Entry, Index, RowId
 log = logging.getLogger(__name__)
 
 BATCH = 500
-BLOCK_MS = 2000
+BLOCK_MS = 1000
 TRIM_EVERY_S = 30.0
 
 
@@ -54,6 +56,7 @@ class Mirror:
                 single_connection_client=True,
                 socket_connect_timeout=2.0,
                 socket_timeout=BLOCK_MS / 1000 + 3.0,
+                retry=Retry(NoBackoff(), 0),
             )
             try:
                 await self._follow(client)
@@ -90,6 +93,10 @@ class Mirror:
             rows = batches[0] if batches and isinstance(batches[0], list) else batches
             self._apply(index, self._logs[key], rows)
             seen[key] = rows[-1][0].decode()
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            # redis-py 8.1 can lose a cancellation that arrives together with an answer.
+            raise asyncio.CancelledError
         return bool(streams)
 
     def _apply(self, index: Index, team: str, rows: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:

@@ -49,7 +49,7 @@ class Reading:
     past: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def read(question: str) -> Reading:
     """Read a question. Never fails; text that is not English is compared word for word."""
     text = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", question).translate(_QUOTES)).strip()
@@ -78,6 +78,7 @@ def read(question: str) -> Reading:
     return Reading(kind, tuple(words), numbers, codes, quotes, names, past)
 
 
+@lru_cache(maxsize=16384)
 def canonical(word: str) -> str:
     """One form per word: spelling, plural, -ing, and the synonyms of the lexicon."""
     word = american(word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from spellchecker import SpellChecker
 
@@ -29,6 +29,7 @@ def known(word: str) -> bool:
     return word in words() or american(word) in words()
 
 
+@lru_cache(maxsize=16384)
 def american(word: str) -> str:
     """The American spelling of a British one."""
     for pattern, becomes in lexicon.SPELLINGS:

@@ -23,8 +23,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from .config import Langfuse
+from .environment import LangfuseAccess
 from .outcome import Outcome
-from .settings import NANO, ConfigError
+from .settings import NANO
 
 log = logging.getLogger(__name__)
 
@@ -195,33 +196,19 @@ def _shortened(value: Any) -> str | None:
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
 
 
-def connect(settings: Langfuse | None, environ: Mapping[str, str]) -> Tracer | None:
-    """A tracer for the Langfuse project the environment names; None if there is none to trace to.
-
-    Raises:
-        ConfigError: only some of the three variables are set.
-    """
-    if settings is None:
-        return None
-    names = (settings.host_env, settings.public_key_env, settings.secret_key_env)
-    missing = [name for name in names if not environ.get(name)]
-    if len(missing) == len(names):
-        log.warning("traces: off, since none of %s is set", ", ".join(names))
-        return None
-    if missing:
-        raise ConfigError(f"{', '.join(missing)} not set, though others of {', '.join(names)} are")
-    host, public, secret = (environ[name] for name in names)
-    pair = base64.b64encode(f"{public}:{secret}".encode()).decode()
+def connect(settings: Langfuse, access: LangfuseAccess) -> Tracer:
+    """A tracer for a Langfuse project. Nothing is sent yet."""
+    pair = base64.b64encode(f"{access.public_key}:{access.secret_key}".encode()).decode()
     for noisy in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "urllib3.connectionpool"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # One line of ours per outage is enough.
     return Tracer(
         settings,
         OTLPSpanExporter(
-            endpoint=host.rstrip("/") + PATH,
+            endpoint=access.host.rstrip("/") + PATH,
             headers={
                 "Authorization": f"Basic {pair}",
                 "x-langfuse-ingestion-version": "4",
-                "x-langfuse-public-key": public,
+                "x-langfuse-public-key": access.public_key,
                 "x-langfuse-sdk-name": "llm-gateway",
                 "x-langfuse-sdk-version": "1.0.0",
             },

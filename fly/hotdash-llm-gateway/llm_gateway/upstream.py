@@ -13,7 +13,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .fallback import UpstreamError
@@ -27,8 +27,8 @@ import litellm
 from litellm import exceptions
 from litellm.router import Router
 
-WORDS = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Timeout)?: )*(?:Timeout Error: )?(?:OpenAIException - )?")
-"""What LiteLLM puts before the provider's own message."""
+WRAPPING = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout): )+")
+"""What LiteLLM puts before the provider's own message, once or several times."""
 
 COMPLETION = ("id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier")
 CHUNK = ("id", "object", "created", "system_fingerprint", "service_tier")
@@ -47,7 +47,7 @@ class Endpoint:
     """Where a model is reached without LiteLLM."""
 
     base_url: str
-    api_key: str
+    api_key: str = field(repr=False)
     model: str
 
 
@@ -185,7 +185,7 @@ def _translated(error: Exception) -> UpstreamError:
         return UpstreamError(502, "the connection to the provider failed or broke", kind="connection_error")
     if not isinstance(status, int) or not 400 <= status <= 599:
         return UpstreamError(502, f"the provider could not be asked ({type(error).__name__})")
-    message = body.get("message") or WORDS.sub("", str(getattr(error, "message", error)).split("\n\n")[0])
+    message = body.get("message") or _unwrapped(str(getattr(error, "message", error)))
     response = getattr(error, "response", None)
     headers = getattr(response, "headers", None) or {}
     return UpstreamError(
@@ -196,6 +196,11 @@ def _translated(error: Exception) -> UpstreamError:
         param=str(body["param"]) if body.get("param") is not None else None,
         retry_after=headers.get("retry-after"),
     )
+
+
+def _unwrapped(message: str) -> str:
+    own = message.split("\n\n")[0].rpartition("OpenAIException - ")[2]
+    return WRAPPING.sub("", own)
 
 
 def _resolved(value: str) -> str:

@@ -45,8 +45,9 @@ class Image:
 
 
 def gateway(world: World) -> Image:
-    """The gateway's image: the rendered files and the plugin's source."""
-    made = (*files.DOCKERFILE, *files.SCRIPTS, *files.LITELLM, "config/Caddyfile", "requirements.lock")
+    """The gateway's image: the rendered files and the plugin's source. fly.toml gives its name a part as well, so
+    that a machine's image tells by which configuration it runs."""
+    made = (*files.DOCKERFILE, *files.SCRIPTS, *files.LITELLM, "config/Caddyfile", "requirements.lock", "fly.toml")
     plugin = sorted((world.gateway_dir / "llm_gateway").rglob("*"))
     sources = [world.gateway_dir / name for name in made]
     sources += [file for file in plugin if file.is_file() and "__pycache__" not in file.parts]
@@ -55,14 +56,14 @@ def gateway(world: World) -> Image:
 
 def clickhouse(world: World) -> Image:
     """ClickHouse's image, with our settings in it."""
-    names = [name for name in files.CLICKHOUSE if not name.endswith("fly.toml")]
-    return _image(world, "clickhouse", world.stack.clickhouse.app, [world.gateway_dir / name for name in names])
+    sources = [world.gateway_dir / name for name in files.CLICKHOUSE]
+    return _image(world, "clickhouse", world.stack.clickhouse.app, sources)
 
 
 def storage(world: World) -> Image:
     """MinIO's image."""
-    names = [name for name in files.MINIO if not name.endswith("fly.toml")]
-    return _image(world, "storage", world.stack.storage.app, [world.gateway_dir / name for name in names])
+    sources = [world.gateway_dir / name for name in files.MINIO]
+    return _image(world, "storage", world.stack.storage.app, sources)
 
 
 def _image(world: World, purpose: str, app: str, sources: Iterable[Path]) -> Image:

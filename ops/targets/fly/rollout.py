@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
@@ -44,8 +44,9 @@ class Rollout:
         """
         with self.account.acting():
             standing = self._judge()
-            if not standing.machines or standing.outdated:
-                self._deploy(standing)
+            behind = self._behind(standing)
+            if behind:
+                self._deploy(behind)
                 standing = self._judge()
             if standing.few:
                 self._add_machines(standing)
@@ -62,30 +63,35 @@ class Rollout:
             self.remember()
 
     def _judge(self) -> Standing:
-        return judge(self.account, self.wanted, self.secrets, remembered=True)
+        return judge(self.account, self.wanted, self.secrets)
 
-    def _deploy(self, standing: Standing) -> None:
+    def _behind(self, standing: Standing) -> list[str]:
+        """The groups a deploy has to bring forward: without machines, or with machines of another description."""
+        if standing.reconfigured:
+            return list(self.wanted.groups)
+        late = {seen.machine.group for seen in standing.late}
+        # A machine of a group that is no more goes with any deploy.
+        if late - set(self.wanted.groups):
+            return list(self.wanted.groups)
+        return [group for group in self.wanted.groups if group in late or standing.few.get(group) == 0]
+
+    def _deploy(self, behind: list[str]) -> None:
         """Deploy; the group others depend on first, and everybody else once it is healthy."""
         wanted = self.wanted
-        image = wanted.image.given
-        before = self._newest()
         # Whatever is remembered of the last deploy is not true of this one.
         self.account.memory.forget("deployed", wanted.app)
-        if wanted.first:
-            others = tuple(group for group in wanted.groups if group != wanted.first)
-            if self._behind(standing, wanted.first):
-                release = self._release(image, (wanted.first,))
-                image = release.image if release else image
-                self.gate({wanted.first}, newer_than=before)
+        if len(wanted.groups) == 1:
+            self._release(wanted.image.given, ())
+            return
+        image = wanted.image.given
+        if wanted.first in behind:
+            before = self._newest()
+            release = self._release(image, (wanted.first,))
+            image = release.image if release else image
+            self.gate({wanted.first}, newer_than=before)
+        others = tuple(group for group in behind if group != wanted.first)
+        if others:
             self._release(image, others)
-        else:
-            self._release(image, ())
-
-    def _behind(self, standing: Standing, group: str) -> bool:
-        """Whether a group has anything to get from a deploy."""
-        return group in standing.few or any(line.startswith(f"{group} ") for line in standing.outdated) or any(
-            line.startswith(self.wanted.config.name) for line in standing.outdated
-        )
 
     def _newest(self) -> int:
         releases = self.account.releases(self.wanted.app)
@@ -205,6 +211,3 @@ class Rollout:
         digest = machines[0].machine.digest if machines else ""
         values = {"config": self.wanted.digest, "digest": digest, "image": self.wanted.image.wanted}
         self.account.memory.put("deployed", self.wanted.app, values)
-
-
-Hook = Callable[[Say], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ops.targets.fly.seen import LONG_AGO, Gone, Seen, moment
+from ops.targets.fly.seen import LONG_AGO, Seen, moment
 
 if TYPE_CHECKING:
     from ops.services.fly.shapes import Release
@@ -23,7 +23,8 @@ class Standing:
     Attributes:
         machines: the app's machines.
         few: groups that lack machines → how many they have.
-        outdated: machines of another image, config or size.
+        late, outdated: machines of another image, config or size; and in what, line by line.
+        reconfigured: fly.toml is not what was deployed, as far as that is known.
         staged: secrets the machines do not have yet.
         stopped, ill: machines that do not run, or whose checks do not pass.
         notes: worth saying, nothing to do about.
@@ -31,7 +32,9 @@ class Standing:
 
     machines: list[Seen] = field(default_factory=list)
     few: dict[str, int] = field(default_factory=dict)
+    late: list[Seen] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
+    reconfigured: bool = False
     staged: list[str] = field(default_factory=list)
     stopped: list[Seen] = field(default_factory=list)
     ill: list[Seen] = field(default_factory=list)
@@ -67,12 +70,11 @@ def ailment(seen: Seen) -> str:
     return ", ".join(failing) or machine.state
 
 
-def judge(account: Account, wanted: Wanted, secrets: Iterable[str], *, remembered: bool = True) -> Standing:
+def judge(account: Account, wanted: Wanted, secrets: Iterable[str]) -> Standing:
     """Read an app's machines and judge them.
 
     Args:
         secrets: names of the secrets its machines are to have.
-        remembered: also hold what was last deployed from here against what would be now.
 
     Raises:
         Gone: there is no such app.
@@ -88,15 +90,20 @@ def judge(account: Account, wanted: Wanted, secrets: Iterable[str], *, remembere
             standing.few[group] = have
         elif have > count:
             standing.notes.append(f"{group} has {have} machines, the stack says {count}")
-    last = account.memory.get("deployed", app) if remembered else {}
+    last = account.memory.get("deployed", app)
     for seen in machines:
-        standing.outdated += _outdated(seen, wanted, str(last.get("digest", "")))
+        lines = _outdated(seen, wanted, str(last.get("digest", "")))
+        if lines:
+            standing.late.append(seen)
+            standing.outdated += lines
         if seen.machine.state in ("stopped", "suspended"):
             standing.stopped.append(seen)
         elif not seen.machine.healthy:
             standing.ill.append(seen)
-    if machines and last and last.get("config") != wanted.digest:
-        standing.outdated.append(f"{wanted.config.name} has changed since it was deployed")
+    # A built image is named after fly.toml too. A given one is not, and then only memory can tell.
+    if machines and wanted.image.given and last.get("config") != wanted.digest:
+        standing.reconfigured = True
+        standing.outdated.append(f"{wanted.config.name} is not known to be what was deployed")
     standing.staged = _staged(machines, stored, releases, secrets)
     return standing
 
@@ -140,11 +147,3 @@ def _since(seen: Seen, made: Mapping[int, datetime]) -> datetime:
         return made[version]
     # Too old to be listed: as old as the machine's own last change at most.
     return moment(seen.machine.updated_at) if seen.machine.updated_at else LONG_AGO
-
-
-def gone(wanted: Wanted) -> str:
-    """What to say of an app that is not there."""
-    return f"there is no app {wanted.app} yet"
-
-
-__all__ = ["Gone", "Standing", "ailment", "gone", "judge"]

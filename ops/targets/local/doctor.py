@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ops.runbook.errors import RunbookError
 from ops.targets.base import Requirement
-from ops.targets.local import edge, postgres, processes, supervise, tools
+from ops.targets.local import identity, ports, processes, supervise, tools
 from ops.targets.local.layout import Layout
 
 ENVIRONMENT = "./inv --list makes the environment anew"
@@ -23,7 +23,7 @@ def requirements(layout: Layout) -> list[Requirement]:
     version = sys.version.split()[0]
     found = [
         Requirement("Python 3.11 or newer", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"),
-        _package("Postgres server", postgres.binaries),
+        _package("Postgres server", identity.binaries),
         _supervisor(),
     ]
     programs = (
@@ -45,7 +45,7 @@ def requirements(layout: Layout) -> list[Requirement]:
             "apt install pgbouncer (optional)",
         )
     )
-    found.append(Requirement("IPv6 loopback", True, "there" if edge.has_ipv6() else "none; IPv4 alone is used", ""))
+    found.append(Requirement("IPv6 loopback", True, "there" if ports.has_ipv6() else "none; IPv4 alone is used", ""))
     return found
 
 
@@ -67,7 +67,7 @@ def _identity() -> Requirement:
     title = "Postgres as an unprivileged user"
     if os.getuid() != 0:
         return Requirement(title, True, "you are not root", "")
-    if postgres.namespaces_work():
+    if identity.namespaces_work():
         return Requirement(title, True, "a user namespace", "")
     way = shutil.which("setpriv")
     found = "account nobody" if way else "no user namespaces, no setpriv"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local import langfuse, tools, web
 from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.ports import has_ipv6
 from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
@@ -48,16 +48,6 @@ def caddyfile(world: World, layout: Layout, ports: dict[str, int]) -> str:
         bind=("127.0.0.1", "[::1]") if has_ipv6() else ("127.0.0.1",),
     )
     return render.caddyfile(world.stack, rehearsal=edge)
-
-
-def has_ipv6() -> bool:
-    """Whether this machine has the IPv6 loopback address."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 class Edge:

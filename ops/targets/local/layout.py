@@ -14,6 +14,7 @@ from ops.runbook.files import write_atomic
 
 # A Unix socket's path may have 107 bytes on Linux and 103 on macOS; the longest name in the run folder has 20.
 _SOCKET_FOLDER_MAX = 80
+RUN_RECORD = "run-folder"
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,12 @@ class Layout:
 def run_folder(state: Path, environ: Mapping[str, str]) -> Path:
     """The folder for sockets: short, private, and the same at every call for one state folder and user.
 
-    ``$XDG_RUNTIME_DIR`` where it is ours and short enough, else ``/tmp``. Nothing is created.
+    ``$XDG_RUNTIME_DIR`` where it is ours and short enough, else ``/tmp``; but the one in use, however this command
+    was started (a cron job has no $XDG_RUNTIME_DIR). Nothing is created.
     """
+    used = (read(state / RUN_RECORD) or "").strip()
+    if used and is_private(Path(used)):
+        return Path(used)
     uid = os.getuid()
     name = "llmgw-" + hashlib.sha256(f"{uid}:{state}".encode()).hexdigest()[:12]
     wanted = environ.get("XDG_RUNTIME_DIR", "")

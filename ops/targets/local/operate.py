@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import redactor
 from ops.runbook.step import Say
-from ops.targets.local import postgres, processes, storage
-from ops.targets.local.supervise import SUPERVISORD
+from ops.targets.local import daemon, identity, processes, storage
+from ops.targets.local.layout import RUN_RECORD
 
 if TYPE_CHECKING:
     from ops.targets.local import Local
@@ -39,9 +39,9 @@ def status(world: World) -> list[Server]:
     rehearsal = _local(world).rehearsal
     layout, ports = rehearsal.layout, rehearsal.ports.known()
     known = rehearsal.supervisor.programs()
-    pid = processes.alive(layout.pids / SUPERVISORD)
+    pid = processes.alive(layout.pids / daemon.NAME)
     state = "RUNNING" if known is not None else "STOPPED"
-    servers = [Server(SUPERVISORD, state, pid if known is not None else 0, 0, {}, layout.log(SUPERVISORD))]
+    servers = [Server(daemon.NAME, state, pid if known is not None else 0, 0, {}, layout.log(daemon.NAME))]
     for name in names(world):
         info = (known or {}).get(name)
         own = {
@@ -74,7 +74,7 @@ def logs(world: World, name: str, lines: int = 50) -> list[str]:
         RunbookError: LOCAL-009 there is no such server, or it has said nothing yet.
     """
     layout = _local(world).layout
-    known = [SUPERVISORD, *names(world)]
+    known = [daemon.NAME, *names(world)]
     if name not in known:
         raise RunbookError(
             "LOCAL-009", f"there is no server '{name}'", why=f"there are: {', '.join(known)}", next="inv local.status"
@@ -104,18 +104,18 @@ def down(world: World, say: Say, *, purge: bool = False) -> list[str]:
     """
     local = _local(world)
     layout = local.layout
-    stopped = local.rehearsal.supervisor.shutdown(say) if layout.state.exists() else []
+    stopped = daemon.shutdown(local.rehearsal.supervisor, say) if layout.state.exists() else []
     storage.remove_sockets(local.rehearsal.ports.known())
     _remove(layout.run)
     if purge:
         say("removing the rehearsal's data, logs, ports and vault")
-        home = postgres.home(layout)
+        home = identity.home(layout)
         if home is not None and home.user:
             _remove(home.data.parent)
         for path in (layout.state / "data", layout.home, layout.logs, layout.env, layout.pids, layout.started):
             _remove(path)
         _remove(layout.supervisor_conf.parent)
-        for file in (layout.stage, layout.state / "ports.json", layout.state / "digest.key"):
+        for file in (layout.stage, layout.state / "ports.json", layout.state / "digest.key", layout.state / RUN_RECORD):
             file.unlink(missing_ok=True)
         for file in (local.vault, world.vault.previous):
             file.unlink(missing_ok=True)

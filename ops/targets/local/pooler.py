@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
-from ops.targets.local import postgres
+from ops.targets.local import identity, postgres
 from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.ports import loopback
 from ops.targets.local.program import Program
-from ops.targets.local.supervise import write_environment
+from ops.targets.local.variables import write_environment
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
@@ -25,7 +26,7 @@ FORWARD = Path(__file__).with_name("forward.py")
 _AUTH_QUERY = "SELECT usename, passwd FROM pg_shadow WHERE usename = $1"
 
 
-def pgbouncer(chosen: postgres.Home) -> str:
+def pgbouncer(chosen: identity.Home) -> str:
     """Path of a pgbouncer that can be run here, else empty.
 
     It refuses root, so as root it needs the way Postgres runs; an account of its own cannot read our folders.
@@ -43,7 +44,7 @@ def configuration(folder: Path, port: int, postgres_port: int) -> str:
     """pgbouncer.ini: transaction pooling, as Supabase's pooler on 6543; passwords are checked against Postgres' own."""
     return (
         f"[databases]\n* = host=127.0.0.1 port={postgres_port}\n\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1,::1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"[pgbouncer]\nlisten_addr = {','.join(loopback())}\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = scram-sha-256\nauth_file = {folder / 'userlist.txt'}\nauth_user = {postgres.ADMIN}\n"
         f"auth_query = {_AUTH_QUERY}\n"
         "pool_mode = transaction\nmax_client_conn = 200\ndefault_pool_size = 10\n"
@@ -65,12 +66,12 @@ class Pooler:
         ports = self.rehearsal.ports
         program = self._kind()
         if program:
-            home = postgres.home(self.layout)
+            home = identity.home(self.layout)
             prefix = home.prefix if home else ()
             command = (*prefix, program, str(self.layout.data(NAME) / "pgbouncer.ini"))
             # It answers the signal that stops it with exit code 1.
             return Program(NAME, command, (NAME,), stop_signal="TERM", exit_codes=(0, 1), priority=30)
-        ends = ("--listen", str(ports.peek(NAME)), "--to", str(ports.peek(postgres.NAME)))
+        ends = ("--listen", str(ports.peek(NAME)), "--to", str(ports.peek(identity.NAME)))
         return Program(NAME, (sys.executable, "-I", "-S", str(FORWARD), *ends), (NAME,), priority=30)
 
     def _inputs(self) -> tuple[str, str]:
@@ -92,7 +93,7 @@ class Pooler:
         return satisfied(f"{self._said()} on 127.0.0.1:{port}")
 
     def act(self, world: World, say: Say) -> None:
-        home = postgres.home(self.layout)
+        home = identity.home(self.layout)
         if home is None:
             raise RunbookError("LOCAL-004", "there is no Postgres to stand before", next="inv deploy.all")
         folder = self.layout.data(NAME)
@@ -107,7 +108,7 @@ class Pooler:
         if program:
             quoted = password.replace('"', '""')
             write_private(folder / "userlist.txt", f'"{postgres.ADMIN}" "{quoted}"\n')
-            postgres_port = self.rehearsal.ports.get(postgres.NAME)
+            postgres_port = self.rehearsal.ports.get(identity.NAME)
             write_private(folder / "pgbouncer.ini", configuration(folder, port, postgres_port))
         say(f"the pooled port is a {self._said()}")
         write_environment(self.layout, NAME, {})

@@ -167,3 +167,18 @@ def is_open(port: int, host: str = "127.0.0.1", timeout: float = 0.5) -> bool:
             return True
     except OSError:
         return False
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has the IPv6 loopback address."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def loopback() -> tuple[str, ...]:
+    """The loopback addresses servers are to listen on."""
+    return ("127.0.0.1", "::1") if has_ipv6() else ("127.0.0.1",)

@@ -51,7 +51,7 @@ class Program:
         command = shlex.join([*words, "--", *self.command])
         lines = [
             f"[program:{self.name}]",
-            f"command={_escape(command)}",
+            f"command={escape(command)}",
             "directory=/",
             "autostart=false",
             "autorestart=true",
@@ -63,13 +63,13 @@ class Program:
             "killasgroup=true",
             f"priority={self.priority}",
             "redirect_stderr=true",
-            f"stdout_logfile={_escape(str(layout.log(self.name)))}",
+            f"stdout_logfile={escape(str(layout.log(self.name)))}",
             "stdout_logfile_maxbytes=5MB",
             "stdout_logfile_backups=2",
         ]
         return "\n".join(lines) + "\n"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """The supervisor expands ``%(name)s`` in its values."""
     return text.replace("%", "%%")

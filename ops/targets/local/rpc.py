@@ -7,7 +7,7 @@ import socket
 import xmlrpc.client
 from pathlib import Path
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 5.0
 
 
 class _Connection(http.client.HTTPConnection):

@@ -9,7 +9,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
 from ops.targets.local import edge, gateway, langfuse, storage, tools
 from ops.targets.local.layout import read, write_private
-from ops.targets.local.supervise import environment_text
+from ops.targets.local.variables import environment_text
 
 if TYPE_CHECKING:
     from pathlib import Path

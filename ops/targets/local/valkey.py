@@ -12,7 +12,7 @@ from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local import tools
 from ops.targets.local.layout import Layout, make_private, read, write_private
 from ops.targets.local.program import Program
-from ops.targets.local.supervise import write_environment
+from ops.targets.local.variables import write_environment
 
 if TYPE_CHECKING:
     import redis

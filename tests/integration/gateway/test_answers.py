@@ -167,6 +167,17 @@ def test_a_malformed_request_is_refused_before_anybody_is_paid(
     assert provider.requests() == []
 
 
+@pytest.mark.parametrize("depth", [100, 400, 800, 5000])
+def test_a_deeply_nested_body_is_refused_or_answered_but_breaks_nothing(
+    gateway: GatewayProcess, word: str, depth: int
+) -> None:
+    tools = '[{"x":' * depth + "1" + "}]" * depth
+    body = f'{{"model": "gpt-4o-mini", "messages": [{{"role": "user", "content": "{word}"}}], "tools": {tools}}}'
+    with gateway.client("admin") as client:
+        assert client.post("/v1/chat/completions", content=body).status_code in (200, 400)
+        assert client.get("/health/readiness").status_code == 200
+
+
 def test_fields_that_steer_the_proxy_are_dropped_and_named(ask: Ask, provider: Provider, word: str) -> None:
     steering = {
         "no-log": True,

@@ -80,6 +80,7 @@ def test_it_lives_but_is_not_ready_without_redis_and_gets_ready_when_redis_comes
         ({"UPSTREAM_OPENAI_API_KEY": None}, "UPSTREAM_OPENAI_API_KEY"),
         ({"LANGFUSE_HOST": "http://x"}, "LANGFUSE_PUBLIC_KEY"),
         ({"PORT": "http"}, "PORT"),
+        ({"GATEWAY_LOG_LEVEL": "loud"}, "GATEWAY_LOG_LEVEL"),
     ],
 )
 def test_a_wrong_environment_is_named_in_one_line_without_the_secret(
@@ -101,6 +102,16 @@ def test_a_wrong_environment_is_named_in_one_line_without_the_secret(
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not [value for value in gateway.keys.values() if value in done.stderr]
+
+
+def test_a_port_in_use_is_named(gateway: GatewayProcess) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "llm_gateway"],
+        cwd=PACKAGE, env=gateway.environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert f"cannot listen on port {gateway.port}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_check_finds_nothing_wrong_with_a_good_environment(gateway: GatewayProcess) -> None:

@@ -69,9 +69,11 @@ def test_tokens_are_reserved_before_and_corrected_after(limited: GatewayProcess,
 def test_dollars_run_out_at_the_price_of_the_dearest_model(limited: GatewayProcess, word: str) -> None:
     with limited.client("prod_background") as client:
         # 1,900 tokens of answer cost 0.019 at gpt-4o, which may have to answer; mini alone would take 0.0011.
-        first = send(client, f"{word} one", max_tokens=1900)
-        assert first.status_code == 200
-        assert float(first.headers["x-ratelimit-remaining-usd"]) < 0.002
+        # The headers of a stream are sent before it is settled, those of a whole answer after.
+        streamed = send(client, f"{word} one", max_tokens=1900, stream=True)
+        assert float(streamed.headers["x-ratelimit-remaining-usd"]) < 0.002
+        settled = send(client, f"{word} one, please", max_tokens=1900)
+        assert float(settled.headers["x-ratelimit-remaining-usd"]) > 0.019
         refused = send(client, f"{word} two", max_tokens=2100)
         assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "usd")
         assert int(refused.headers["retry-after"]) <= 86400

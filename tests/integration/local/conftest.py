@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +12,13 @@ from ops.world import ROOT, World
 from tests.targets.local import support
 
 
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[World]:
-    """A rehearsal without the gateway's environment: for the servers of phases 0 and 1."""
-    world = support.world(tmp_path)
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A rehearsal without the gateway's environment: for the servers of phases 0 and 1.
+
+    One for the module: each test brings it up from whatever state the last one left it in, as a run does.
+    """
+    world = support.world(tmp_path_factory.mktemp("servers"))
     yield world
     operate.down(world, support.quiet, purge=True)
 
@@ -36,9 +37,3 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     (root / ".venv-gateway").symlink_to(ROOT / ".venv-gateway")
     yield world
     operate.down(world, support.quiet, purge=True)
-
-
-@pytest.fixture
-def python() -> str:
-    """The Python that runs the tests."""
-    return sys.executable

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -14,11 +16,12 @@ import pytest
 import redis
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
 from ops.targets.local import operate, processes
-from ops.targets.local.edge import has_ipv6
-from ops.targets.local.supervise import SUPERVISORD
+from ops.targets.local.daemon import NAME as SUPERVISORD
+from ops.targets.local.ports import has_ipv6
 from ops.world import ROOT, World
 from tests.integration.local.bring_up import FIRST, converge
 from tests.targets.local import support
@@ -47,6 +50,7 @@ def client(world: World) -> redis.Redis:
 
 
 def test_from_nothing_to_running_and_then_nothing_to_do(servers: World) -> None:
+    operate.down(servers, support.quiet, purge=True)
     assert up(servers) == len(FIRST)
     assert up(servers) == 0
 
@@ -99,7 +103,7 @@ def _own_addresses() -> list[str]:
 
 def test_stopping_leaves_no_process_and_the_next_start_finds_the_data(servers: World) -> None:
     up(servers)
-    execute(servers, "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     with client(servers) as connection:
         connection.set("kept", "42")
     before, ports = pids(servers), support.local(servers).rehearsal.ports.known()
@@ -123,7 +127,7 @@ def test_purging_removes_data_ports_and_vault(servers: World) -> None:
 
 def test_servers_of_a_killed_supervisor_are_found_and_replaced(servers: World) -> None:
     up(servers)
-    execute(servers, "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     before = pids(servers)
     os.kill(before[SUPERVISORD], signal.SIGKILL)
     assert pid(servers, "postgres") == before["postgres"], "a child should have survived its supervisor"
@@ -149,20 +153,39 @@ def test_a_supervisor_that_hangs_is_replaced(servers: World) -> None:
     assert not any(processes.group_alive(number) for number in before.values())
 
 
+def test_servers_are_found_though_the_state_folder_was_removed_under_them(servers: World) -> None:
+    up(servers)
+    before = pids(servers)
+    shutil.rmtree(servers.paths.state)
+    assert up(servers) == len(FIRST)
+    assert not any(processes.group_alive(number) for number in before.values())
+    assert up(servers) == 0
+
+
+def test_servers_are_found_by_a_command_without_the_users_runtime_folder(tmp_path: Path) -> None:
+    runtime = Path(tempfile.mkdtemp(prefix="run"))
+    try:
+        logged_in = support.world(tmp_path, XDG_RUNTIME_DIR=str(runtime))
+        up(logged_in)
+        assert support.local(logged_in).layout.run.parent == runtime
+        assert up(support.world(tmp_path)) == 0
+    finally:
+        operate.down(support.world(tmp_path), support.quiet, purge=True)
+        shutil.rmtree(runtime)
+
+
 def test_a_server_that_is_killed_comes_back_by_itself(servers: World) -> None:
     up(servers)
     before = pid(servers, "redis")
     os.kill(before, signal.SIGKILL)
     part = servers.target.redis
-    from ops.runbook.interrupt import wait_until
-
     wait_until(lambda: part.look(servers).satisfied, what="redis to be back", timeout=15)
     assert pid(servers, "redis") != before
 
 
 def test_after_a_reboot_everything_starts_again(servers: World) -> None:
     up(servers)
-    execute(servers, "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     layout = support.local(servers).layout
     stale = {file: file.read_text() for file in layout.pids.iterdir()}
     operate.down(servers, support.quiet)
@@ -175,7 +198,7 @@ def test_after_a_reboot_everything_starts_again(servers: World) -> None:
 
 def test_a_lost_vault_is_made_anew_and_the_servers_take_its_passwords(servers: World) -> None:
     up(servers)
-    execute(servers, "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     old = servers.vault.get("SUPABASE_DIRECT_URL")
     servers.vault.path.unlink()
     assert up(servers) > 0
@@ -196,9 +219,9 @@ def test_settings_changed_by_hand_are_drift_and_put_back(servers: World) -> None
         assert connection.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
 
 
-def test_another_memory_limit_in_the_stack_is_drift(servers: World, tmp_path: Path) -> None:
+def test_another_memory_limit_in_the_stack_is_drift(servers: World) -> None:
     up(servers)
-    smaller = support.world(tmp_path, STACK__REDIS__MAX_MEMORY_MB="64")
+    smaller = support.world(servers.paths.root, STACK__REDIS__MAX_MEMORY_MB="64")
     assert smaller.target.redis.look(smaller).state is State.DRIFTED
     assert converge(smaller, ("redis",)) == 1
     with client(smaller) as connection:
@@ -223,6 +246,7 @@ def test_a_server_that_cannot_start_says_why_in_its_own_words(servers: World) ->
     (layout.data("postgres") / "data" / "global" / "pg_control").unlink()
     with pytest.raises(RunbookError) as caught:
         up(servers)
+    operate.down(servers, support.quiet, purge=True)
     assert caught.value.code == "LOCAL-005"
     assert "pg_control" in caught.value.why
 
@@ -294,7 +318,8 @@ def _run_until_line(command: list[str], moment: int) -> list[str]:
 def test_as_root_without_user_namespaces_postgres_runs_as_nobody(
     servers: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.targets.local.postgres.namespaces_work", lambda: False)
+    monkeypatch.setattr("ops.targets.local.identity.namespaces_work", lambda: False)
+    operate.down(servers, support.quiet, purge=True)
     up(servers)
     home = Path("/var/tmp") / support.local(servers).layout.run.name
     assert "account nobody" in servers.target.postgres.look(servers).evidence
@@ -303,3 +328,17 @@ def test_as_root_without_user_namespaces_postgres_runs_as_nobody(
     assert up(servers) == len(FIRST)
     operate.down(servers, support.quiet, purge=True)
     assert not home.exists()
+
+
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed here")
+def test_where_pgbouncer_is_installed_the_pooled_port_really_pools(servers: World) -> None:
+    up(servers)
+    assert "pgbouncer" in servers.target.preparation()[3].look(servers).evidence
+    pooled = servers.vault.get("SUPABASE_POOLED_URL").reveal()
+    backends = set()
+    for _ in range(5):
+        with psycopg.connect(pooled, prepare_threshold=None) as connection:
+            row = connection.execute("SELECT pg_backend_pid()").fetchone()
+            assert row is not None
+            backends.add(row[0])
+    assert len(backends) == 1, "each client had a server connection of its own"

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
 from ops.targets.local import edge, operate, processes
@@ -165,11 +166,16 @@ def test_nothing_listens_beyond_loopback(rehearsal: World) -> None:
                 assert address in loopback, f"port {int(port, 16)} is open to others"
 
 
-def test_another_configuration_of_the_gateway_is_drift_and_taken_up(rehearsal: World) -> None:
+def test_a_configuration_the_gateway_refuses_is_shown_in_its_words_and_the_next_run_mends_it(rehearsal: World) -> None:
     config = rehearsal.gateway_dir / "config" / "litellm.config.yaml"
-    config.write_text(config.read_text() + "\n# changed\n")
+    good, before = config.read_text(), _pids(rehearsal)
+    config.write_text(good.replace("gateway:", "gateway: {this: [is, wrong", 1))
     assert rehearsal.target.release.look(rehearsal).state is State.DRIFTED
-    before = _pids(rehearsal)
+    with pytest.raises(RunbookError) as caught:
+        converge(rehearsal, ("release",))
+    assert caught.value.code == "LOCAL-005"
+    assert "litellm.config.yaml" in caught.value.why
+    config.write_text(f"{good}\n# another\n")
     assert converge(rehearsal, EVERYTHING) == 1
     after = _pids(rehearsal)
     assert {name for name in after if after[name] != before[name]} == {"gateway"}

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from ops.runbook.interrupt import wait_until
-from ops.targets.local.edge import has_ipv6
 from ops.targets.local.pooler import FORWARD
-from ops.targets.local.ports import Ports, is_open
+from ops.targets.local.ports import Ports, has_ipv6, is_open
 
 
 @pytest.fixture

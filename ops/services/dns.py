@@ -1,0 +1,95 @@
+"""What the public DNS says of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
+
+RESOLVER = "RUNBOOK_DNS_RESOLVER"  # HOST:PORT to ask instead of the system's resolvers
+LIFETIME_S = 5.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A name's addresses, aliases followed.
+
+    Attributes:
+        a, aaaa: IPv4 and IPv6 addresses, sorted.
+        alias: the name it is a CNAME for, else empty.
+        trouble: why nothing can be said: the resolver did not answer.
+    """
+
+    a: tuple[str, ...] = ()
+    aaaa: tuple[str, ...] = ()
+    alias: str = ""
+    trouble: str = ""
+
+    def leads_to(self, addresses: Collection[str]) -> bool:
+        """Whether it has addresses, and all of them are among `addresses`."""
+        have = {*self.a, *self.aaaa}
+        return bool(have) and have <= set(addresses)
+
+    def __str__(self) -> str:
+        if self.trouble:
+            return f"unknown ({self.trouble})"
+        return ", ".join((*self.a, *self.aaaa)) or "nothing"
+
+
+def look_up(name: str, environ: Mapping[str, str]) -> Found:
+    """Ask for a name's addresses now, past any cache of ours.
+
+    Args:
+        environ: RUNBOOK_DNS_RESOLVER in it names a resolver.
+
+    Raises:
+        RunbookError: DNS-001 that resolver is no HOST:PORT.
+    """
+    import dns.exception
+    import dns.resolver
+
+    resolver = _resolver(environ.get(RESOLVER, ""))
+    found: dict[str, tuple[str, ...]] = {}
+    alias = ""
+    for kind in ("A", "AAAA"):
+        try:
+            answer = resolver.resolve(name, kind, search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            found[kind] = ()
+        except dns.exception.DNSException as error:
+            return Found(trouble=type(error).__name__)
+        else:
+            found[kind] = tuple(sorted(str(record) for record in answer))
+            canonical = str(answer.canonical_name).rstrip(".")
+            alias = canonical if canonical != name.rstrip(".") else alias
+    return Found(found["A"], found["AAAA"], alias)
+
+
+def _resolver(place: str) -> Resolver:
+    import dns.exception
+    import dns.resolver
+
+    if not place:
+        try:
+            resolver = dns.resolver.Resolver()
+        except dns.exception.DNSException:
+            raise RunbookError(
+                "DNS-001",
+                "this machine has no DNS resolver configured",
+                next=f"{RESOLVER}=1.1.1.1:53 in .env",
+            ) from None
+    else:
+        host, _, port = place.rpartition(":")
+        if not host or not port.isdigit():
+            raise RunbookError("DNS-001", f"{RESOLVER}: {place!r} is no HOST:PORT", next="for example 1.1.1.1:53")
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = [host.strip("[]")]
+        resolver.port = int(port)
+    resolver.lifetime = LIFETIME_S
+    resolver.cache = None
+    return resolver

@@ -1,0 +1,71 @@
+"""Part 3.3.1's inside: Langfuse's database and its user, made by ClickHouse's own client in its own machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.render.files import CLICKHOUSE_VOLUME
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.targets.fly import wanted
+from ops.targets.fly.seen import Seen
+from ops.targets.fly.stores import Store
+
+if TYPE_CHECKING:
+    from ops.services.clickhouse import Report
+    from ops.targets.fly.account import Account
+    from ops.targets.fly.secrets import Secrets
+    from ops.world import World
+
+
+class Database:
+    """The database, and a user that reaches it and nothing else. Passwords never leave the machine: the scripts
+    read them there, from its own variables."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def _ask(self, world: World, machine: Seen, script: str) -> Report:
+        from ops.services import clickhouse
+
+        done = self.account.execute(world.stack.clickhouse.app, machine.machine.id, script, interpreter="sh")
+        if done.exit_code != 0:
+            raise RunbookError(
+                "CH-001",
+                f"ClickHouse's client failed in machine {machine.machine.id} (exit code {done.exit_code})",
+                why=clickhouse.last_line(done.stderr or done.stdout),
+                next="inv deploy.logs --app clickhouse",
+            )
+        return clickhouse.read(done.stdout)
+
+    def look(self, world: World, machine: Seen, volume: str) -> Look:
+        from ops.services import clickhouse
+
+        settings = world.stack.clickhouse
+        found = self._ask(world, machine, clickhouse.look_script(settings.database, settings.user))
+        lines = found.differences()
+        if lines:
+            if not found.database and not found.user:
+                return missing(f"no database {settings.database} in ClickHouse yet")
+            return drifted(f"ClickHouse's database {settings.database}", "\n".join(lines))
+        return satisfied(f"ClickHouse {found.version}, user {settings.user} limited to {settings.database}")
+
+    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+        from ops.services import clickhouse
+
+        settings = world.stack.clickhouse
+        say(f"making database and user {settings.user} in ClickHouse")
+        self._ask(world, machine, clickhouse.make_script(settings.database, settings.user))
+
+
+def store(account: Account, secrets: Secrets) -> Store:
+    """The part."""
+    return Store(
+        account,
+        secrets,
+        "ClickHouse",
+        wanted.clickhouse,
+        CLICKHOUSE_VOLUME,
+        lambda world: world.stack.clickhouse.volume_gb,
+        Database(account),
+    )

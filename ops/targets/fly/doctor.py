@@ -1,0 +1,67 @@
+"""What this machine and the account must have for production, for `inv doctor --target fly`; looks only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.targets.base import Requirement
+
+if TYPE_CHECKING:
+    from ops.targets.fly.account import Account
+    from ops.world import World
+
+INSTALL = "https://fly.io/docs/flyctl/install"
+
+
+def requirements(world: World, account: Account) -> Sequence[Requirement]:
+    """Each thing, whether it is there, and how to get it."""
+    least = world.stack.fly.min_flyctl
+    found = [
+        _tried(f"flyctl {least} or newer", lambda: account.client.require(least).text, INSTALL),
+        _tried("Fly token", lambda: account.client.whoami(), "flyctl tokens create org; FLY_API_TOKEN in .env"),
+        _tried(f"organisation {account.org}", lambda: _org(account), "fly.org in ops/stack.toml"),
+    ]
+    for name in ("OPENAI_API_KEY", "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"):
+        there = world.vault.has(name) or bool(world.environ.get(name, "").strip())
+        where = "in the vault" if world.vault.has(name) else "in .env or the environment" if there else "nowhere"
+        found.append(Requirement(name, there, where, f"put {name} into {world.paths.root / '.env'}"))
+    found.append(_tried("Postgres, direct connection", lambda: _postgres(world), "this machine needs IPv6 for it"))
+    ssh = shutil.which("ssh-keygen", path=world.environ.get("PATH"))
+    found.append(Requirement("ssh-keygen", True, ssh or "none (only inv deploy.run needs it)", ""))
+    return found
+
+
+def _tried(title: str, look: Callable[[], str], get: str) -> Requirement:
+    try:
+        return Requirement(title, True, look(), "")
+    except RunbookError as error:
+        return Requirement(title, False, error.what, error.next or get)
+
+
+def _org(account: Account) -> str:
+    orgs = account.client.orgs()
+    if account.org not in orgs:
+        raise RunbookError(
+            "FLY-006",
+            f"this token does not see it; it sees {', '.join(orgs) or 'none'}",
+            next="fly.org in ops/stack.toml, or a token of that organisation",
+        )
+    return orgs[account.org]
+
+
+def _postgres(world: World) -> str:
+    from ops.runbook.secret import Secret
+    from ops.services.postgres import urls
+    from ops.services.postgres.session import session
+
+    name = "SUPABASE_DIRECT_URL"
+    given = world.environ.get(name, "").strip()
+    if not world.vault.has(name) and not given:
+        raise RunbookError("VAULT-001", "no URL yet", next=f"put {name} into .env")
+    url = urls.direct(world.vault.get(name) if world.vault.has(name) else Secret(given))
+    with session(url) as connection:
+        row = connection.execute("SHOW server_version").fetchone()
+    return f"{url.where}, Postgres {row[0] if row else 'unknown'}"

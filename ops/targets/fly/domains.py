@@ -1,0 +1,166 @@
+"""Part 3.4: the public names, their DNS records and certificates."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ops.runbook import interrupt
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.targets.fly.seen import Gone
+
+if TYPE_CHECKING:
+    from ops.services.dns import Found
+    from ops.services.fly.network import Certificate
+    from ops.targets.fly.account import Account
+    from ops.world import World
+
+WAIT = "RUNBOOK_DNS_WAIT_S"
+WAIT_S = 600.0
+# Let's Encrypt allows five failed validations per name and hour; with right DNS they do not fail, they take time.
+BETWEEN_CHECKS_S = 10.0
+BETWEEN_LOOKUPS_S = 5.0
+
+
+@dataclass(frozen=True)
+class Name:
+    """How one public name stands."""
+
+    host: str
+    certificate: Certificate | None
+    found: Found
+    addresses: tuple[str, ...]
+
+    @property
+    def dns_right(self) -> bool:
+        return self.found.leads_to(self.addresses)
+
+    @property
+    def issued(self) -> bool:
+        return self.certificate is not None and self.certificate.issued
+
+    @property
+    def records(self) -> list[str]:
+        """The DNS records to add, as a zone file has them."""
+        kinds = {True: "AAAA", False: "A"}
+        return [f"{self.host}.  {kinds[':' in address]:<5} {address}" for address in self.addresses]
+
+    @property
+    def line(self) -> str:
+        """What is not as wanted; empty when all is."""
+        if not self.dns_right:
+            return f"{self.host}: leads to {self.found} → {', '.join(self.addresses)}"
+        if self.certificate is None:
+            return f"{self.host}: not added to the app → added"
+        return "" if self.issued else f"{self.host}: certificate {self.certificate.status or 'pending'} → active"
+
+
+def hosts(world: World) -> tuple[str, ...]:
+    """The stack's public names; one where both are the same."""
+    domains = world.stack.domains
+    return tuple(dict.fromkeys((domains.gateway, domains.langfuse)))
+
+
+class Domains:
+    """Both names lead to the app's addresses, and Fly serves a certificate for each."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def _names(self, world: World) -> list[Name]:
+        from ops.services import dns
+
+        app, names = world.stack.fly.app, hosts(world)
+        certificates, addresses, *found = self.account.together(
+            lambda: self.account.certificates(app),
+            lambda: self.account.addresses(app),
+            *(lambda name=name: dns.look_up(name, world.environ) for name in names),
+        )
+        public = tuple(address.text for address in addresses if address.public)
+        return [Name(name, certificates.get(name), answer, public) for name, answer in zip(names, found, strict=True)]
+
+    def look(self, world: World) -> Look:
+        try:
+            names = self._names(world)
+        except Gone as gone:
+            return missing(f"there is no app {gone} yet")
+        lines = [name.line for name in names if name.line]
+        if lines:
+            if all(name.certificate is None for name in names):
+                return missing(f"not added to the app: {', '.join(name.host for name in names)}")
+            records = [record for name in names if not name.dns_right for record in name.records]
+            return drifted("; ".join(lines), "\n".join([*lines, *(f"add: {record}" for record in records)]))
+        shown = ", ".join(name.host for name in names)
+        return satisfied(f"{shown} lead to {', '.join(names[0].addresses)}, certificates active")
+
+    def act(self, world: World, say: Say) -> None:
+        """Add the names, say which DNS records are needed, wait for them, have the certificates issued.
+
+        Safe to interrupt: the names stay added, and the next run goes on waiting.
+
+        Raises:
+            RunbookError: DNS-002 the records are not there in time, DNS-003 no certificate in time.
+        """
+        app = world.stack.fly.app
+        limit = float(world.environ.get(WAIT) or WAIT_S)
+        with self.account.acting() as client:
+            for name in self._names(world):
+                if name.certificate is None:
+                    say(f"adding {name.host} to {app}")
+                    client.add_cert(app, name.host)
+            names = self._wait_for_dns(world, limit, say)
+            for name in names:
+                if not name.issued:
+                    self._issue(app, name.host, limit, say)
+
+    def _wait_for_dns(self, world: World, limit: float, say: Say) -> list[Name]:
+        start, said = time.monotonic(), False
+        while True:
+            names = self._names(world)
+            wrong = [name for name in names if not name.dns_right]
+            if not wrong:
+                return names
+            if not said:
+                for record in (record for name in wrong for record in name.records):
+                    say(f"add at your DNS provider: {record}")
+                said = True
+            waited = time.monotonic() - start
+            if waited >= limit:
+                raise _no_dns(wrong, waited)
+            say("; ".join(f"{name.host} leads to {name.found}" for name in wrong) + f" ({waited:.0f} s)")
+            interrupt.sleep(min(BETWEEN_LOOKUPS_S, max(0.05, limit - waited)))
+
+    def _issue(self, app: str, host: str, limit: float, say: Say) -> None:
+        start = time.monotonic()
+        pause = 0.2
+        while True:
+            certificate = self.account.client.check_cert(app, host)
+            if certificate.issued:
+                return
+            waited = time.monotonic() - start
+            if certificate.rate_limited_until or waited >= limit:
+                until = f" until {certificate.rate_limited_until}" if certificate.rate_limited_until else ""
+                raise RunbookError(
+                    "DNS-003",
+                    f"no certificate for {host} after {waited:.0f} s",
+                    why="; ".join(certificate.problems) or f"Fly says {certificate.status}{until}",
+                    next="inv deploy.domains later: names and records stay as they are",
+                    blocked=True,
+                )
+            say(f"waiting for the certificate of {host}: {certificate.status or 'pending'} ({waited:.0f} s)")
+            interrupt.sleep(pause)
+            pause = min(BETWEEN_CHECKS_S, pause * 2)
+
+
+def _no_dns(wrong: list[Name], waited: float) -> RunbookError:
+    records = "\n".join(record for name in wrong for record in name.records)
+    have = "; ".join(f"{name.host} leads to {name.found}" for name in wrong)
+    return RunbookError(
+        "DNS-002",
+        f"{have}, after {waited:.0f} s",
+        why="the public names must lead to the app's addresses before a certificate can be issued",
+        next=f"set these DNS records (and no others of these names), then inv deploy.domains --target fly\n{records}",
+        blocked=True,
+    )

@@ -1,0 +1,77 @@
+"""Going back: the last release that was good, with another image than the one that runs now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import Say
+from ops.targets.fly import wanted as wanted_apps
+from ops.targets.fly.image import Image
+from ops.targets.fly.rollout import Rollout
+from ops.targets.fly.seen import Gone
+
+if TYPE_CHECKING:
+    from ops.services.fly.shapes import Release
+    from ops.targets.fly.target import Fly
+    from ops.world import World
+
+
+def last_good(target: Fly, app: str) -> tuple[Release, str]:
+    """The newest complete release of another image than what runs, and what runs.
+
+    Raises:
+        RunbookError: FLY-047 there is none.
+    """
+    account = target.account
+    try:
+        machines = account.machines(app)
+    except Gone:
+        machines = []
+    running = {seen.reference for seen in machines}
+    for release in account.releases(app):
+        image = release.image.partition("@")[0]
+        if release.status == "complete" and image and image not in running:
+            return release, ", ".join(sorted(running))
+    raise RunbookError(
+        "FLY-047",
+        f"{app} has no earlier good release with another image",
+        why=f"{len(machines)} machines run {', '.join(sorted(running)) or 'nothing'}",
+        next="inv deploy.all --target fly",
+    )
+
+
+def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = False) -> str:
+    """Put an earlier image into service, with the present config and secrets, and wait until it is healthy.
+
+    Args:
+        to: an image reference; the last good release's when not given.
+        fast: all machines at once, without waiting for one before the next.
+
+    Returns:
+        One line: what runs now.
+
+    Raises:
+        RunbookError: FLY-047 nothing to go back to, FLY-043 it does not get healthy; FlyError as flyctl fails.
+    """
+    from ops.services.fly import Deploy
+
+    app = world.stack.fly.app
+    with target.account.acting() as client:
+        image, running = to, ""
+        if not image:
+            release, running = last_good(target, app)
+            image = release.image
+            say(f"going back from {running} to release {release.version}, {image}")
+        releases = target.account.releases(app)
+        newest = releases[0].version if releases else 0
+        wanted = wanted_apps.gateway(world)
+        wanted = replace(wanted, image=Image(app, given=image))
+        rollout = Rollout(target.account, wanted, (), say)
+        # What was deployed last is not what runs from here on.
+        target.account.memory.forget("deployed", app)
+        strategy = "immediate" if fast else "rolling"
+        client.deploy(app, wanted.config, Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s))
+        rollout.gate(wanted.groups, newer_than=newest)
+    return f"{app} runs {image}, all groups healthy; inv plan --target fly shows how it differs from the checkout"

@@ -1,0 +1,157 @@
+"""Living with production: what runs, what it says, how many of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.secret import redactor
+from ops.runbook.step import Say
+from ops.targets.fly import wanted as wanted_apps
+from ops.targets.fly.app import apps
+from ops.targets.fly.rollout import Rollout
+from ops.targets.fly.seen import Gone
+from ops.targets.fly.standing import ailment
+
+if TYPE_CHECKING:
+    from ops.targets.fly.target import Fly
+    from ops.world import World
+
+MOST = 20  # machines of one group
+
+
+@dataclass(frozen=True)
+class Row:
+    """One machine, as `inv deploy.status` shows it."""
+
+    app: str
+    group: str
+    machine: str
+    state: str
+    health: str
+    region: str
+    release: int
+    image: str
+    memory_mb: int
+
+
+def status(world: World, target: Fly) -> list[Row]:
+    """Every machine of the stack's apps. Changes nothing."""
+    names = apps(world)
+
+    def of(app: str) -> list[Row]:
+        try:
+            machines = target.account.machines(app)
+        except Gone:
+            return []
+        return [
+            Row(
+                app,
+                seen.machine.group,
+                seen.machine.id,
+                seen.machine.state,
+                "healthy" if seen.machine.healthy else ailment(seen),
+                seen.machine.region,
+                seen.machine.release_version or 0,
+                seen.reference,
+                seen.memory_mb,
+            )
+            for seen in sorted(machines, key=lambda seen: (seen.machine.group, seen.machine.id))
+        ]
+
+    found = target.account.together(*(lambda app=app: of(app) for app in names))
+    return [row for rows in found for row in rows]
+
+
+def app_named(world: World, name: str) -> str:
+    """The app an operator means: ``gateway`` (also by one of its groups), ``clickhouse``, ``minio``, or its own name.
+
+    Raises:
+        RunbookError: FLY-048 there is no such app.
+    """
+    stack = world.stack
+    short = {"": stack.fly.app, "gateway": stack.fly.app, "clickhouse": stack.clickhouse.app}
+    if stack.storage.provider == "minio":
+        short |= {"minio": stack.storage.app, "storage": stack.storage.app}
+    found = short.get(name) or (name if name in apps(world) else "")
+    if not found:
+        known = ", ".join(key for key in short if key)
+        raise RunbookError(
+            "FLY-048", f"the stack has no app '{name}'", why=f"there are: {known}", next="inv deploy.logs"
+        )
+    return found
+
+
+def logs(world: World, target: Fly, app: str, group: str, lines: int) -> list[str]:
+    """The newest lines of an app's log, known secrets redacted.
+
+    Args:
+        group: only its machines; empty for all.
+
+    Raises:
+        RunbookError: FLY-048 no such app or group; FlyError as Fly answers.
+    """
+    name = app_named(world, app)
+    try:
+        groups = {seen.machine.id: seen.machine.group for seen in target.account.machines(name)}
+    except Gone:
+        raise RunbookError("FLY-005", f"there is no app {name} yet", next="inv deploy.all --target fly") from None
+    if group and group not in groups.values():
+        there = ", ".join(sorted(set(groups.values()))) or "none"
+        raise RunbookError(
+            "FLY-048", f"{name} has no group '{group}'", why=f"it has: {there}", next="inv deploy.status"
+        )
+    # Reading the vault tells the redactor its values.
+    for secret in world.vault.names():
+        world.vault.get(secret)
+    found = target.account.client.logs(name)
+    chosen = [line for line in found if not group or groups.get(line.machine) == group]
+    return [
+        redactor(f"{line.timestamp} {groups.get(line.machine, '?')}[{line.machine}] {line.level} {line.message}")
+        for line in chosen[-lines:]
+    ]
+
+
+def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
+    """Make a group of the gateway app have `count` machines, and wait until they are healthy.
+
+    Returns:
+        What was done, and what to edit so that it stays.
+
+    Raises:
+        RunbookError: FLY-048 no such group or a count out of range, FLY-043 they do not get healthy.
+    """
+    wanted = wanted_apps.gateway(world)
+    if group not in wanted.groups or not 1 <= count <= MOST:
+        raise RunbookError(
+            "FLY-048",
+            f"cannot have {count} machines of '{group}'",
+            why=f"groups are {', '.join(wanted.groups)}; 1 to {MOST} machines",
+            next="inv deploy.scale --group gateway --count 2",
+        )
+    account = target.account
+    with account.acting() as client:
+        try:
+            have = sum(seen.machine.group == group for seen in account.machines(wanted.app))
+        except Gone:
+            have = 0
+        if not have:
+            raise RunbookError(
+                "FLY-013", f"{wanted.app} has no {group} machine yet", next="inv deploy.all --target fly"
+            )
+        say(f"{group}: {have} → {count} machines")
+        if have != count:
+            client.scale_count(wanted.app, {group: count}, region=world.stack.fly.region, config=wanted.config)
+        Rollout(account, wanted, (), say).gate({group})
+        have = sum(seen.machine.group == group for seen in account.machines(wanted.app))
+    if have != count:
+        raise RunbookError("FLY-043", f"{group} has {have} machines, not {count}", next="inv deploy.status")
+    described = wanted.groups[group]
+    lasting = (
+        ""
+        if described == count
+        else f"; set [fly.groups.{group}] count = {count} in ops/stack.toml: "
+        + ("the next deploy.all brings it back up otherwise" if count < described else "the limits follow it")
+    )
+    return f"{wanted.app} has {count} healthy {group} machines{lasting}"

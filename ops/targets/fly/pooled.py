@@ -1,0 +1,67 @@
+"""Part 3.5: Langfuse goes over to the pooled connection, once it is proven that our role lands in our schema there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.runbook.step import Look, Say, missing, satisfied
+from ops.targets.fly.secrets import DIRECT, POOLED
+
+if TYPE_CHECKING:
+    from ops.targets.fly.release import Release
+    from ops.targets.fly.secrets import Secrets
+    from ops.world import World
+
+
+class Pooled:
+    """Run time over the pooler, migrations over the direct connection."""
+
+    def __init__(self, secrets: Secrets, release: Release) -> None:
+        self.secrets = secrets
+        self.release = release
+
+    def look(self, world: World) -> Look:
+        if self.secrets.stage(world) != POOLED:
+            return missing("Langfuse works over the direct connection")
+        handed = self.secrets.look(world)
+        if not handed.satisfied:
+            return handed
+        running = self.release.look(world)
+        if not running.satisfied:
+            return running
+        return satisfied("Langfuse works over the pooler, migrates over the direct connection, and is healthy")
+
+    def act(self, world: World, say: Say) -> None:
+        """Prove the pooler, switch the secret, restart, wait for health; back to direct when it does not get healthy.
+
+        Raises:
+            RunbookError: PG-03x, PG-040 the pooler is no good: nothing was changed then; FLY-043 the machines do
+                not get healthy over it.
+        """
+        say(preflight(world))
+        before = self.secrets.stage(world)
+        self.secrets.set_stage(world, POOLED)
+        self.secrets.send(world, world.stack.fly.app, say)
+        try:
+            self.release.act(world, say)
+        except Exception as error:
+            if before == DIRECT and getattr(error, "code", "") == "FLY-043":
+                say("not healthy over the pooler: going back to the direct connection")
+                self.secrets.set_stage(world, DIRECT)
+                self.secrets.send(world, world.stack.fly.app, say)
+                self.release.act(world, say)
+            raise
+
+
+def preflight(world: World) -> str:
+    """Several fresh connections through the pooler as our role must land in our schema. One line of evidence.
+
+    Raises:
+        RunbookError: PG-03x it cannot be reached, PG-040 a connection lands elsewhere.
+    """
+    from ops.services.postgres import pooled, urls
+
+    postgres = world.stack.postgres
+    url = urls.pooled(world.vault.get("SUPABASE_POOLED_URL"))
+    role = url.as_role(postgres.role, world.vault.get("LANGFUSE_DB_PASSWORD"))
+    return pooled.check(role, postgres.schema)

@@ -1,0 +1,96 @@
+"""Part 1.4: managed Redis. Fixed plan, eviction off, in the machines' region; its URL goes into the vault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.runbook.interrupt import wait_until
+from ops.runbook.step import Look, Say, blocked, drifted, missing, satisfied
+
+if TYPE_CHECKING:
+    from ops.services.fly.redis import ManagedRedis
+    from ops.targets.fly.account import Account
+    from ops.world import World
+
+READY_S = 180.0
+
+
+def databases(world: World) -> dict[str, str]:
+    """The databases of the stack: name at Fly → name of its URL in the vault."""
+    redis = world.stack.redis
+    return {redis.name: "REDIS_URL", **({redis.queue_name: "QUEUE_REDIS_URL"} if redis.queue_name else {})}
+
+
+class Redis:
+    """The databases are there, as described, and the vault has their URLs."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def look(self, world: World) -> Look:
+        there = self.account.databases()
+        wanted = databases(world)
+        absent = [name for name in wanted if name not in there]
+        if absent:
+            return missing(f"no managed Redis {', '.join(absent)} in {self.account.org}")
+        region = world.stack.fly.region
+        for name in wanted:
+            if there[name].region != region:
+                return blocked(
+                    f"{name} is in {there[name].region}, the stack in {region}: a database stays where it was made",
+                    next=f"flyctl redis destroy {name} (its content is lost), or set fly.region = {there[name].region}",
+                )
+        lines = [line for name, secret in wanted.items() for line in self._lines(world, there[name], secret)]
+        if lines:
+            return drifted("managed Redis is not as described", "\n".join(lines))
+        plan = world.stack.redis.plan
+        return satisfied(f"{', '.join(wanted)} in {region}: {plan}, eviction off; URL in the vault")
+
+    def _lines(self, world: World, found: ManagedRedis, secret: str) -> list[str]:
+        plan = world.stack.redis.plan
+        lines = []
+        if plan.casefold() not in (found.plan.casefold(), found.plan_id.casefold()):
+            lines.append(f"{found.name}: plan {found.plan} → {plan}")
+        if found.eviction:
+            lines.append(f"{found.name}: eviction on → off (limits and jobs would be dropped at random)")
+        if not world.vault.has(secret):
+            lines.append(f"{secret}: not in the vault → there")
+        elif world.vault.get(secret) != found.url:
+            lines.append(f"{secret}: not the database's → the database's")
+        return lines
+
+    def act(self, world: World, say: Say) -> None:
+        """Create or change what differs; take the URL over.
+
+        Raises:
+            FlyError: FLY-008 no payment method, FLY-010 no such plan, and as Fly fails otherwise;
+                RunbookError: FLY-044 it does not get ready.
+        """
+        stack = world.stack
+        with self.account.acting() as client:
+            there = self.account.databases()
+            for name, secret in databases(world).items():
+                found = there.get(name)
+                if found is None:
+                    say(f"creating the managed Redis {name} ({stack.redis.plan}, {stack.fly.region})")
+                    found = client.redis.create(name, self.account.org, stack.fly.region, stack.redis.plan)
+                plan_differs = stack.redis.plan.casefold() not in (found.plan.casefold(), found.plan_id.casefold())
+                if plan_differs or found.eviction:
+                    say(f"changing the managed Redis {name}")
+                    plan = stack.redis.plan if plan_differs else None
+                    found = client.redis.update(found, plan=plan, eviction=False)
+                found = self._ready(name, found, say)
+                world.vault.put({secret: found.url}, origin="provisioned")
+
+    def _ready(self, name: str, found: ManagedRedis, say: Say) -> ManagedRedis:
+        """The database once it has a URL."""
+        held = [found]
+
+        def ready() -> bool:
+            if not held[0].url.reveal():
+                held[0] = self.account.databases().get(name, held[0])
+            return bool(held[0].url.reveal())
+
+        what = f"the managed Redis {name} to be ready"
+        wait_until(ready, what=what, timeout=READY_S, every=1.0, say=say, code="FLY-044", next="inv setup.redis")
+        return held[0]

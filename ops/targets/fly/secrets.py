@@ -1,0 +1,159 @@
+"""Part 3.2: each app's secrets, staged over standard input, and how drift is seen without reading one back.
+
+Two digests are compared: ours, keyed, in the vault, tells whether the value changed here since it was sent;
+Fly's, opaque, remembered as it was right after our import, tells whether somebody set it there since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.files import write_atomic
+from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
+from ops.targets.fly.seen import Gone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ops.runbook.secret import Secret
+    from ops.targets.fly.account import Account
+    from ops.targets.fly.seen import Stored
+    from ops.vault.deliver import Database
+    from ops.world import World
+
+DIRECT, POOLED = "direct", "pooled"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What an app's secrets at Fly lack.
+
+    Attributes:
+        new, changed: not sent yet; sent with another value.
+        foreign: set at Fly by somebody else, or lost there, since we sent them.
+        gone: sent once, no longer wanted.
+    """
+
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.changed or self.foreign or self.gone)
+
+    @property
+    def to_send(self) -> tuple[str, ...]:
+        return tuple(sorted({*self.new, *self.changed, *self.foreign}))
+
+    def __str__(self) -> str:
+        parts = (
+            ("new", self.new),
+            ("changed", self.changed),
+            ("not as we left them at Fly", self.foreign),
+            ("no longer wanted", self.gone),
+        )
+        return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
+
+
+def consumers(world: World) -> dict[str, tuple[str, ...]]:
+    """Which of the contract's consumers each app holds: app → consumers."""
+    stack = world.stack
+    found: dict[str, tuple[str, ...]] = {
+        stack.fly.app: ("gateway", "ui", "worker"),
+        stack.clickhouse.app: ("clickhouse",),
+    }
+    if stack.storage.provider == "minio":
+        found[stack.storage.app] = ("minio",)
+    return found
+
+
+class Secrets:
+    """Every app has its secrets as the vault has them now, staged: a deploy or restart puts them in service."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def stage_file(self, world: World) -> Path:
+        """Says by which connection Langfuse works: direct until its first migrations are done, then (3.5) pooled."""
+        return world.paths.state / "stage"
+
+    def stage(self, world: World) -> Database:
+        """The connection Langfuse is to work by."""
+        try:
+            said = self.stage_file(world).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            said = DIRECT
+        return "pooled" if said == POOLED else "direct"
+
+    def set_stage(self, world: World, stage: str) -> None:
+        """Remember the connection Langfuse is to work by."""
+        write_atomic(self.stage_file(world), stage + "\n", 0o600)
+
+    def wanted(self, world: World, app: str) -> dict[str, Secret]:
+        """An app's secrets: environment name → value. Raises VAULT-013 while one is not there yet."""
+        from ops.vault import contract, deliver
+
+        return deliver.for_consumers(
+            world.vault, contract.read(), world.stack, consumers(world)[app], database=self.stage(world)
+        )
+
+    def difference(self, world: World, app: str, wanted: Mapping[str, Secret]) -> Difference:
+        """What an app lacks. Raises Gone."""
+        stored = self.account.secrets(app)
+        pending = world.vault.pending(app, wanted)
+        left = self.account.memory.get("secrets", app)
+        known = [name for name in wanted if name not in pending.new and name not in pending.changed]
+        foreign = tuple(sorted(name for name in known if not _as_left(name, stored, left)))
+        gone = tuple(name for name in pending.gone if name in stored)
+        return Difference(pending.new, pending.changed, foreign, gone)
+
+    def look(self, world: World) -> Look:
+        try:
+            wanted = {app: self.wanted(world, app) for app in consumers(world)}
+        except RunbookError as error:
+            if error.code != "VAULT-013":
+                raise
+            return unknown(error.what, until="1.4")
+        try:
+            found = self.account.together(
+                *(lambda app=app, own=own: self.difference(world, app, own) for app, own in wanted.items())
+            )
+        except Gone as gone:
+            return missing(f"there is no app {gone} yet")
+        differences = {app: difference for app, difference in zip(wanted, found, strict=True) if difference}
+        if differences:
+            lines = "\n".join(f"{app}: {difference}" for app, difference in differences.items())
+            return drifted(f"not as in the vault: {', '.join(differences)}", lines)
+        counts = ", ".join(f"{len(own)} of {app}" for app, own in wanted.items())
+        return satisfied(f"as in the vault: {counts} ({self.stage(world)} connection)")
+
+    def act(self, world: World, say: Say) -> None:
+        for app in consumers(world):
+            self.send(world, app, say)
+
+    def send(self, world: World, app: str, say: Say) -> None:
+        """Bring one app's secrets to what the vault has; staged. Sends what differs and nothing else."""
+        wanted = self.wanted(world, app)
+        with self.account.acting() as client:
+            difference = self.difference(world, app, wanted)
+            if difference.to_send:
+                say(f"staging {len(difference.to_send)} secrets of {app}")
+                client.import_secrets(app, {name: wanted[name] for name in difference.to_send})
+            if difference.gone:
+                say(f"removing {', '.join(difference.gone)} from {app}")
+                client.unset_secrets(app, difference.gone)
+            if difference:
+                # flyctl asks for at least the version it has just written.
+                digests = {name: state.digest for name, state in client.secrets(app).items() if name in wanted}
+                self.account.wait_for_secrets(app, digests)
+                self.account.memory.put("secrets", app, digests)
+            world.vault.mark_sent(app, wanted)
+
+
+def _as_left(name: str, stored: Mapping[str, Stored], left: Mapping[str, object]) -> bool:
+    """Whether Fly still shows what it showed after our import."""
+    return name in stored and name in left and stored[name].digest == left[name]

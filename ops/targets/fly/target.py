@@ -1,0 +1,97 @@
+"""The target `fly`: which part is what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from ops.runbook.step import Look, Say, Step, satisfied
+from ops.targets.base import Endpoints, Part, Requirement
+from ops.targets.fly import clickhouse, storage
+from ops.targets.fly.account import Account
+from ops.targets.fly.app import Apps
+from ops.targets.fly.domains import Domains
+from ops.targets.fly.pooled import Pooled
+from ops.targets.fly.redis import Redis
+from ops.targets.fly.release import Release
+from ops.targets.fly.secrets import Secrets
+
+if TYPE_CHECKING:
+    from ops.world import World
+
+
+class Given:
+    """A part somebody else runs."""
+
+    def __init__(self, evidence: str) -> None:
+        self.evidence = evidence
+
+    def look(self, world: World) -> Look:
+        return satisfied(self.evidence)
+
+    def act(self, world: World, say: Say) -> None:
+        return None
+
+
+class Fly:
+    """Production on Fly.io. Making one reads and changes nothing.
+
+    Args:
+        world: whose paths, stack and vault it works with.
+    """
+
+    name = "fly"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.vault = world.paths.inside(world.stack.stack.vault)
+        self.account = Account(world)
+        minio = world.stack.storage.provider == "minio"
+        secrets = Secrets(self.account)
+        release = Release(self.account, secrets)
+        self.postgres: Part = Given("Supabase runs it")
+        self.redis: Part = Redis(self.account)
+        self.app: Part = Apps(self.account)
+        self.secrets_part = secrets
+        self.secrets: Part = secrets
+        self.clickhouse: Part = clickhouse.store(self.account, secrets)
+        self.storage: Part = storage.store(self.account, secrets) if minio else storage.Tigris()
+        self.release: Part = release
+        self.domains: Part = Domains(self.account)
+        self.pooled: Part = Pooled(secrets, release)
+        # A store starts with its passwords in place. Tigris' keys come the other way round.
+        first = ("deploy.app", "deploy.secrets")
+        self.extra_needs: Mapping[str, tuple[str, ...]] = {
+            "deploy.clickhouse": first,
+            **({"deploy.storage": first} if minio else {"deploy.secrets": ("deploy.storage",)}),
+            # Both restart the gateway's machines.
+            "deploy.pooled": ("deploy.secrets",),
+        }
+
+    def preparation(self) -> Sequence[Step[World]]:
+        """Nothing: Fly and Supabase are there."""
+        return ()
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """While inside, nobody else can change this stack through the runbook, from any machine."""
+        from ops.targets.fly.remote_lock import held
+
+        return held(self._world)
+
+    def endpoints(self) -> Endpoints:
+        """The public names."""
+        domains = self._world.stack.domains
+        return Endpoints(gateway=f"https://{domains.gateway}", langfuse=f"https://{domains.langfuse}")
+
+    def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        """Ask a gateway's admin route, from inside its machine."""
+        from ops.targets.fly.inside import admin
+
+        return admin(self._world, self.account, method, path, body)
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What this machine and the account need."""
+        from ops.targets.fly.doctor import requirements
+
+        return requirements(self._world, self.account)

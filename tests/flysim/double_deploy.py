@@ -1,0 +1,317 @@
+"""What the flyctl double does for deploy, restart, scale and config validation: the same changing calls, in order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import time
+import tomllib
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from tests.flysim.double_api import Api, Failed
+
+KNOWN_KEYS = {
+    "app", "primary_region", "kill_signal", "kill_timeout", "swap_size_mb", "console_command", "host_dedication_id",
+    "build", "deploy", "env", "processes", "experimental", "http_service", "checks", "services", "mounts", "vm",
+    "files", "restart", "metrics", "statics", "machine_checks",
+}
+Json = dict[str, Any]
+
+
+def _read(path: str | None) -> Json:
+    try:
+        return tomllib.loads(Path(str(path)).read_text())
+    except OSError:
+        raise Failed(f"failed loading app config from {path}: config file not found at specified path") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Failed(f"failed loading app config from {path}: {error}") from None
+
+
+def validate(api: Api, options: Namespace) -> None:
+    """`config validate --strict`: the few checks the tests provoke."""
+    config = _read(options.config)
+    print(f"Validating {options.config}")
+    for service in config.get("services") or []:
+        if config.get("processes") and not service.get("processes"):
+            print("   ✘ Service has no processes set but app has processes defined; update fly.toml to set "
+                  "processes for each service in services")
+            raise Failed("App configuration is not valid")
+    unknown = sorted(set(config) - KNOWN_KEYS)
+    if unknown:
+        print(f"Strict validation failed. Found unrecognised sections or keys: {', '.join(unknown)}")
+        raise Failed("strict validation failed")
+    print("✓ Configuration is valid")
+
+
+def _groups(config: Json) -> dict[str, str]:
+    return dict(config.get("processes") or {"app": ""})
+
+
+def _for_group(config: Json, section: str, group: str) -> list[Json]:
+    default = "app" if "app" in _groups(config) else min(_groups(config))
+    found = config.get(section) or []
+    rows = found if isinstance(found, list) else [{**row, "name": name} for name, row in found.items()]
+    return [row for row in rows if group in (row.get("processes") or ([default] if section != "vm" else [group]))]
+
+
+def _machine_config(config: Json, group: str, image: str, release: Json, volume: str | None) -> Json:
+    size = (_for_group(config, "vm", group) or [{}])[0]
+    memory = str(size.get("memory", "256mb")).lower()
+    services = []
+    for service in _for_group(config, "services", group):
+        checks = [{"type": "http", **check} for check in service.get("http_checks") or []]
+        services.append({"protocol": service.get("protocol"), "internal_port": service["internal_port"],
+                         "ports": service.get("ports") or [], "checks": checks})
+    made: Json = {
+        "image": image, "env": {**(config.get("env") or {}), "FLY_PROCESS_GROUP": group},
+        "init": {"cmd": shlex.split(_groups(config)[group])} if _groups(config)[group] else {},
+        "guest": {"cpu_kind": "shared", "cpus": size.get("cpus", 1),
+                  "memory_mb": int(memory[:-2]) * (1024 if memory.endswith("gb") else 1)},
+        "metadata": {"fly_platform_version": "v2", "fly_process_group": group, "fly_flyctl_version": "0.4.87",
+                     "fly_release_id": release["id"], "fly_release_version": str(release["version"])},
+        "services": services, "restart": {"policy": "on-failure"},
+        "checks": {c["name"]: {k: v for k, v in c.items() if k not in ("name", "processes")}
+                   for c in _for_group(config, "checks", group)},
+    }
+    if volume:
+        mount = _for_group(config, "mounts", group)[0]
+        made["mounts"] = [{"volume": volume, "path": mount["destination"], "name": mount["source"]}]
+    return made
+
+
+class Release:
+    """One release from its creation to its end."""
+
+    def __init__(self, api: Api, app: str, image: str, definition: Json) -> None:
+        self.api, self.app, self.image = api, app, image
+        self.nonces: dict[str, str] = {}
+        body = {"app_name": app, "image": image, "definition": definition, "strategy": "ROLLING"}
+        self.record = api.rest("POST", "/releases", body, "create release")["release"]
+        self.mark("running")
+
+    def mark(self, status: str) -> None:
+        """Set the release's status."""
+        self.api.rest("PATCH", f"/releases/{self.record['id']}", {"status": status},
+                      f"set release status to '{status}'")
+
+    def launch(self, config: Json, region: str, wait_s: float) -> None:
+        """Create a machine and see it healthy."""
+        body = {"config": config, "region": region, "lease_ttl": 13}
+        machine = self.api.v1("POST", f"/apps/{self.app}/machines", body, wrap="failed to launch VM")
+        self.nonces[machine["id"]] = machine.get("nonce", "")
+        self.healthy(machine, wait_s)
+        self.unlease(machine)
+
+    def healthy(self, machine: Json, wait_s: float) -> None:
+        """Wait until a machine is started and its checks pass."""
+        path = f"/apps/{self.app}/machines/{machine['id']}"
+        try:
+            self.api.v1("GET", f"{path}/wait?state=started&timeout={max(1, int(wait_s))}")
+        except Failed:
+            raise Failed("timeout reached waiting for machine's state to change\nYour machine was created, but never "
+                         "started or exited immediately.") from None
+        deadline = time.monotonic() + wait_s
+        while True:
+            seen = self.api.v1("GET", path)
+            exits = [e for e in seen["events"] if e["type"] == "exit"]
+            if exits and exits[0]["request"]["restart_count"] > 1:
+                raise Failed(f"smoke checks for {machine['id']} failed: the app appears to be crashing")
+            checks = seen.get("checks") or []
+            if all(check["status"] == "passing" for check in checks):
+                return
+            if time.monotonic() > deadline:
+                raise Failed(f"timeout reached waiting for health checks to pass for machine {machine['id']}: "
+                             "context deadline exceeded")
+            time.sleep(0.1)
+
+    def lease(self, machine: Json) -> None:
+        """Take a machine's lease."""
+        path = f"/apps/{self.app}/machines/{machine['id']}/lease?ttl=13"
+        reply = self.api.v1("POST", path, wrap=f"failed to get lease on VM {machine['id']}")
+        self.nonces[machine["id"]] = reply["data"]["nonce"]
+
+    def unlease(self, machine: Json) -> None:
+        """Give a machine's lease back."""
+        path = f"/apps/{self.app}/machines/{machine['id']}/lease"
+        self.api.v1("DELETE", path, nonce=self.nonces[machine["id"]])
+
+    def update(self, machines: list[tuple[Json, Json]], wait_s: float) -> None:
+        """Give machines new configs; one that does not run stays so."""
+        for machine, _ in machines:
+            self.lease(machine)
+        for machine, config in machines:
+            body = {"config": config, "region": machine["region"], "skip_launch": machine["state"] != "started"}
+            self.api.v1("POST", f"/apps/{self.app}/machines/{machine['id']}", body, "failed to update VM",
+                        self.nonces[machine["id"]])
+        for machine, _ in machines:
+            if machine["state"] == "started":
+                self.healthy(machine, wait_s)
+        for machine, _ in machines:
+            self.unlease(machine)
+
+    def say(self) -> None:
+        """The line FLY_EMIT_RELEASE_JSON asks for."""
+        record = self.record
+        line = {"id": record["id"], "version": record["version"], "image_ref": self.image}
+        print(json.dumps(line, separators=(",", ":")))
+
+
+def _machines(api: Api, app: str) -> list[Json]:
+    found: list[Json] = api.v1("GET", f"/apps/{app}/machines", wrap="failed to list VMs")
+    return found
+
+
+def _group(machine: Json) -> str:
+    return str(machine["config"]["metadata"].get("fly_process_group", ""))
+
+
+def _find_image(api: Api, app: str, ref: str) -> None:
+    build = api.rest("POST", "/builds", {"app_name": app})["id"]
+    query = "query($n: String!, $r: String!) { app(name: $n) { id image(ref: $r) { id digest } } }"
+    try:
+        api.query(query, "failed to fetch an image or build from source", n=app, r=ref)
+    finally:
+        api.rest("POST", "/builds/finish", {"build_id": build, "app_name": app})
+
+
+def _first_deploy(api: Api, app: str, config: Json, groups: list[str], options: Namespace) -> None:
+    volumes = [v["name"] for v in api.v1("GET", f"/apps/{app}/volumes") if not v["attached_machine_id"]]
+    for group in groups:
+        for mount in _for_group(config, "mounts", group):
+            if mount["source"] not in volumes:
+                body = {"name": mount["source"], "region": config["primary_region"], "size_gb": 1}
+                api.v1("POST", f"/apps/{app}/volumes", body, wrap="failed to create volume")
+    if config.get("services") and not options.no_public_ips and not api.v1("GET", f"/apps/{app}/ip_assignments")["ips"]:
+        for kind in ("v6", "shared_v4"):
+            api.v1("POST", f"/apps/{app}/ip_assignments", {"type": kind})
+
+
+def _free_volumes(api: Api, app: str, config: Json, missing: list[str]) -> dict[str, str]:
+    free: dict[str, list[str]] = {}
+    for volume in api.v1("GET", f"/apps/{app}/volumes"):
+        if not volume["attached_machine_id"]:
+            free.setdefault(volume["name"], []).append(volume["id"])
+    chosen = {}
+    for group in missing:
+        for mount in _for_group(config, "mounts", group):
+            if not free.get(mount["source"]):
+                raise Failed(f"creating a new machine in group '{group}' requires an unattached '{mount['source']}' "
+                             f"volume. Create it with `fly volume create {mount['source']}`")
+            chosen[group] = free[mount["source"]].pop(0)
+    return chosen
+
+
+def _seconds(text: str | None, default: float = 300.0) -> float:
+    return float((text or "").rstrip("s") or default)
+
+
+def deploy(api: Api, options: Namespace) -> None:
+    """`deploy --image`."""
+    config, app = _read(options.config), options.app
+    api.v1("GET", f"/apps/{app}", wrap="failed to get app")
+    _find_image(api, app, options.image)
+    chosen = (options.process_groups or ",".join(_groups(config))).split(",")
+    wanted = [group for group in sorted(_groups(config)) if group in chosen]
+    machines = [m for m in _machines(api, app) if _group(m) in wanted]
+    missing = [group for group in wanted if group not in map(_group, machines)]
+    if not _machines(api, app):
+        _first_deploy(api, app, config, wanted, options)
+    volumes = _free_volumes(api, app, config, missing)
+    release = Release(api, app, options.image, config)
+    try:
+        _release_command(api, app, config, release, options)
+        region, wait_s = config.get("primary_region", "ord"), _seconds(options.wait_timeout)
+        for group in missing:
+            made = _machine_config(config, group, options.image, release.record, volumes.get(group))
+            release.launch(made, region, wait_s)
+        entries = []
+        for machine in machines:
+            mounted = (machine["config"].get("mounts") or [{}])[0].get("volume")
+            made = _machine_config(config, _group(machine), options.image, release.record, mounted)
+            entries.append((machine, made))
+        release.update(entries, wait_s)
+    except Failed:
+        release.mark("failed")
+        raise
+    release.mark("complete")
+    release.say()
+
+
+def _release_command(api: Api, app: str, config: Json, release: Release, options: Namespace) -> None:
+    command = (config.get("deploy") or {}).get("release_command")
+    if not command:
+        return
+    made = _machine_config(config, min(_groups(config)), options.image, release.record, None)
+    made |= {"init": {"cmd": shlex.split(command)}, "auto_destroy": True, "services": [], "checks": {}}
+    made["metadata"]["fly_process_group"] = "fly_app_release_command"
+    body = {"config": made, "region": config.get("primary_region"), "skip_launch": True}
+    machine = api.v1("POST", f"/apps/{app}/machines", body)
+    path = f"/apps/{app}/machines/{machine['id']}"
+    api.v1("POST", f"{path}/start")
+    api.v1("GET", f"{path}/wait?state=destroyed&timeout={int(_seconds(options.release_command_timeout))}")
+    code = next(e for e in api.v1("GET", path)["events"] if e["type"] == "exit")["request"]["exit_event"]["exit_code"]
+    if code:
+        raise Failed(f"release command failed - aborting deployment. machine {machine['id']} exited with non-zero "
+                     f"status of {code}")
+
+
+def restart(api: Api, options: Namespace) -> None:
+    """`secrets deploy`: every machine anew on the image it has, as a release."""
+    app = options.app
+    query = "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { imageRef configDefinition } } }"
+    current = api.query(query, n=app)["app"]["currentReleaseUnprocessed"]
+    machines = _machines(api, app)
+    if not machines:
+        raise Failed("no machines available to deploy")
+    release = Release(api, app, current["imageRef"], current["configDefinition"])
+    entries = []
+    for machine in machines:
+        made = json.loads(json.dumps(machine["config"]))
+        made["metadata"] |= {"fly_release_id": release.record["id"],
+                             "fly_release_version": str(release.record["version"])}
+        entries.append((machine, made))
+    try:
+        release.update(entries, 300)
+    except Failed:
+        release.mark("failed")
+        raise
+    release.mark("complete")
+    release.say()
+
+
+def scale(api: Api, options: Namespace) -> None:
+    """`scale count`: new machines are copies of one of their group."""
+    app = options.app
+    machines = _machines(api, app)
+    if not machines:
+        raise Failed("failed to grab app config from existing machines, error: could not create a fly.toml from any "
+                     "machines :-(\nNo machines configured for this app")
+    plan: list[tuple[str, int]] = []
+    for word in options.words:
+        group, _, count = word.partition("=")
+        plan.append((group, int(count) - sum(_group(m) == group for m in machines)))
+    if not any(change for _, change in plan):
+        print("App already scaled to desired state. No need for changes")
+        return
+    nonces = {}
+    for machine in machines:
+        reply = api.v1("POST", f"/apps/{app}/machines/{machine['id']}/lease?ttl=120",
+                       wrap=f"failed to get lease on VM {machine['id']}")
+        nonces[machine["id"]] = reply["data"]["nonce"]
+    query = "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { id version imageRef } } }"
+    newest = api.query(query, n=app)["app"]["currentReleaseUnprocessed"]
+    for group, change in plan:
+        found = [m for m in machines if _group(m) == group]
+        for _ in range(change):
+            config = json.loads(json.dumps(found[0]["config"])) | {"image": newest["imageRef"]}
+            region = options.region or found[0]["region"]
+            api.v1("POST", f"/apps/{app}/machines", {"config": config, "region": region}, wrap="failed to launch VM")
+        for machine in found[: max(0, -change)]:
+            api.v1("DELETE", f"/apps/{app}/machines/{machine['id']}?kill=true", nonce=nonces[machine["id"]])
+    for machine_id, nonce in nonces.items():
+        # flyctl gives back the lease of a machine it has just destroyed, too.
+        with contextlib.suppress(Failed):
+            api.v1("DELETE", f"/apps/{app}/machines/{machine_id}/lease", nonce=nonce)

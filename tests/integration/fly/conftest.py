@@ -1,0 +1,72 @@
+"""Production in the simulation: the real flyctl, a simulated account, a real Postgres, a real MinIO where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.runbook.secret import Secret
+from tests.flysim import binaries
+from tests.services.real_servers import Postgres, minio, postgres
+from tests.targets.fly.support import Site, site
+
+
+@pytest.fixture(scope="session")
+def flyctl() -> Path:
+    """The real flyctl."""
+    found = binaries.real()
+    if found is None:
+        pytest.skip(binaries.WHY_NOT)
+    return found
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A real Postgres that stands for the shared one."""
+    folder = tmp_path_factory.mktemp("postgres")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    with postgres(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
+    """A real MinIO: address, administrator, password."""
+    with minio(tmp_path_factory.mktemp("minio")) as server:
+        yield f"127.0.0.1:{server.port}", server.user, server.password
+
+
+def clean(url: Secret) -> None:
+    """The database as it was before the runbook: no schema, no role."""
+    import psycopg
+
+    with psycopg.connect(url.reveal(), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS langfuse CASCADE")
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'langfuse'").fetchone():
+            connection.execute("DROP OWNED BY langfuse")
+            connection.execute("DROP ROLE langfuse")
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, flyctl: Path, database: Postgres, object_store: tuple[str, str, str]
+) -> Iterator[Site]:
+    """An empty account and a fresh checkout."""
+    clean(database.url())
+    with site(tmp_path, flyctl, database.url(), minio=object_store) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    tmp_path_factory: pytest.TempPathFactory, flyctl: Path, database: Postgres, object_store: tuple[str, str, str]
+) -> Iterator[Site]:
+    """A stack that has been deployed once; a test that changes it must put it right again."""
+    clean(database.url())
+    with site(tmp_path_factory.mktemp("deployed"), flyctl, database.url(), minio=object_store) as made:
+        done = made.deploy()
+        assert done.ok, done.troubles()
+        yield made

@@ -1,0 +1,221 @@
+"""Each mutating call fails once, in turn; the run is repeated until it is through, and ends as if nothing had been.
+
+One chain per kind of fault: a run in which the first mutating call that has not been struck yet is struck, again and
+again, until a run meets no such call. So every call that is made on the way is struck exactly once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.flysim import Call, Fault, FlySim
+from tests.targets.fly.support import GATEWAY, Deployed, Site, described
+
+RUNS = 120
+ALIKE = re.compile(r"/[0-9a-f]{14,}|/(?=\d)")
+
+
+class Striker:
+    """Strikes the first call of a run whose kind has not been struck before."""
+
+    def __init__(self, sim: FlySim, fault: Callable[[Callable[[Call], bool]], Fault]) -> None:
+        self.sim = sim
+        self.make = fault
+        self.done: list[str] = []
+        self._now: str | None = None
+        self._lock = threading.Lock()
+
+    def arm(self) -> None:
+        self._now = None
+        self.sim.heal()
+        self.sim.fail(self.make(self._is_new))
+
+    def _is_new(self, call: Call) -> bool:
+        if not call.mutating:
+            return False
+        name = kind(call)
+        with self._lock:
+            if self._now is not None or name in self.done:
+                return False
+            self._now = name
+            self.done.append(name)
+            return True
+
+    @property
+    def struck(self) -> bool:
+        return self._now is not None
+
+
+def kind(call: Call) -> str:
+    """What a call does, without the ids that differ from run to run; machines by their group."""
+    body = call.body if isinstance(call.body, dict) else {}
+    config = body.get("config") if isinstance(body.get("config"), dict) else {}
+    group = (config.get("metadata") or {}).get("fly_process_group", "")
+    named = body.get("name") or body.get("status") or (body.get("variables") or {}).get("input", {}).get("type") or ""
+    what = ALIKE.sub("/*", call.operation)
+    return f"{what} {call.app} {group} {named} {','.join(sorted(body.get('values') or {}))}"
+
+
+@pytest.fixture(scope="module")
+def reference(deployed: Site) -> dict[str, object]:
+    """What an undisturbed deploy ends with."""
+    return described(deployed.sim)
+
+
+def assert_as_if_nothing_had_been(place: Site, reference: dict[str, object], vault: dict[str, str]) -> None:
+    assert described(place.sim) == reference
+    now = place.world().vault
+    assert {name: now.get(name).reveal() for name in vault} == vault, "a secret changed"
+    place.sim.heal()
+    place.sim.forget_calls()
+    last = place.deploy()
+    assert last.ok, last.troubles()
+    assert place.sim.mutations == 0, [call.operation for call in place.sim.mutating_calls()]
+
+
+def secrets_of(place: Site) -> dict[str, str]:
+    vault = place.world().vault
+    return {name: vault.get(name).reveal() for name in vault.names()}
+
+
+KINDS = {
+    "refused with 500": lambda new: Fault("status", match=new, status=500),
+    "refused with 401": lambda new: Fault("status", match=new, status=401, body={"error": "unauthorized"}),
+    "no answer": lambda new: Fault("hang", match=new, seconds=0.5, acted=False),
+    "cut off after it acted": lambda new: Fault("cut", match=new, acted=True),
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_mutating_call_may_fail_once_and_the_runs_converge(
+    place: Site, reference: dict[str, object], name: str
+) -> None:
+    striker = Striker(place.sim, KINDS[name])
+    vault: dict[str, str] = {}
+    outcomes: list[Deployed] = []
+    for _ in range(RUNS):
+        striker.arm()
+        done = place.deploy()
+        outcomes.append(done)
+        now = secrets_of(place)
+        assert {key: now[key] for key in vault} == vault, "a secret changed"
+        vault = now
+        assert not done.traces, done.traces[0]
+        if not striker.struck:
+            break
+    assert outcomes[-1].ok, outcomes[-1].troubles()
+    assert len(striker.done) >= 30, striker.done
+    for done in outcomes:
+        for outcome in done.result.outcomes.values():
+            assert outcome.good or outcome.next, f"no advice: {outcome.evidence}"
+    assert_as_if_nothing_had_been(place, reference, vault)
+
+
+RUNNER = """
+import json, pathlib, sys
+sys.path.insert(0, sys.argv[1])
+from ops import session
+from ops.runbook import run
+from ops.world import World
+environ, root = json.loads(sys.stdin.read())
+world = World("fly", environ, pathlib.Path(root))
+steps = session.all_steps(world)
+keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
+with world.target.exclusive():
+    sys.exit(run.run(run.with_needs(steps, keys), world, []).exit_code)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_the_runbook_may_be_killed_at_any_call(place: Site, reference: dict[str, object]) -> None:
+    import json
+
+    from ops.world import ROOT
+
+    child: list[subprocess.Popen[bytes]] = []
+
+    def kill(call: Call) -> None:
+        # flyctl first: it is in a process group of its own, and must not finish what its parent began.
+        for pid in _children(child[0].pid):
+            os.kill(pid, signal.SIGKILL)
+        child[0].kill()
+
+    seen: set[str] = set()
+
+    def make(new: Callable[[Call], bool]) -> Fault:
+        # Calls that differ only in app or name are killed once: a process is started for each.
+        def first(call: Call) -> bool:
+            what = " ".join(kind(call).split()[:2])
+            if not call.mutating or what in seen:
+                return False
+            if new(call):
+                seen.add(what)
+                return True
+            return False
+
+        return Fault("kill", match=first, callback=kill)
+
+    striker = Striker(place.sim, make)
+    vault: dict[str, str] = {}
+    for _ in range(RUNS):
+        striker.arm()
+        process = subprocess.Popen([sys.executable, "-c", RUNNER, str(ROOT)], stdin=subprocess.PIPE)
+        child[:] = [process]
+        process.communicate(json.dumps([place.environ, str(place.root)]).encode(), timeout=120)
+        _release_leases(place.sim)
+        vault = secrets_of(place) if not vault else vault
+        if not striker.struck:
+            assert process.returncode == 0
+            break
+        assert process.returncode == -signal.SIGKILL
+    assert len(seen) >= 12, seen
+    assert_as_if_nothing_had_been(place, reference, vault)
+
+
+def _children(pid: int) -> list[int]:
+    """Every process below `pid`."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for word in task.read_text().split():
+            found += [int(word), *_children(int(word))]
+    return found
+
+
+def _release_leases(sim: FlySim) -> None:
+    """What time does: a dead flyctl's leases end by themselves."""
+    with sim.lock:
+        for app in sim.state.apps.values():
+            for machine in app["machines"].values():
+                machine["lease"] = None
+
+
+def test_a_deploy_whose_report_is_lost_is_judged_by_its_machines(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    other = "registry.example.com/gateway:2"
+    place.sim.state.add_image(other)
+    finished = r"PATCH /api/v1/releases/"
+    place.sim.fail(
+        Fault("cut", match=lambda call: bool(re.search(finished, call.operation)) and _completes(call), acted=True)
+    )
+    start = time.monotonic()
+    done = place.deploy(FLY_IMAGE=other)
+    assert done.ok, done.troubles()
+    assert time.monotonic() - start < 120
+    digests = {m["image_ref"]["digest"] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
+    assert digests == {place.sim.state.images[other]}
+
+
+def _completes(call: Call) -> bool:
+    return isinstance(call.body, dict) and call.body.get("status") == "complete"
