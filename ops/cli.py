@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,8 @@ class Executor(StockExecutor):
         except Interrupted as interrupted:
             tell_interrupted(interrupted)
             raise StockExit(code=interrupted.exit_code) from None
-        except (StockExit, Failure, ParseError):
+        except (StockExit, Failure, ParseError, BrokenPipeError):
             raise
-        except BrokenPipeError:
-            # The reader of our output is gone (`| head`): nobody is left to tell.
-            sys.stderr.close()
-            raise StockExit(code=EXIT_FAILED) from None
         except Exception:
             tell(_fault(), json)
             raise StockExit(code=EXIT_FAILED) from None
@@ -140,6 +137,10 @@ def main(root: Path) -> int:
     except RunbookError as error:
         tell(error, "--json" in sys.argv)
         return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_FAILED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED if stop.code else 0
     finally:

@@ -1,29 +1,49 @@
-"""`inv dev.check`: lint, types and tests, each by its own tool, all of them even when one fails."""
+"""`inv dev.*`: lint, types, tests and benchmarks, each by its own tool, in the environment it needs."""
 
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from ops.runbook import proc
+from ops.runbook.errors import RunbookError
 from ops.world import ROOT
 
 PYTHON = sys.executable
 TOOLS = Path(sys.executable).parent
+GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
+GATEWAY_VENV = ROOT / ".venv-gateway-dev"
+
+
+def gateway_project() -> Path:
+    """The folder of the gateway's own Python project."""
+    from ops.stack import read
+
+    return ROOT / read(ROOT / "ops" / "stack.toml", {}).stack.folder
 
 
 def check() -> bool:
-    """Run every check, showing its output as it comes. Returns whether all are green."""
-    shell = [str(path.relative_to(ROOT)) for path in _shell_files()]
+    """Run every check, all of them even when one fails, showing their output as it comes. Whether all are green."""
+    gateway = gateway_project()
+    shell = [str(path.relative_to(ROOT)) for path in _shell_files(gateway)]
+    mypy = str(TOOLS / "mypy")
     stages: list[tuple[str, list[str]]] = [
-        ("ruff", [str(TOOLS / "ruff"), "check", "."]),
-        ("mypy, the runbook", [str(TOOLS / "mypy")]),
-        ("mypy, the gateway", [str(TOOLS / "mypy"), "--config-file", "fly/mypy.ini"]),
-        ("shellcheck", [str(TOOLS / "shellcheck"), "-x", *shell]),
-        ("tests, the runbook", [PYTHON, "-m", "pytest", "-q"]),
+        ("lint", [str(TOOLS / "ruff"), "check", "."]),
+        ("format", [str(TOOLS / "ruff"), "format", "--check", "--quiet", "."]),
+        ("shell", [str(TOOLS / "shellcheck"), "-x", *shell]),
+        ("types of the runbook", [mypy]),
+        ("environment of the gateway's tests", [PYTHON, str(ROOT / "tasks.py"), "dev.gateway"]),
+        (
+            "types of the gateway",
+            [mypy, "--strict", "--python-executable", str(_gateway_python()), str(gateway / "llm_gateway")],
+        ),
+        ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
+        ("tests of the runbook", [PYTHON, "-m", "pytest", "-q"]),
+        ("tests of the gateway", [str(_gateway_python()), "-m", "pytest", "-q", *GATEWAY_TESTS]),
     ]
     failed = []
     for name, command in stages:
@@ -32,12 +52,68 @@ def check() -> bool:
         code = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
         if code:
             failed.append(name)
-        print(
-            f"== {name}: {'ok' if code == 0 else f'exit {code}'} ({time.monotonic() - start:.0f} s)",
-            flush=True,
-        )
+        print(f"== {name}: {'ok' if code == 0 else f'exit {code}'} ({time.monotonic() - start:.0f} s)", flush=True)
     print("all green" if not failed else f"failed: {', '.join(failed)}")
     return not failed
+
+
+def make_gateway_environment() -> None:
+    """The gateway's environment with what its tests and benchmarks need beside it, from its own development lock."""
+    lock = gateway_project() / "requirements-dev.lock"
+    stamp = GATEWAY_VENV / ".installed"
+    if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    environment = _environment()
+    if ssl.get_default_verify_paths().cafile:
+        environment.setdefault("UV_SYSTEM_CERTS", "true")
+    uv = TOOLS / "uv"
+    print(f"making {GATEWAY_VENV.name}", flush=True)
+    proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, GATEWAY_VENV], env=environment)
+    print(f"installing {lock.name}", flush=True)
+    words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", _gateway_python(), "--require-hashes"]
+    proc.run([*words, "--compile-bytecode", lock], env=environment, timeout=1200)
+    stamp.touch()
+
+
+def bench(name: str, json: bool) -> int:
+    """Run a benchmark of tests/bench in its environment; returns its exit code.
+
+    Raises:
+        RunbookError: CLI-007 when there is none of that name.
+    """
+    folder = ROOT / "tests" / "bench"
+    found = {
+        file.stem: file for file in [*folder.glob("*.py"), *folder.glob("gateway/*.py")] if file.stem != "__init__"
+    }
+    if name not in found:
+        names = ", ".join(sorted(found))
+        raise RunbookError(
+            "CLI-007", f"there is no benchmark '{name}'", why=f"there are: {names}", next="inv dev.bench NAME"
+        )
+    python = PYTHON
+    if found[name].parent.name == "gateway":
+        make_gateway_environment()
+        python = str(_gateway_python())
+    module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
+    command = [python, "-m", module, *(["--json"] if json else [])]
+    return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+
+
+def lock() -> None:
+    """Write requirements.lock anew: exact versions and hashes for every platform, and no registry address."""
+    proc.run(
+        [
+            TOOLS / "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes",
+            "--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11", "--upgrade",
+            "--custom-compile-command", "./inv dev.lock", "-o", "requirements.lock",
+        ],
+        cwd=ROOT,
+        timeout=600,
+    )  # fmt: skip
+
+
+def _gateway_python() -> Path:
+    return GATEWAY_VENV / "bin" / "python"
 
 
 def _environment() -> dict[str, str]:
@@ -45,38 +121,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("INVOKE_")}
 
 
-def _shell_files() -> list[Path]:
+def _shell_files(gateway: Path) -> list[Path]:
     """Every shell script of the project."""
-    return [
-        ROOT / "inv",
-        *sorted((ROOT / "ops").glob("*.sh")),
-        *sorted((ROOT / "fly").glob("*/bin/*.sh")),
-        *sorted((ROOT / ".ci").glob("run")),
-    ]
-
-
-def lock() -> None:
-    """Write requirements.lock anew: exact versions and hashes for every platform, and no registry address."""
-    proc.run(
-        [
-            TOOLS / "uv",
-            "pip",
-            "compile",
-            "pyproject.toml",
-            "--group",
-            "dev",
-            "--universal",
-            "--generate-hashes",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-            "--python-version",
-            "3.11",
-            "--upgrade",
-            "--custom-compile-command",
-            "./inv dev.lock",
-            "-o",
-            "requirements.lock",
-        ],
-        cwd=ROOT,
-        timeout=600,
-    )
+    scripts = [*(ROOT / "ops").glob("*.sh"), *(gateway / "bin").glob("*.sh"), *(ROOT / "tests").rglob("*.sh")]
+    return [ROOT / "inv", ROOT / ".ci" / "run", *sorted(scripts)]

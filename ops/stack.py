@@ -251,6 +251,7 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
         if name.startswith(OVERRIDE):
             _override(data, name, text)
     try:
+        _name_the_entry(data)
         stack = convert(data, Stack)
         _check(stack)
     except (msgspec.ValidationError, ValueError) as error:
@@ -275,6 +276,22 @@ def _override(data: dict[str, Any], name: str, text: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text
     table[parts[-1]] = value
+
+
+def _name_the_entry(data: dict[str, Any]) -> None:
+    """Check free-named tables one by one: in a whole document the error would say `teams[...]`, not which team."""
+    tables: tuple[tuple[str, object, type[_Table]], ...] = (
+        ("teams", data.get("teams"), TeamTable),
+        ("models.prices", (data.get("models") or {}).get("prices"), Price),
+    )
+    for place, table, kind in tables:
+        for name, entry in table.items() if isinstance(table, dict) else ():
+            try:
+                convert(entry, kind)
+            except msgspec.ValidationError as error:
+                text, _, where = str(error).partition(" - at ")
+                key = where.strip("`").removeprefix("$")
+                raise ValueError(f"{place}.{name}{key}: {text}") from None
 
 
 def _readable(message: str) -> str:

@@ -11,8 +11,7 @@ from ops.explain import catalogue, text
 from ops.runbook.errors import RunbookError
 
 ROOT = Path(__file__).resolve().parents[1]
-AREAS = sorted({code.split("-")[0] for code in catalogue()})
-USED = re.compile(r"\b(?:" + "|".join(AREAS) + r")-\d{3}\b")
+USED = re.compile(r"(?:\"|error )([A-Z][A-Z0-9]{1,6}-\d{3})(?:\"|:)")
 
 
 def used_codes() -> set[str]:

@@ -31,6 +31,7 @@ def test_nobody_converts_around_the_lock() -> None:
     users = [
         str(file.relative_to(ROOT))
         for file in (ROOT / "ops").rglob("*.py")
-        if "standins" not in file.parts and ("msgspec.convert" in file.read_text() or "msgspec.json.encode" in file.read_text())
+        if "standins" not in file.parts
+        and ("msgspec.convert" in file.read_text() or "msgspec.json.encode" in file.read_text())
     ]
     assert users == ["ops/typed.py"]

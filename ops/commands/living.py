@@ -84,6 +84,37 @@ def check(c: Context) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
+def gateway_environment(c: Context) -> None:
+    """Make the environment of the gateway's tests and benchmarks, from its development lock."""
+    from ops.development import make_gateway_environment
+
+    make_gateway_environment()
+
+
+def bench(c: Context, name: str, json: bool = False) -> None:
+    """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
+    from ops.development import bench as run
+
+    code = run(name, json)
+    if code:
+        raise Exit(code=code)
+
+
+def local_environment(c: Context, json: bool = False) -> None:
+    """Only make the gateway's Python environment, without starting anything."""
+    from ops.session import execute
+
+    execute(c, ["local.environment"], "local", json)
+
+
+def vault_remove(c: Context, name: str, target: str = "") -> None:
+    """Take a secret out of the vault that the contract no longer knows, such as a removed team's key."""
+    from ops.session import open_world
+    from ops.vault import rotate
+
+    print(rotate.remove(open_world(target), name))
+
+
 def lock(c: Context) -> None:
     """Resolve the runbook's lock anew from pyproject.toml."""
     from ops.development import lock as run
@@ -159,6 +190,7 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
         task(vault_get, "get", name="the secret's name"),
         task(vault_rotate, "rotate", name="the secret's name", yes="do not ask"),
         task(vault_audit, "audit"),
+        task(vault_remove, "remove", name="the secret's name"),
     ),
     "teams": (task(teams_show, "show"),),
     "cache": (
@@ -170,6 +202,12 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
         task(local_status, "status"),
         task(local_logs, "logs", name="gateway, edge, postgres, redis, ...", lines="how many"),
         task(local_down, "down", purge="delete the rehearsal's data as well"),
+        task(local_environment, "environment"),
     ),
-    "dev": (task(check), task(lock)),
+    "dev": (
+        task(check),
+        task(bench, name="file name in tests/bench, without .py"),
+        task(gateway_environment, "gateway"),
+        task(lock),
+    ),
 }

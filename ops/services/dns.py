@@ -41,19 +41,11 @@ class Found:
         return ", ".join((*self.a, *self.aaaa)) or "nothing"
 
 
-def look_up(name: str, environ: Mapping[str, str]) -> Found:
-    """Ask for a name's addresses now, past any cache of ours.
-
-    Args:
-        environ: RUNBOOK_DNS_RESOLVER in it names a resolver.
-
-    Raises:
-        RunbookError: DNS-001 that resolver is no HOST:PORT.
-    """
+def look_up(name: str, resolver: Resolver) -> Found:
+    """Ask for a name's addresses now, past any cache of ours."""
     import dns.exception
     import dns.resolver
 
-    resolver = _resolver(environ.get(RESOLVER, ""))
     found: dict[str, tuple[str, ...]] = {}
     alias = ""
     for kind in ("A", "AAAA"):
@@ -70,10 +62,16 @@ def look_up(name: str, environ: Mapping[str, str]) -> Found:
     return Found(found["A"], found["AAAA"], alias)
 
 
-def _resolver(place: str) -> Resolver:
+def resolver_of(environ: Mapping[str, str]) -> Resolver:
+    """The resolver to ask: the system's, or the one RUNBOOK_DNS_RESOLVER names.
+
+    Raises:
+        RunbookError: DNS-001 that is no HOST:PORT, or the system has none.
+    """
     import dns.exception
     import dns.resolver
 
+    place = environ.get(RESOLVER, "")
     if not place:
         try:
             resolver = dns.resolver.Resolver()

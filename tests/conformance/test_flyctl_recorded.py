@@ -68,15 +68,15 @@ def merge(one: Any, other: Any) -> Any:
     return other if one in (None, "NoneType", []) else one
 
 
-def within(part: Any, whole: Any) -> bool:
-    """Whether every key of `part` is in `whole` with the same type; null and empty lists fit anything."""
-    if part in ("NoneType", []) or whole in ("NoneType", []):
-        return True
+def outside(part: Any, whole: Any, path: str = "") -> list[str]:
+    """The keys of `part` that `whole` lacks or has another type for; null and empty ones fit anything."""
+    if part in ("NoneType", [], {}) or whole in ("NoneType", []):
+        return []
     if isinstance(part, dict) and isinstance(whole, dict):
-        return all(key in whole and within(value, whole[key]) for key, value in part.items())
+        return [key for name, value in part.items() for key in outside(value, whole.get(name), f"{path}.{name}")]
     if isinstance(part, list) and isinstance(whole, list):
-        return within(part[0], whole[0])
-    return bool(part == whole)
+        return outside(part[0], whole[0], f"{path}[]")
+    return [] if part == whole else [path]
 
 
 def test_changing_calls_and_json_are_as_recorded(fly: Fly, sim: FlySim, binary: Path, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_changing_calls_and_json_are_as_recorded(fly: Fly, sim: FlySim, binary: 
     recorded = json.loads(RECORDING.read_text())
     assert calls == recorded["calls"]
     for command, found in shapes.items():
-        assert within(found, recorded["shapes"][command]), command
+        assert outside(found, recorded["shapes"][command]) == [], command
 
 
 def test_looking_changes_nothing(fly: Fly, sim: FlySim, toml: Path) -> None:

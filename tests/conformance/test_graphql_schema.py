@@ -36,6 +36,7 @@ def schema() -> GraphQLSchema:
     return build_schema(SCHEMA.read_text(), assume_valid_sdl=True)
 
 
+SCALARS: dict[str, type] = {"Int": int, "String": str, "ID": str, "Boolean": bool}
 OURS = ("LIST", "GET", "PLANS", "ORGANIZATION", "CREATE", "UPDATE", "DELETE")
 
 
@@ -118,6 +119,6 @@ def _value(kind: Any, selections: Any, value: Any, path: str) -> Iterator[str]:
     elif isinstance(kind, GraphQLEnumType) and value not in kind.values:
         yield f"{path}: {value} is not one of {kind.name}"
     elif isinstance(kind, GraphQLScalarType):
-        wanted = {"Int": int, "Float": (int, float), "String": str, "ID": str, "Boolean": bool}.get(kind.name)
+        wanted = SCALARS.get(kind.name)
         if wanted and not isinstance(value, wanted):
             yield f"{path}: {value!r} is no {kind.name}"

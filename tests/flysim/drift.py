@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.flysim.graphql_mutations import allocate
 from tests.flysim.machines import group_of
-from tests.flysim.state import Json
+from tests.flysim.state import Json, image_parts
 
 if TYPE_CHECKING:
     from tests.flysim.server import FlySim
@@ -47,7 +47,7 @@ class Drift:
             digest = self._sim.state.images.get(ref) or self._sim.state.add_image(ref)
             machine = next(m for m in self._app(app)["machines"].values() if group in ("", group_of(m)))
             machine["config"] = {**machine["config"], "image": ref}
-            machine["image_ref"] = {**machine["image_ref"], "digest": digest}
+            machine["image_ref"] = {**image_parts(ref), "digest": digest, "labels": {}}
             return str(machine["id"])
 
     def delete_machine(self, app: str, group: str = "") -> str:

@@ -60,10 +60,15 @@ def test_a_forged_team_in_the_body_stays_in_the_callers_team() -> None:
     forged = ASK | {"metadata": {"user_api_key_team_id": "b", "team": "b"}, "team": "b", "cache": {"namespace": "b"}}
     assert exact_key(forged, team="a", model="m") != exact_key(ASK, team="b", model="m")
     room, other = partition(forged, team="a", model="m"), partition(ASK, team="b", model="m")
-    assert room and other and room.team == "a" and room.key != other.key
+    assert room
+    assert other
+    assert room.team == "a"
+    assert room.key != other.key
 
 
-@pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": "hi"}, {"messages": ["hi"]}, ASK | {"seed": float("nan")}])
+@pytest.mark.parametrize(
+    "body", [{}, {"messages": []}, {"messages": "hi"}, {"messages": ["hi"]}, ASK | {"seed": float("nan")}]
+)
 def test_what_is_no_proper_request_has_no_key(body: dict[str, Any]) -> None:
     assert exact_key(body, team="a", model="m") is None
     assert partition(body, team="a", model="m") is None
@@ -99,15 +104,21 @@ def test_the_last_question_is_not_part_of_the_partition_and_all_else_is() -> Non
     assert room(("user", "x"), temperature=0)[0] != plain[0]
     assert room(("user", "x"), user="u1")[0] != plain[0]
     earlier = room(("user", "hi"), ("assistant", "hello"), ("user", "x"))
-    assert earlier[0] == plain[0] and earlier[1] != plain[1]
+    assert earlier[0] == plain[0]
+    assert earlier[1] != plain[1]
     assert room(("user", "hi"), ("assistant", "hallo"), ("user", "x"))[1] != earlier[1]
-    assert room(("user", "hi"), ("system", "s"), ("user", "x"))[0] != room(("system", "s"), ("user", "hi"), ("user", "x"))[0]
+    assert (
+        room(("user", "hi"), ("system", "s"), ("user", "x"))[0]
+        != room(("system", "s"), ("user", "hi"), ("user", "x"))[0]
+    )
 
 
 def test_a_first_question_has_no_history() -> None:
     body = {"messages": [{"role": "system", "content": "s"}, *ASK["messages"]]}
     found = partition(body, team="a", model="m")
-    assert found is not None and found.history == () and found.history_key == ""
+    assert found is not None
+    assert found.history == ()
+    assert found.history_key == ""
     assert found.question == "What is the return policy?"
 
 

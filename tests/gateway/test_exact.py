@@ -20,7 +20,11 @@ TTL_S = {"exact": 100, "semantic": 200, "verdict": 200}
 
 def answer(text: str = "30 days.", finish: str = "stop") -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    return {"id": "1", "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+    }
 
 
 def with_ledger(
@@ -43,7 +47,9 @@ def test_an_answer_is_found_again_by_its_team_alone(valkey: Valkey) -> None:
         assert await cache.get(CacheKey("a", "k")) is None
         assert await cache.put(CacheKey("a", "k"), answer("Straße, ✓ and \n a new line"))
         hit = await cache.get(CacheKey("a", "k"))
-        assert hit is not None and hit.tier == "exact" and hit.response == answer("Straße, ✓ and \n a new line")
+        assert hit is not None
+        assert hit.tier == "exact"
+        assert hit.response == answer("Straße, ✓ and \n a new line")
         assert await cache.get(CacheKey("b", "k")) is None
 
     with_ledger(valkey, check)
@@ -64,19 +70,35 @@ def test_an_entry_lives_as_long_as_its_tier_or_shorter_if_the_client_says_so(val
         cache = ExactCache(ledger)
         for digest, asked in (("long", 1000), ("short", 7), ("plain", None)):
             await cache.put(CacheKey("a", digest), answer(), ttl_s=asked)
-        lives = [await store.call("TTL", ledger.names("a").entries("exact") + name) for name in ("long", "short", "plain")]
-        assert 98 <= lives[0] <= 100 and 5 <= lives[1] <= 7 and 98 <= lives[2] <= 100
+        lives = [
+            await store.call("TTL", ledger.names("a").entries("exact") + name) for name in ("long", "short", "plain")
+        ]
+        assert 98 <= lives[0] <= 100
+        assert 5 <= lives[1] <= 7
+        assert 98 <= lives[2] <= 100
 
     with_ledger(valkey, check)
 
 
+async def now_ms(store: Store) -> int:
+    seconds, micros = await store.call("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 def test_oldest_entries_go_first_and_the_account_matches_what_is_left(valkey: Valkey) -> None:
     async def check(store: Store, ledger: Ledger) -> None:
+        born: int | None = None
         for number in range(40):
             tier = ("exact", "semantic", "verdict")[number % 3]
-            assert await ledger.keep("a", tier, str(number), b"x" * 1000)
+            row = await ledger.keep("a", tier, str(number), b"x" * 1000)
+            assert row
+            assert born is None or int(row.split("-")[0]) > born
+            born = int(row.split("-")[0])
+            while await now_ms(store) <= born:  # Between tiers, age has the grain of a millisecond.
+                pass
         left = [n for n in range(40) if await ledger.read("a", ("exact", "semantic", "verdict")[n % 3], str(n))]
-        assert left == list(range(40 - len(left), 40)) and len(left) == 10_000 // (1000 + OVERHEAD_BYTES)
+        assert left == list(range(40 - len(left), 40))
+        assert len(left) == 10_000 // (1000 + OVERHEAD_BYTES)
         assert await ledger.used_bytes("a") == len(left) * (1000 + OVERHEAD_BYTES)
         assert await ledger.keep("b", "exact", "0", b"x" * 1000)  # Another team's budget is its own.
         assert await ledger.read("a", "exact", "39") is not None

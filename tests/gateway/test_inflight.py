@@ -45,7 +45,8 @@ def test_identical_requests_make_one_call_and_others_their_own() -> None:
         upstream.gate.set()
         assert len(set(await asyncio.gather(*same))) == 1
         await other
-        assert upstream.calls == 2 and len(flights) == 0
+        assert upstream.calls == 2
+        assert len(flights) == 0
         await ask(flights, upstream)
         assert upstream.calls == 3  # A later request is not served by a finished flight.
 
@@ -90,7 +91,8 @@ def test_a_follower_that_leaves_takes_nobody_along() -> None:
         await settle()
         upstream.gate.set()
         assert await staying == await leader
-        assert upstream.calls == 1 and len(flights) == 0
+        assert upstream.calls == 1
+        assert len(flights) == 0
 
     asyncio.run(main())
 

@@ -24,7 +24,8 @@ def test_a_replayed_answer_is_the_stored_one(text: str) -> None:
     chunks = list(as_stream(completion(text), include_usage=True))
     assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
     assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
-    assert chunks[-1]["choices"] == [] and chunks[-1]["usage"]["total_tokens"] == 12
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"]["total_tokens"] == 12
     assert all(chunk["object"] == "chat.completion.chunk" for chunk in chunks)
     assert assemble(chunks) == completion(text)
 

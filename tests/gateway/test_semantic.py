@@ -48,7 +48,11 @@ def ask_part(question: str, *, team: str = "a", earlier: Sequence[tuple[str, str
 
 def answer(text: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    return {"id": "1", "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    }
 
 
 def said(hit: Hit | None) -> str | None:
@@ -142,10 +146,16 @@ def test_a_reworded_question_is_served_and_a_different_one_is_not(valkey: Valkey
     async def check(one: Gateway) -> None:
         await one.put("What is the return policy?", "30 days")
         found = await one.look("can you tell me what the return policy is")
-        assert said(found.hit) == "30 days" and found.hit and found.hit.how == "guards" and found.hit.tier == "semantic"
+        assert said(found.hit) == "30 days"
+        assert found.hit
+        assert found.hit.how == "guards"
+        assert found.hit.tier == "semantic"
         for other in ("What is the return policy for gift cards?", "What is not covered by the return policy?"):
             miss = await one.look(other)
-            assert miss.hit is None and miss.similarity and miss.similarity > 0.6 and miss.reasons
+            assert miss.hit is None
+            assert miss.similarity
+            assert miss.similarity > 0.6
+            assert miss.reasons
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -159,7 +169,9 @@ def test_the_seeds_questions_hit_by_the_reviewed_list_without_an_embedding_and_n
 
         for question in (*RETURNS, "what’s your REFUND policy", "How do i return an item"):
             found = await one.cache.lookup(ask_part(question), no_embedding)
-            assert found.hit is not None and found.hit.how == "alias" and said(found.hit) == "30 days"
+            assert found.hit is not None
+            assert found.hit.how == "alias"
+            assert said(found.hit) == "30 days"
         for question in (
             "What is the shipping policy?",
             "What is not covered by the return policy?",
@@ -194,9 +206,12 @@ def test_a_verdict_decides_what_the_guards_leave_open_and_is_remembered(valkey: 
         await one.put("What is the return policy?", "30 days")
         verdicts = Verdicts("Yes.")
         found = await one.look("What is the policy if I return it?", verdicts)
-        assert said(found.hit) == "30 days" and found.hit and found.hit.how == "judge"
+        assert said(found.hit) == "30 days"
+        assert found.hit
+        assert found.hit.how == "judge"
         assert (await one.look("What is the policy if I return it?", verdicts)).hit is not None
-        assert len(verdicts.asked) == 1 and one.judge.remembered == 1
+        assert len(verdicts.asked) == 1
+        assert one.judge.remembered == 1
         no = Verdicts("no")
         assert (await one.look("What is the return policy abroad?", no)).hit is None
         assert (await one.look("What is the return policy abroad?", Verdicts("yes"))).hit is None
@@ -204,7 +219,9 @@ def test_a_verdict_decides_what_the_guards_leave_open_and_is_remembered(valkey: 
     gateways(valkey.url, valkey.prefix, check)
 
 
-@pytest.mark.parametrize("verdicts", [Verdicts("raise"), Verdicts("perhaps"), Verdicts(""), Verdicts("yes", 5)], ids=str)
+@pytest.mark.parametrize(
+    "verdicts", [Verdicts("raise"), Verdicts("perhaps"), Verdicts(""), Verdicts("yes", 5)], ids=str
+)
 def test_a_judge_that_fails_or_dawdles_is_a_miss_and_not_remembered(valkey: Valkey, verdicts: Verdicts) -> None:
     async def check(one: Gateway) -> None:
         await one.put("What is the return policy?", "30 days")
@@ -237,12 +254,32 @@ def test_other_earlier_turns_are_served_only_by_a_judge_that_reads_both(valkey: 
         assert (await one.look("how do i send it back?")).hit is None
         no = Verdicts("no")
         assert (await one.look("how do i send it back?", no, earlier=sofa)).hit is None
-        assert "trainers" in no.asked[0] and "sofa" in no.asked[0]
+        assert "trainers" in no.asked[0]
+        assert "sofa" in no.asked[0]
         yes = Verdicts("yes")
         again = [("user", "The trainers you sent are too small"), ("assistant", "You may return them.")]
         assert said((await one.look("how do i send it back?", yes, earlier=again)).hit) == "by post"
         long = [("user", "x" * 3000), ("assistant", "ok")]
         assert (await one.look("how do i send it back?", Verdicts(), earlier=long)).hit is None
+
+    gateways(valkey.url, valkey.prefix, check)
+
+
+def test_a_detail_of_one_conversation_never_reaches_another(valkey: Valkey) -> None:
+    mine = [("user", "I am Ada Byron, order 51230, ada@example.com"), ("assistant", "Thanks, Ada.")]
+    yours = [("user", "I have an order with you"), ("assistant", "Thanks.")]
+
+    async def check(one: Gateway) -> None:
+        for number, text in enumerate(("Order 51230 left today", "We wrote to ada@example.com", "It is ready, Byron")):
+            question = f"what happens to it in case {number}?"
+            await one.put(question, text, earlier=mine)
+            verdicts = Verdicts("yes")
+            assert (await one.look(question, verdicts, earlier=yours)).hit is None
+            assert verdicts.asked == []
+            assert said((await one.look(question, earlier=mine)).hit) == text
+        await one.put("how long does it take to arrive?", "Up to 5 days", earlier=mine)
+        found = await one.look("how long does it take to arrive?", Verdicts("yes"), earlier=yours)
+        assert said(found.hit) == "Up to 5 days"
 
     gateways(valkey.url, valkey.prefix, check)
 

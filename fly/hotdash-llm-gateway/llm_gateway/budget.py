@@ -108,9 +108,7 @@ class Ledger:
         names, total = self.names(team), 0
         while True:
             gone = int(
-                await self._store.script(
-                    _FORGET, [names.used(), names.log(tier)], [names.entries(tier), until, batch]
-                )
+                await self._store.script(_FORGET, [names.used(), names.log(tier)], [names.entries(tier), until, batch])
             )
             total += gone
             if gone < batch:
@@ -140,7 +138,7 @@ def fields_of(row: Sequence[object]) -> dict[bytes, bytes]:
     fields = row[1]
     if isinstance(fields, Mapping):
         return {bytes(name): bytes(value) for name, value in fields.items()}
-    assert isinstance(fields, list | tuple)  # noqa: S101  (the wire format)
+    assert isinstance(fields, list | tuple)
     return dict(zip(map(bytes, fields[::2]), map(bytes, fields[1::2]), strict=True))
 
 

@@ -70,7 +70,7 @@ def _unmatched(one: Reading, two: Reading) -> set[str]:
 
 
 def _same_order(one: Reading, two: Reading) -> bool:
-    """Whether the words come in the same order. Two plain words may trade places: parking at the venue, venue parking."""
+    """Whether the words come in the same order. Two plain words may trade places (venue parking)."""
     if one.words == two.words:
         return True
     movable = len(one.words) == 2 and one.kind not in ("who", "say") and not one.numbers

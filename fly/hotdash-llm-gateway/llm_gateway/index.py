@@ -13,10 +13,10 @@ Vector = NDArray[np.float32]
 Codes = NDArray[np.int8]
 RowId = tuple[int, int]
 
-COARSE_DIMENSIONS = 256
+COARSE_DIMENSIONS = 128
 COARSE_FROM = 512
 """Rooms with fewer rows are scanned exactly."""
-SHORTLIST = 64
+SHORTLIST = 128
 """Rows that the coarse scan hands to the exact one."""
 
 
@@ -47,7 +47,8 @@ def quantise(vector: Vector) -> Codes:
     largest = float(np.abs(vector).max())
     if not np.isfinite(largest) or largest == 0.0:
         raise ValueError("an embedding must be finite and not all zeros")
-    return np.rint(vector * (127.0 / largest)).astype(np.int8)
+    codes: Codes = np.rint(vector * (127.0 / largest)).astype(np.int8)
+    return codes
 
 
 @lru_cache(maxsize=8)

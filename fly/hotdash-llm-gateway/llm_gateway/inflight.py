@@ -90,9 +90,7 @@ class Flights(Generic[T]):
         return len(self._flights)
 
     @staticmethod
-    def _leave(
-        key: Hashable, flight: _Flight[T], place: asyncio.Future[tuple[T] | None]
-    ) -> tuple[T] | None:
+    def _leave(key: Hashable, flight: _Flight[T], place: asyncio.Future[tuple[T] | None]) -> tuple[T] | None:
         if place in flight.waiting:
             flight.waiting.remove(place)
         return place.result() if place.done() and not place.cancelled() else None

@@ -126,4 +126,8 @@ class Judge:
 
 
 def _parts(asked: Asked) -> Sequence[str]:
-    return [str(len(asked.history)), *(part for turn in asked.history for part in (turn.role, turn.text)), asked.question]
+    return [
+        str(len(asked.history)),
+        *(part for turn in asked.history for part in (turn.role, turn.text)),
+        asked.question,
+    ]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """What the guards know of English: which words carry nothing, and which words mean the same.
 
 Everything here is general: no company's products, no data set. A word that is not listed counts, so a gap in these

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -38,9 +39,7 @@ class Mirror:
         retry_s: pause before connecting again.
     """
 
-    def __init__(
-        self, url: str, *, prefix: str, teams: Sequence[str], ttl_s: int, retry_s: float = 0.5
-    ) -> None:
+    def __init__(self, url: str, *, prefix: str, teams: Sequence[str], ttl_s: int, retry_s: float = 0.5) -> None:
         self.index = Index()
         self.synced = asyncio.Event()
         self.resyncs = 0
@@ -85,7 +84,8 @@ class Mirror:
     async def _read(
         self, client: redis.asyncio.Redis, index: Index, seen: dict[str, str], *, block_ms: int | None
     ) -> bool:
-        answer = await client.xread(dict(seen), count=BATCH, block=block_ms)
+        wanted: dict[Any, Any] = {**seen}
+        answer: Any = await client.xread(wanted, count=BATCH, block=block_ms)
         streams = answer.items() if isinstance(answer, Mapping) else answer or ()
         for name, batches in streams:
             key = name.decode()
@@ -136,7 +136,7 @@ class Mirror:
         seconds, _ = await client.time()
         self.index.remove_older((int(seconds) - self._ttl_s) * 1000)
         for key, team in self._logs.items():
-            first = await client.xrange(key, count=1)
+            first: Any = await client.xrange(key, count=1)
             self.index.remove_before(team, row_id(first[0][0]) if first else (1 << 62, 0))
 
 

@@ -12,15 +12,20 @@ from .spelling import american
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "´": "'", "`": "'", "–": "-", "—": " - ", "…": " "})
 _TOKEN = re.compile(r"¿[a-z]+|codex\w+|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*[a-z%]*|[$£€%°]")
-_CODE = re.compile(r"\S+@\S+\.\w+|(?:https?://|www\.)\S+|#\w+|\b(?=[\w-]*\d)(?=[\w-]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*\b", re.IGNORECASE)
+_CODE = re.compile(
+    r"\S+@\S+\.\w+|(?:https?://|www\.)\S+|#\w+|\b(?=[\w-]*\d)(?=[\w-]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*\b", re.IGNORECASE
+)
 _AMOUNT = re.compile(
-    r"^(\d+)(st|nd|rd|th|am|pm|k|m|h|min|mins|hr|hrs|gb|mb|tb|kg|g|mg|km|cm|mm|lb|lbs|l|ml|s|x|yr|yrs|%)$", re.IGNORECASE
+    r"^(\d+)(st|nd|rd|th|am|pm|k|m|h|min|mins|hr|hrs|gb|mb|tb|kg|g|mg|km|cm|mm|lb|lbs|l|ml|s|x|yr|yrs|%)$",
+    re.IGNORECASE,
 )
 _QUOTED = re.compile(r"\"([^\"]{1,200})\"|(?<!\w)'([^']{2,200})'(?!\w)")
 _OF = re.compile(r"\b([^\W\d_]+) of (?:(?:the|a|an|my|your|our|this|that) )?([^\W\d_]+)")
-_FRONTED = re.compile(r"^([^,?]+), ?((?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|should|must|has|have|"
-                      r"how|what|which|when|where|who|why)\b.*|¿.*)$")
-_PRICES = frozenset("price prices cost costs fee fees charge charges charged".split())
+_FRONTED = re.compile(
+    r"^([^,?]+), ?((?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|should|must|has|have|"
+    r"how|what|which|when|where|who|why)\b.*|¿.*)$"
+)
+_PRICES = frozenset(("price", "prices", "cost", "costs", "fee", "fees", "charge", "charges", "charged"))
 _AUXILIARY = re.compile(
     r"^(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|should|shall|must|has|have|had)\b"
 )
@@ -64,7 +69,9 @@ def read(question: str) -> Reading:
     words: list[str] = []
     asked = past = False
     for raw in _dates(_numbers(_split(plain))):
-        word = raw if raw.startswith("¿") else "¿" + lexicon.QUESTIONS[raw] if raw in lexicon.QUESTIONS else canonical(raw)
+        word = (
+            raw if raw.startswith("¿") else "¿" + lexicon.QUESTIONS[raw] if raw in lexicon.QUESTIONS else canonical(raw)
+        )
         if word == "¿" + kind and not asked:
             asked = True
             continue
@@ -115,12 +122,14 @@ _GROUPS = {form: group for word, group in lexicon.SYNONYMS.items() for form in (
 def _expand(text: str) -> str:
     words = []
     for word in text.split(" "):
-        bare = word.strip(".,!?;:()\"")
+        bare = word.strip('.,!?;:()"')
         full = lexicon.CONTRACTIONS.get(bare)
         if full is None:
             ending = next((pair for pair in lexicon.ENDINGS if bare.endswith(pair[0])), None)
-            full = bare[: -len(ending[0])] + ending[1] if ending else re.sub(
-                r"^(what|how|where|who|when|why|that|it|there|he|she)'s$", r"\1 is", bare
+            full = (
+                bare[: -len(ending[0])] + ending[1]
+                if ending
+                else re.sub(r"^(what|how|where|who|when|why|that|it|there|he|she)'s$", r"\1 is", bare)
             )
         words.append(word.replace(bare, full, 1) if bare else word)
     return " ".join(words)
@@ -142,7 +151,9 @@ def _split(text: str) -> list[str]:
         if amount:
             number, unit = amount.groups()
             unit = unit.lower()
-            found += [number + "000"] if unit == "k" else [number] if unit in ("st", "nd", "rd", "th") else [number, unit]
+            found += (
+                [number + "000"] if unit == "k" else [number] if unit in ("st", "nd", "rd", "th") else [number, unit]
+            )
         else:
             found.append(re.sub(r"'s?$", "", token) or token)
     return found
@@ -165,34 +176,34 @@ def _numbers(tokens: list[str]) -> list[str]:
             found.append(str(total + current))
         total, current, running = 0, 0, False
 
-    for token in tokens:
-        if token in lexicon.NUMBER_WORDS:
-            value = lexicon.NUMBER_WORDS[token]
+    for word in tokens:
+        if word in lexicon.NUMBER_WORDS:
+            value = lexicon.NUMBER_WORDS[word]
             if running and not (current % 100 >= 20 and value < 10) and not (current >= 100 and current % 100 == 0):
                 flush()
             current, running = current + value, True
-        elif token in lexicon.MULTIPLIERS and (running or token == "dozen"):
-            factor = lexicon.MULTIPLIERS[token]
+        elif word in lexicon.MULTIPLIERS and (running or word == "dozen"):
+            factor = lexicon.MULTIPLIERS[word]
             current = (current or 1) * factor
             running = True
             if factor >= 1000:
                 total, current = total + current, 0
-        elif token == "and" and running and current >= 100:
+        elif word == "and" and running and current >= 100:
             continue
         else:
             flush()
-            if token[0].isdigit():
-                plain = re.sub(r",(?=\d{3}\b)", "", token)
+            if word[0].isdigit():
+                plain = re.sub(r",(?=\d{3}\b)", "", word)
                 plain = re.sub(r"(\.\d*?)0+$", r"\1", plain).rstrip(".") if "." in plain else plain
                 found.append(plain.lstrip("0") or "0")
-            elif token in lexicon.ORDINALS:
-                found.append(str(lexicon.ORDINALS[token]))
-            elif token in ("$", "£", "€", "%", "°") or (found and found[-1][0].isdigit() and token in lexicon.UNITS):
-                found.append(lexicon.UNITS[token])
-            elif token in ("twice", "noon", "midnight"):
-                found += {"twice": ["2", "times"], "noon": ["12", "pm"], "midnight": ["12", "am"]}[token]
+            elif word in lexicon.ORDINALS:
+                found.append(str(lexicon.ORDINALS[word]))
+            elif word in ("$", "£", "€", "%", "°") or (found and found[-1][0].isdigit() and word in lexicon.UNITS):
+                found.append(lexicon.UNITS[word])
+            elif word in ("twice", "noon", "midnight"):
+                found += {"twice": ["2", "times"], "noon": ["12", "pm"], "midnight": ["12", "am"]}[word]
             else:
-                found.append(lexicon.DAYS.get(token, token))
+                found.append(lexicon.DAYS.get(word, word))
     flush()
     return found
 

@@ -65,7 +65,9 @@ def assemble(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     for chunk in chunks:
         if chunk.get("error"):
             return None
-        head = {name: chunk[name] for name in ("id", "created", "model", "system_fingerprint") if chunk.get(name)} | head
+        head = {
+            name: chunk[name] for name in ("id", "created", "model", "system_fingerprint") if chunk.get(name)
+        } | head
         usage = chunk.get("usage") or usage
         for choice in chunk.get("choices") or ():
             delta = choice.get("delta") or {}

@@ -7,6 +7,7 @@ and for what is left in doubt a remembered or fresh verdict. Whatever fails on t
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from .canonical import Partition, Turn, digest
 from .exact import Hit, pack, unpack
 from .index import Entry, Index, Vector, quantise
 from .judge import Ask, Asked, Judge
+from .leaks import leaks
 from .mirror import row_id
 from .replay import complete
 from .store import StoreUnavailable
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 Embed = Callable[[str], Awaitable[Vector]]
 """Turn a question into its embedding, any length."""
 
-CANDIDATES = 8
+CANDIDATES = 5
 LONGEST_QUESTION_BYTES = 8000
 """Longer questions are left out of the tier: an embedding says little about the details of a long text."""
 
@@ -165,9 +167,7 @@ class SemanticCache:
             same_history = entry.history_key == part.history_key
             if not same_history and not self._other_conversations:
                 continue
-            decision = decide(
-                entry.question, part.question, similarity, self._thresholds, same_history=same_history
-            )
+            decision = decide(entry.question, part.question, similarity, self._thresholds, same_history=same_history)
             reasons = reasons or decision.reasons
             if decision.zone == "serve":
                 hit = await self._fetch(part.team, entry.id, similarity, "guards")
@@ -184,13 +184,15 @@ class SemanticCache:
         return Lookup(None, vector, best, reasons)
 
     async def _judged(self, part: Partition, entry: Entry, similarity: float, ask: Ask) -> Hit | None:
-        assert self._judge is not None  # noqa: S101  (checked by the caller)
+        assert self._judge is not None
         value = await self._read(part.team, entry.id)
         if value is None:
             return None
         about, body = unpack(value)
         history = tuple(Turn(role, text) for role, text in about.get("history", ()))
         stored, new = Asked(entry.question, history), Asked(part.question, part.history)
+        if entry.history_key != part.history_key and leaks(_content(body), stored.text(), new.text()):
+            return None
         if not await self._judge.same_answer(part.team, stored, new, ask):
             return None
         return Hit("semantic", body, f"semantic:{entry.id}", similarity, "judge")
@@ -224,3 +226,8 @@ class SemanticCache:
 
     def _room(self, part: Partition) -> str:
         return digest("room", self._space, part.key)
+
+
+def _content(body: bytes) -> str:
+    content: str = json.loads(body)["choices"][0]["message"]["content"]
+    return content

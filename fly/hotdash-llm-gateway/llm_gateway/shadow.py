@@ -50,9 +50,7 @@ class Shadow:
         random_source: gives the choice; tests pass a seeded one.
     """
 
-    def __init__(
-        self, store: Store, *, prefix: str, rate: float, random_source: random.Random | None = None
-    ) -> None:
+    def __init__(self, store: Store, *, prefix: str, rate: float, random_source: random.Random | None = None) -> None:
         self._store, self._prefix, self._rate = store, prefix, rate
         self._random = random_source or random.SystemRandom()
 

@@ -12,7 +12,9 @@ from . import lexicon
 
 SHORTEST = 4
 _WORD = re.compile(r"[^\W\d_]+")
-_COMMON = tuple(word for word in (*lexicon.QUESTIONS, "there", "have", "does", "please", "could", "would") if len(word) >= SHORTEST)
+_COMMON = tuple(
+    word for word in (*lexicon.QUESTIONS, "there", "have", "does", "please", "could", "would") if len(word) >= SHORTEST
+)
 TWO_SLIPS_FROM = 8
 """Letters from which a word may hold two slips."""
 
@@ -48,7 +50,9 @@ def align(one: str, other: str) -> tuple[str, str]:
 def _corrected(text: str, model: str) -> str:
     mine, theirs = _WORD.findall(text), _WORD.findall(model)
     have, wanted = {word.casefold() for word in mine}, {word.casefold(): word for word in theirs}
-    strange = [word for word in mine if len(word) >= SHORTEST and word.casefold() not in wanted and not known(word.casefold())]
+    strange = [
+        word for word in mine if len(word) >= SHORTEST and word.casefold() not in wanted and not known(word.casefold())
+    ]
     for word in strange:
         bare, named = word.casefold(), _is_name(word, mine)
         free = [

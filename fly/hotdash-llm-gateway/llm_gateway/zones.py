@@ -28,9 +28,7 @@ class Decision:
     """What kept the pair from being served, for the trace."""
 
 
-def decide(
-    stored: str, new: str, similarity: float, thresholds: Thresholds, *, same_history: bool = True
-) -> Decision:
+def decide(stored: str, new: str, similarity: float, thresholds: Thresholds, *, same_history: bool = True) -> Decision:
     """Choose the zone for a stored question.
 
     Args:

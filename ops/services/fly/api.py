@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -53,13 +54,15 @@ class FlyApi:
         self._rest = environ.get("FLY_UIEX_BASE_URL") or self._graphql
         self._machines = environ.get("FLY_FLAPS_BASE_URL") or "https://api.machines.dev"
         self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
 
     def _http(self) -> httpx.Client:
         import httpx
 
-        if self._client is None:
-            self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
-        return self._client
+        with self._lock:
+            if self._client is None:
+                self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+            return self._client
 
     def close(self) -> None:
         """Close its connections."""

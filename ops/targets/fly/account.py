@@ -8,19 +8,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import Secret
+from ops.services.fly import Fly as Client
+from ops.services.fly import FlyError
+from ops.services.fly.api import segment
+from ops.services.fly.errors import APP_MISSING, NO_TOKEN, NOT_FOUND
+from ops.services.fly.network import Certificate
+from ops.services.fly.reading import pick, rows
+from ops.services.fly.shapes import Executed, Release, Volume
 from ops.targets.fly.memory import Memory
 from ops.targets.fly.seen import Address, Gone, Seen, Stored
 
 if TYPE_CHECKING:
-    from ops.services.fly import Fly as Client
-    from ops.services.fly.network import Certificate
     from ops.services.fly.redis import ManagedRedis
-    from ops.services.fly.shapes import Executed, Release, Volume
     from ops.world import World
 
 T = TypeVar("T")
@@ -46,21 +49,29 @@ class Account:
         self.memory = Memory(world.paths.state / "fly.json")
         self._shared: dict[tuple[str, ...], tuple[float, Future[Any]]] = {}
         self._lock = threading.Lock()
+        self._client: Client | None = None
 
     @property
     def org(self) -> str:
         """The organisation's slug."""
         return self.world.stack.fly.org
 
-    @cached_property
+    @property
     def client(self) -> Client:
         """flyctl and the APIs, with the operator's token.
 
         Raises:
             FlyError: FLY-003 there is no token.
         """
-        from ops.services.fly import Fly, FlyError
-        from ops.services.fly.errors import NO_TOKEN
+        with self._lock:
+            if self._client is None:
+                # Looks begin side by side; several threads must not be the first to import it.
+                import httpx  # noqa: F401
+
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Client:
 
         environ = self.world.environ
         token = (environ.get("FLY_ACCESS_TOKEN") or environ.get("FLY_API_TOKEN") or "").strip()
@@ -72,7 +83,7 @@ class Account:
                 f"put FLY_API_TOKEN into {self.world.paths.root / '.env'}: flyctl tokens create org",
                 blocked=True,
             )
-        return Fly(
+        return Client(
             Secret(token),
             self.world.paths.state / "flyctl",
             binary=environ.get("FLYCTL") or "flyctl",
@@ -124,9 +135,6 @@ class Account:
         Raises:
             Gone: there is no such app in the account.
         """
-        from ops.services.fly import FlyError
-        from ops.services.fly.api import segment
-        from ops.services.fly.errors import APP_MISSING, NOT_FOUND
 
         try:
             return self.client.api.machines(f"{doing} of {app}", f"/apps/{segment(app)}{what}")
@@ -137,8 +145,6 @@ class Account:
 
     def apps(self) -> frozenset[str]:
         """Names of the organisation's apps."""
-        from ops.services.fly.api import segment
-        from ops.services.fly.reading import pick, rows
 
         def fetch() -> frozenset[str]:
             raw = self.client.api.machines(f"listing the apps of {self.org}", f"/apps?org_slug={segment(self.org)}")
@@ -148,7 +154,6 @@ class Account:
 
     def machines(self, app: str) -> list[Seen]:
         """The app's own machines, passing helpers and spares left out. Raises Gone."""
-        from ops.services.fly.reading import rows
 
         def fetch() -> list[Seen]:
             found = (Seen.read(row) for row in rows(self._of_app("listing the machines", app, "/machines")))
@@ -158,8 +163,6 @@ class Account:
 
     def volumes(self, app: str) -> list[Volume]:
         """The app's volumes. Raises Gone."""
-        from ops.services.fly.reading import rows
-        from ops.services.fly.shapes import Volume
 
         def fetch() -> list[Volume]:
             found = map(Volume.read, rows(self._of_app("listing the volumes", app, "/volumes")))
@@ -169,7 +172,6 @@ class Account:
 
     def secrets(self, app: str) -> dict[str, Stored]:
         """The app's secrets: digests and times. Raises Gone."""
-        from ops.services.fly.reading import pick, rows
 
         def fetch() -> dict[str, Stored]:
             raw = self._of_app("listing the secrets", app, "/secrets")
@@ -179,7 +181,6 @@ class Account:
 
     def addresses(self, app: str) -> list[Address]:
         """The app's addresses. Raises Gone."""
-        from ops.services.fly.reading import pick, rows
 
         def fetch() -> list[Address]:
             raw = self._of_app("listing the addresses", app, "/ip_assignments")
@@ -189,8 +190,6 @@ class Account:
 
     def certificates(self, app: str) -> dict[str, Certificate]:
         """The app's hostnames. Raises Gone."""
-        from ops.services.fly.network import Certificate
-        from ops.services.fly.reading import pick, rows
 
         def fetch() -> dict[str, Certificate]:
             raw = self._of_app("listing the certificates", app, "/certificates")
@@ -200,11 +199,6 @@ class Account:
 
     def releases(self, app: str) -> list[Release]:
         """The app's newest releases, newest first; none for an app that is not there."""
-        from ops.services.fly import FlyError
-        from ops.services.fly.api import segment
-        from ops.services.fly.errors import APP_MISSING, NOT_FOUND
-        from ops.services.fly.reading import pick, rows
-        from ops.services.fly.shapes import Release
 
         def fetch() -> list[Release]:
             path = f"/apps/{segment(app)}/releases?limit={RELEASES}"

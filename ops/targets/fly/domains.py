@@ -72,11 +72,11 @@ class Domains:
     def _names(self, world: World) -> list[Name]:
         from ops.services import dns
 
-        app, names = world.stack.fly.app, hosts(world)
+        app, names, resolver = world.stack.fly.app, hosts(world), dns.resolver_of(world.environ)
         certificates, addresses, *found = self.account.together(
             lambda: self.account.certificates(app),
             lambda: self.account.addresses(app),
-            *(lambda name=name: dns.look_up(name, world.environ) for name in names),
+            *(lambda name=name: dns.look_up(name, resolver) for name in names),
         )
         public = tuple(address.text for address in addresses if address.public)
         return [Name(name, certificates.get(name), answer, public) for name, answer in zip(names, found, strict=True)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Say
+from ops.services.fly import Deploy
 from ops.targets.fly import wanted as wanted_apps
 from ops.targets.fly.image import Image
 from ops.targets.fly.rollout import Rollout
@@ -55,7 +56,6 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
     Raises:
         RunbookError: FLY-047 nothing to go back to, FLY-043 it does not get healthy; FlyError as flyctl fails.
     """
-    from ops.services.fly import Deploy
 
     app = world.stack.fly.app
     with target.account.acting() as client:

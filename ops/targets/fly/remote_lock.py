@@ -11,9 +11,11 @@ import getpass
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ops.world import World
 
 _FREE_HOLDER = "somebody"
+GRACE_S = 2.0
 
 
 @contextlib.contextmanager
@@ -52,10 +55,9 @@ def held(world: World) -> Iterator[None]:
         )
     except psycopg.OperationalError as error:
         raise connect_error(url, error) from None
+    number = key(world.stack.fly.app)
     try:
-        number = key(world.stack.fly.app)
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
-        if not row or not row[0]:
+        if not _taken(connection, number):
             raise RunbookError(
                 "LOCK-010",
                 f"{_holder(connection, number)} deploys {world.stack.fly.app} right now",
@@ -63,9 +65,26 @@ def held(world: World) -> Iterator[None]:
                 next="wait until theirs has ended, then the same command again",
                 blocked=True,
             )
-        yield
+        try:
+            yield
+        finally:
+            # Closing alone frees it a moment later, when the server notices.
+            with contextlib.suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s)", [number])
     finally:
         connection.close()
+
+
+def _taken(connection: Any, number: int) -> bool:
+    """Take the lock; a holder that has just died is given the moment the server needs to notice."""
+    give_up = time.monotonic() + GRACE_S
+    while True:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
+        if row and row[0]:
+            return True
+        if time.monotonic() > give_up:
+            return False
+        interrupt.sleep(0.2)
 
 
 def key(app: str) -> int:

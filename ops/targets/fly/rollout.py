@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ops.runbook.errors import RunbookError
 from ops.runbook.interrupt import wait_until
 from ops.runbook.step import Say
+from ops.services.fly import Deploy, FlyError
+from ops.services.fly.errors import CUT_OFF, PLATFORM
 from ops.targets.fly.standing import Standing, ailment, judge
 
 if TYPE_CHECKING:
@@ -98,9 +100,6 @@ class Rollout:
         return releases[0].version if releases else 0
 
     def _release(self, image: str, groups: tuple[str, ...]) -> Release | None:
-        from ops.services.fly import Deploy, FlyError
-        from ops.services.fly.errors import CUT_OFF, PLATFORM
-
         wanted = self.wanted
         folder = wanted.config.parent
         built = "" if image else f", building {wanted.image.wanted} on Fly"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ops.services.fly.shapes import Machine
+from ops.services.fly.reading import pick, whole
+from ops.services.fly.shapes import Machine
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,9 +29,6 @@ class Seen:
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Seen:
         """From the Machines API."""
-        from ops.services.fly.reading import pick, whole
-        from ops.services.fly.shapes import Machine
-
         config = pick(raw, "config", "incomplete_config", default={})
         guest = pick(config, "guest", default={})
         env = pick(config, "env", default={})
@@ -63,8 +60,6 @@ class Stored:
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Stored:
         """From the Machines API."""
-        from ops.services.fly.reading import pick
-
         return cls(str(pick(raw, "digest", default="")), moment(str(pick(raw, "updated_at", "created_at", default=""))))
 
 
@@ -79,8 +74,6 @@ class Address:
     def read(cls, raw: Mapping[str, Any]) -> Address:
         """From the Machines API, which tells only whether it is shared: the rest is in the address itself."""
         import ipaddress
-
-        from ops.services.fly.reading import pick
 
         text = str(pick(raw, "ip", default=""))
         if ":" in text:

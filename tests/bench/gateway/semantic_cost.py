@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """What the semantic tier costs: time of a lookup, bytes in Redis per entry, time to rebuild, time to reach others.
 
     .venv-gateway/bin/python -m tests.bench.gateway.semantic_cost [--json] [--entries 10000]
@@ -24,15 +25,15 @@ GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
 if str(GATEWAY) not in sys.path:
     sys.path.insert(0, str(GATEWAY))
 
-from llm_gateway.aliases import Aliases  # noqa: E402
-from llm_gateway.budget import Ledger  # noqa: E402
-from llm_gateway.canonical import Partition, partition  # noqa: E402
-from llm_gateway.mirror import Mirror  # noqa: E402
-from llm_gateway.semantic import SemanticCache  # noqa: E402
-from llm_gateway.store import Store  # noqa: E402
-from llm_gateway.zones import Thresholds  # noqa: E402
+from llm_gateway.aliases import Aliases
+from llm_gateway.budget import Ledger
+from llm_gateway.canonical import Partition, partition
+from llm_gateway.mirror import Mirror
+from llm_gateway.semantic import SemanticCache
+from llm_gateway.store import Store
+from llm_gateway.zones import Thresholds
 
-from tests.gateway.valkey_server import ValkeyServer  # noqa: E402
+from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
 TTL_S = {"exact": 86400, "semantic": 604800, "verdict": 604800}
@@ -42,7 +43,11 @@ LOOKUPS = 400
 
 def body(text: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    return {"id": "x", "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    }
 
 
 def part(question: str) -> Partition:
@@ -102,6 +107,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
 
     random = np.random.default_rng(4)
     hit_ms, miss_ms = [], []
+    cpu_began = time.process_time()
     for _ in range(LOOKUPS):
         number = int(random.integers(entries))
 
@@ -119,6 +125,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         if found.hit is not None:
             raise RuntimeError("a different question was served")
 
+    cpu_ms = (time.process_time() - cpu_began) * 1e3 / (2 * LOOKUPS)
     late_store, late, _ = gateway()
     began = time.perf_counter()
     late_follower = asyncio.create_task(late.run())
@@ -139,6 +146,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         "lookup hit p95 ms": float(np.percentile(hit_ms, 95)),
         "lookup miss p50 ms": float(np.percentile(miss_ms, 50)),
         "lookup miss p95 ms": float(np.percentile(miss_ms, 95)),
+        "lookup CPU ms": cpu_ms,
         "put p50 ms": float(np.percentile(put_ms, 50)),
         "bytes per entry besides the answer": (after - before) / entries - answer_bytes,
         "bytes per entry by the account": accounted / entries - answer_bytes,

@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """How many right and wrong answers the semantic tier's decision serves, against plain cosine.
 
     .venv-gateway/bin/python -m tests.bench.gateway.semantic_quality [--json] [--embedder minilm] [--pairs FILE]
@@ -28,11 +29,11 @@ GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
 if str(GATEWAY) not in sys.path:
     sys.path.insert(0, str(GATEWAY))
 
-from llm_gateway.canonical import Turn  # noqa: E402
-from llm_gateway.guards import compare  # noqa: E402
-from llm_gateway.judge import Asked, readable  # noqa: E402
-from llm_gateway.shadow import wilson  # noqa: E402
-from llm_gateway.zones import Thresholds, decide  # noqa: E402
+from llm_gateway.canonical import Turn
+from llm_gateway.guards import compare
+from llm_gateway.judge import Asked, readable
+from llm_gateway.shadow import wilson
+from llm_gateway.zones import Thresholds, decide
 
 KEPT_SHARE = 0.98
 """`serve_at` lets this share of the development set's guarded true pairs through."""
@@ -133,9 +134,7 @@ def calibrate(development: Sequence[Pair], embed: Embedder) -> Thresholds:
 def served(pair: Pair, thresholds: Thresholds, verdicts: Verdicts | None) -> bool:
     """What the gateway would do with a pair."""
     same_history = pair.stored.history == pair.new.history
-    decision = decide(
-        pair.stored.question, pair.new.question, pair.cosine, thresholds, same_history=same_history
-    )
+    decision = decide(pair.stored.question, pair.new.question, pair.cosine, thresholds, same_history=same_history)
     if decision.zone == "judge" and verdicts is not None:
         return readable(pair.stored, pair.new, LONGEST_CONVERSATION) and pair.id in verdicts.yes
     return decision.zone == "serve"
@@ -153,7 +152,13 @@ def table(pairs: Sequence[Pair], serves: Callable[[Pair], bool]) -> dict[str, An
     def share(chosen: Iterable[Pair]) -> dict[str, Any]:
         outcomes = [serves(pair) for pair in chosen]
         low, high = wilson(sum(outcomes), len(outcomes))
-        return {"served": sum(outcomes), "of": len(outcomes), "share": sum(outcomes) / max(1, len(outcomes)), "low": low, "high": high}
+        return {
+            "served": sum(outcomes),
+            "of": len(outcomes),
+            "share": sum(outcomes) / max(1, len(outcomes)),
+            "low": low,
+            "high": high,
+        }
 
     groups = sorted({(not pair.same, pair.category) for pair in pairs})
     return {

@@ -1,0 +1,198 @@
+"""Living with production: going back, scaling, looking, rotating, taking down."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.runbook.errors import RunbookError
+from ops.targets.fly import Fly
+from ops.targets.fly.destroy import confirm, destroy
+from ops.targets.fly.going_back import rollback
+from ops.targets.fly.operate import logs, scale, status
+from ops.vault import rotate
+from ops.world import World
+from tests.targets.fly.support import CLICKHOUSE, GATEWAY, IMAGES, MINIO, Site
+
+NEXT = "registry.example.com/gateway:2"
+
+
+def production(place: Site, **more: str) -> tuple[World, Fly]:
+    world = place.world(**more)
+    assert isinstance(world.target, Fly)
+    return world, world.target
+
+
+def quiet(text: str) -> None:
+    """Progress nobody reads."""
+
+
+def images(place: Site) -> set[str]:
+    return {m["config"]["image"].partition("@")[0] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
+
+
+def test_rollback_puts_the_last_good_image_back_and_the_next_deploy_goes_forward_again(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    world, fly = production(place)
+    with pytest.raises(RunbookError) as caught:
+        rollback(world, fly, quiet)
+    assert caught.value.code == "FLY-047"
+    place.sim.state.add_image(NEXT)
+    second = place.deploy(FLY_IMAGE=NEXT)
+    assert second.ok, second.troubles()
+    assert images(place) == {NEXT}
+    world, fly = production(place, FLY_IMAGE=NEXT)
+    said = rollback(world, fly, quiet)
+    assert images(place) == {IMAGES["FLY_IMAGE"]}
+    assert IMAGES["FLY_IMAGE"] in said
+    assert not place.plan(FLY_IMAGE=NEXT)["deploy.release"].look.satisfied
+    third = place.deploy(FLY_IMAGE=NEXT)
+    assert third.ok, third.troubles()
+    assert images(place) == {NEXT}
+
+
+def test_rollback_from_an_image_that_never_gets_healthy(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    place.sim.state.add_image(NEXT)
+    place.sim.behaviour.bad_images.add("gateway:2")
+    second = place.deploy(FLY_IMAGE=NEXT, RUNBOOK_HEALTH_WAIT_S="3")
+    assert second.result.exit_code == 1
+    world, fly = production(place)
+    rollback(world, fly, quiet, fast=True)
+    assert images(place) == {IMAGES["FLY_IMAGE"]}
+    assert all(row.health == "healthy" for row in status(world, fly))
+
+
+def test_scaling_changes_one_group_and_is_left_alone_by_the_next_deploy(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    world, fly = production(place)
+    said = scale(world, fly, "gateway", 3, quiet)
+    assert "count = 3" in said
+    rows = status(world, fly)
+    assert sum(row.group == "gateway" for row in rows) == 3
+    place.sim.forget_calls()
+    again = place.deploy()
+    assert again.ok, again.troubles()
+    assert place.sim.mutations == 0
+    scale(world, fly, "gateway", 1, quiet)
+    assert sum(row.group == "gateway" for row in status(world, fly)) == 1
+    for group, count in (("nobody", 1), ("gateway", 0), ("gateway", 99)):
+        with pytest.raises(RunbookError) as caught:
+            scale(world, fly, group, count, quiet)
+        assert caught.value.code == "FLY-048"
+
+
+def test_logs_are_read_by_app_and_group_with_secrets_redacted(deployed: Site) -> None:
+    world, fly = production(deployed)
+    key = world.vault.get("LITELLM_MASTER_KEY").reveal()
+    machines = {
+        m["config"]["metadata"]["fly_process_group"]: m["id"]
+        for m in deployed.sim.state.apps[GATEWAY]["machines"].values()
+    }
+    line = {"level": "info", "region": "ord", "timestamp": "2026-01-01T00:00:00Z"}
+    deployed.sim.rest.logs[GATEWAY] = [
+        {**line, "instance": machines["ui"], "message": f"the key is {key}"},
+        {**line, "instance": machines["edge"], "message": "hello"},
+    ]
+    text = "\n".join(logs(world, fly, "", "ui", 10))
+    assert "the key is" in text
+    assert key not in text
+    assert "hello" not in text
+    assert len(logs(world, fly, "gateway", "", 1)) == 1
+    for app, group in (("nobody", ""), ("", "nobody")):
+        with pytest.raises(RunbookError) as caught:
+            logs(world, fly, app, group, 10)
+        assert caught.value.code == "FLY-048"
+
+
+def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_value_is_gone(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    world = place.world()
+    old = world.vault.get("LITELLM_MASTER_KEY").reveal()
+    rotate.rotate(world, "LITELLM_MASTER_KEY", confirmed=True)
+    releases = {name: len(app["releases"]) for name, app in place.sim.state.apps.items()}
+    done = place.deploy()
+    assert done.ok, done.troubles()
+    kept = place.sim.state.apps[GATEWAY]["secrets"]["LITELLM_MASTER_KEY"]["value"]
+    assert kept == place.world().vault.get("LITELLM_MASTER_KEY").reveal()
+    assert kept != old
+    now = {name: len(app["releases"]) for name, app in place.sim.state.apps.items()}
+    assert now == {**releases, GATEWAY: releases[GATEWAY] + 1}
+
+
+def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse(place: Site) -> None:
+    import json
+
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    rotate.rotate(place.world(), "CLICKHOUSE_PASSWORD", confirmed=True)
+    done = place.deploy()
+    assert done.ok, done.troubles()
+    new = place.world().vault.get("CLICKHOUSE_PASSWORD").reveal()
+    assert json.loads((place.root.parent / "clickhouse.json").read_text())["users"]["langfuse"]["password"] == new
+    assert place.sim.state.apps[GATEWAY]["secrets"]["LANGFUSE_CLICKHOUSE_PASSWORD"]["value"] == new
+
+
+def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store: tuple[str, str, str]) -> None:
+    from ops.services import s3
+
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    world = place.world()
+    user, old = world.vault.get("S3_ACCESS_KEY_ID"), world.vault.get("S3_SECRET_ACCESS_KEY")
+    rotate.rotate(world, "S3_SECRET_ACCESS_KEY", confirmed=True)
+    done = place.deploy()
+    assert done.ok, done.troubles()
+    endpoint = f"http://{object_store[0]}"
+    new = place.world().vault.get("S3_SECRET_ACCESS_KEY")
+    assert s3._opens(s3.Account(endpoint, user, new), "langfuse")
+    assert not s3._opens(s3.Account(endpoint, user, old), "langfuse")
+
+
+def test_destroying_asks_for_the_name_takes_everything_down_and_can_be_followed_by_a_deploy(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    world, fly = production(place)
+    for said in ("", "yes", MINIO):
+        with pytest.raises(RunbookError) as caught:
+            confirm(world, said)
+        assert caught.value.code == "FLY-049"
+    confirm(world, GATEWAY)
+    assert destroy(world, fly, quiet) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
+    assert place.sim.state.apps == {}
+    assert place.sim.state.addons == {}
+    assert destroy(world, fly, quiet) == []
+    (place.root.parent / "clickhouse.json").unlink()
+    again = place.deploy()
+    assert again.ok, again.troubles()
+
+
+def test_the_gateways_admin_routes_are_asked_from_inside_its_machine(deployed: Site, tmp_path: object) -> None:
+    import base64
+    import json
+    import re
+
+    world, fly = production(deployed)
+    asked: list[str] = []
+    before = deployed.sim.v1.execute
+
+    def execute(app: object, machine: object, command: str) -> tuple[int, str, str]:
+        packed = re.search(r"echo (\S+)\|base64", command)
+        assert packed is not None
+        asked.append(base64.b64decode(packed[1]).decode())
+        return 0, json.dumps({"status": 200, "body": '{"teams": {}}'}) + "\n", ""
+
+    deployed.sim.v1.execute = execute
+    try:
+        assert fly.admin("GET", "/gateway/admin/teams") == {"teams": {}}
+        assert "/gateway/admin/teams" in asked[0]
+        assert world.vault.get("LITELLM_MASTER_KEY").reveal() not in asked[0]
+        deployed.sim.v1.execute = lambda app, machine, command: (0, json.dumps({"status": 401, "body": "{}"}), "")
+        with pytest.raises(RunbookError) as caught:
+            fly.admin("GET", "/gateway/admin/teams")
+        assert caught.value.code == "GW-001"
+    finally:
+        deployed.sim.v1.execute = before

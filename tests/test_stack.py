@@ -1,0 +1,83 @@
+"""The stack file: typed, overridable, and refused with file, key and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops.runbook.errors import RunbookError
+from ops.stack import read
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "ops" / "stack.toml").read_text()
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "stack.toml"
+    file.write_text(text)
+    return file
+
+
+def refused(file: Path, environ: dict[str, str] | None = None) -> RunbookError:
+    with pytest.raises(RunbookError) as caught:
+        read(file, environ or {})
+    return caught.value
+
+
+def test_the_seeds_teams_and_limits_are_in_it() -> None:
+    teams = {
+        team.name: (team.rpm, team.tpm, team.daily_usd) for team in read(ROOT / "ops" / "stack.toml", {}).resolved_teams
+    }
+    assert teams == {
+        "prod_customer": (100, 200000, 50),
+        "prod_ceo": (60, 120000, 25),
+        "prod_background": (30, 60000, 10),
+        "admin": (200, 500000, 100),
+        "probe": (100, 200000, 50),
+    }
+
+
+def test_the_environment_overrides_a_value() -> None:
+    stack = read(ROOT / "ops" / "stack.toml", {"STACK__FLY__ORG": "acme", "STACK__TEAMS__PROD_CEO__RPM": "90"})
+    assert stack.fly.org == "acme"
+    assert {team.name: team.rpm for team in stack.resolved_teams}["prod_ceo"] == 90
+
+
+def test_a_mirror_follows_the_team_it_mirrors() -> None:
+    stack = read(ROOT / "ops" / "stack.toml", {"STACK__TEAMS__PROD_CUSTOMER__RPM": "7"})
+    assert {team.name: team.rpm for team in stack.resolved_teams}["probe"] == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "says"),
+    [
+        ("version = 1", "version = = 1", "STACK-001", "line"),
+        ("version = 1", "version = 2", "STACK-002", "version"),
+        ("rpm = 60", 'rpm = "sixty"', "STACK-002", "teams.prod_ceo.rpm"),
+        ("rpm = 60", "rpm = 0", "STACK-002", "teams.prod_ceo"),
+        ("rpm = 60", "rpn = 60", "STACK-002", "rpn"),
+        ('region = "ord"', "", "STACK-002", "region"),
+        ('mirrors = "prod_customer"', 'mirrors = "nobody"', "STACK-002", "nobody"),
+        ('key = "PROD_CEO_KEY"', 'key = "ADMIN_KEY"', "STACK-002", "share one key"),
+        ('fallback = "gpt-4o"', 'fallback = "gpt-5"', "STACK-002", "no price for gpt-5"),
+        ("ui = 3000", "ui = 4000", "STACK-002", "port"),
+    ],
+)
+def test_a_wrong_stack_file_is_refused_naming_file_and_key(
+    tmp_path: Path, old: str, new: str, code: str, says: str
+) -> None:
+    assert old in TEXT
+    file = written(tmp_path, TEXT.replace(old, new, 1))
+    error = refused(file)
+    assert error.code == code
+    assert str(file) in error.what
+    assert says in error.what
+    assert error.next
+
+
+def test_a_missing_file_and_a_wrong_override_are_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none.toml").code == "STACK-001"
+    error = refused(ROOT / "ops" / "stack.toml", {"STACK__FLY__REGON": "ams"})
+    assert error.code == "STACK-002"
+    assert "regon" in error.what
