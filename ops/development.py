@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -41,6 +43,7 @@ def check() -> bool:
             "types of the gateway",
             [mypy, "--strict", "--python-executable", str(_gateway_python()), str(gateway / "llm_gateway")],
         ),
+        ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
         ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
         ("tests of the runbook", [PYTHON, "-m", "pytest", "-q"]),
         ("tests of the gateway", [str(_gateway_python()), "-m", "pytest", "-q", *GATEWAY_TESTS]),
@@ -73,6 +76,22 @@ def make_gateway_environment() -> None:
     words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", _gateway_python(), "--require-hashes"]
     proc.run([*words, "--compile-bytecode", lock], env=environment, timeout=1200)
     stamp.touch()
+
+
+def make_tsx() -> None:
+    """The pinned TypeScript runner of the progress scripts' test; without npm it says that the test is skipped."""
+    npm = shutil.which("npm")
+    source, folder = ROOT / "tests" / "fixtures" / "progress", ROOT / ".tools" / "progress"
+    if npm is None:
+        print("no npm on this machine: the progress scripts' test with the real tsx is skipped")
+        return
+    lock_file = "package-lock.json"
+    if (folder / "node_modules").is_dir() and filecmp.cmp(source / lock_file, folder / lock_file):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", lock_file):
+        shutil.copyfile(source / name, folder / name)
+    proc.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
 
 
 def bench(name: str, json: bool) -> int:

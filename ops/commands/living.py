@@ -91,6 +91,13 @@ def gateway_environment(c: Context) -> None:
     make_gateway_environment()
 
 
+def tsx(c: Context) -> None:
+    """Install the TypeScript runner that the progress scripts' test uses."""
+    from ops.development import make_tsx
+
+    make_tsx()
+
+
 def bench(c: Context, name: str, json: bool = False) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
     from ops.development import bench as run
@@ -208,6 +215,7 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
         task(check),
         task(bench, name="file name in tests/bench, without .py"),
         task(gateway_environment, "gateway"),
+        task(tsx),
         task(lock),
     ),
 }
