@@ -15,7 +15,7 @@ from ops.runbook.secret import Secret
 from ops.services.fly import Fly as Client
 from ops.services.fly import FlyError
 from ops.services.fly.api import segment
-from ops.services.fly.errors import APP_MISSING, NO_TOKEN, NOT_FOUND
+from ops.services.fly.errors import APP_MISSING, FORBIDDEN, NO_TOKEN, NOT_FOUND
 from ops.services.fly.network import Certificate
 from ops.services.fly.reading import pick, rows
 from ops.services.fly.shapes import Executed, Release, Volume
@@ -139,7 +139,8 @@ class Account:
         try:
             return self.client.api.machines(f"{doing} of {app}", f"/apps/{segment(app)}{what}")
         except FlyError as error:
-            if error.code in (APP_MISSING, NOT_FOUND):
+            # A stranger's app of this name is answered with 403.
+            if error.code in (APP_MISSING, NOT_FOUND) or (error.code == FORBIDDEN and app not in self.apps()):
                 raise Gone(app) from None
             raise
 
