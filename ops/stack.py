@@ -130,6 +130,7 @@ class Langfuse(_Table, frozen=True):
 class Price(_Table, frozen=True):
     input: float
     output: float
+    cached_input: float | None = None
 
 
 class Models(_Table, frozen=True):

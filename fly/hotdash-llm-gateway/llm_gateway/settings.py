@@ -16,11 +16,11 @@ class ConfigError(Exception):
 class Section:
     """A mapping of the file that knows its path, checks types, and notices settings nobody asked for."""
 
-    def __init__(self, path: str, value: object) -> None:
+    def __init__(self, path: str, value: object, name: str = "") -> None:
         if not isinstance(value, dict):
             raise ConfigError(f"{path}: a mapping is needed")
         self.path = path
-        self.name = path.rpartition(".")[2]
+        self.name = name or path  # not cut out of the path: a name may hold dots (gpt-4.1-mini)
         self._values: dict[str, Any] = value
         self._unused = set(value)
 
@@ -80,7 +80,7 @@ class Section:
         return value
 
     def section(self, name: str) -> Section:
-        return Section(f"{self.path}.{name}", self._take(name, {}))
+        return Section(f"{self.path}.{name}", self._take(name, {}), str(name))
 
     def optional_section(self, name: str) -> Section | None:
         return self.section(name) if self._values.get(name) is not None else None

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def last_good(target: Fly, app: str) -> tuple[Release, str]:
-    """The newest complete release of another image than what runs, and what runs.
+    """The newest complete release of another image than the one to leave, and that one.
+
+    To be left is the newest release's image, if any machine runs it: a deploy that failed half-way leaves both.
 
     Raises:
         RunbookError: FLY-047 there is none.
@@ -31,10 +33,12 @@ def last_good(target: Fly, app: str) -> tuple[Release, str]:
     except Gone:
         machines = []
     running = {seen.reference for seen in machines}
-    for release in account.releases(app):
-        image = release.image.partition("@")[0]
-        if release.status == "complete" and image and image not in running:
-            return release, ", ".join(sorted(running))
+    releases = [(release, release.image.partition("@")[0]) for release in account.releases(app)]
+    newest = releases[0][1] if releases else ""
+    leave = {newest} if newest in running else running
+    for release, image in releases:
+        if release.status == "complete" and image and image not in leave:
+            return release, ", ".join(sorted(leave))
     raise RunbookError(
         "FLY-047",
         f"{app} has no earlier good release with another image",
