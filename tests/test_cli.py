@@ -78,6 +78,15 @@ def test_both_spellings_of_the_phase_number_are_understood_by_inv_and_by_stock_i
         assert "no phase '9'" in done.stderr
 
 
+def test_two_tasks_of_one_name_are_both_run() -> None:
+    """Invoke's own deduplication takes build.all and document.all for the same task."""
+    from ops.cli import Executor
+
+    executor = Executor(namespace())
+    calls = executor.normalize(("deploy.all", "test.all", "document.all"))
+    assert [call.called_as for call in executor.dedupe(calls)] == ["deploy.all", "test.all", "document.all"]
+
+
 def test_the_list_follows_the_numbering_of_the_runbook() -> None:
     lines = inv("--list").stdout.splitlines()
     numbers = [line.split()[1] for line in lines if line.startswith("  ") and line.split()[1][:1].isdigit()]

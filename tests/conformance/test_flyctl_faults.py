@@ -79,6 +79,7 @@ def outcome(fly: Fly, toml: Path) -> str:
     return ""
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_changing_call_can_fail_and_a_second_run_converges(
     sim: FlySim, binary: Path, tmp_path: Path, toml: Path, kind: str

@@ -72,7 +72,7 @@ def _machine_config(config: Json, group: str, image: str, release: Json, volume:
                   "memory_mb": int(memory[:-2]) * (1024 if memory.endswith("gb") else 1)},
         "metadata": {"fly_platform_version": "v2", "fly_process_group": group, "fly_flyctl_version": "0.4.87",
                      "fly_release_id": release["id"], "fly_release_version": str(release["version"])},
-        "services": services, "restart": {"policy": "on-failure"},
+        "services": services,
         "checks": {c["name"]: {k: v for k, v in c.items() if k not in ("name", "processes")}
                    for c in _for_group(config, "checks", group)},
     }

@@ -25,10 +25,11 @@ class Database:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _ask(self, world: World, machine: Seen, script: str) -> Report:
+    def _ask(self, world: World, machine: Seen, script: str, *, reads: bool) -> Report:
         from ops.services import clickhouse
 
-        done = self.account.execute(world.stack.clickhouse.app, machine.machine.id, script, interpreter="sh")
+        ask = self.account.inspect if reads else self.account.execute
+        done = ask(world.stack.clickhouse.app, machine.machine.id, script)
         if done.exit_code != 0:
             raise RunbookError(
                 "CH-001",
@@ -42,7 +43,7 @@ class Database:
         from ops.services import clickhouse
 
         settings = world.stack.clickhouse
-        found = self._ask(world, machine, clickhouse.look_script(settings.database, settings.user))
+        found = self._ask(world, machine, clickhouse.look_script(settings.database, settings.user), reads=True)
         lines = found.differences()
         if lines:
             if not found.database and not found.user:
@@ -55,7 +56,7 @@ class Database:
 
         settings = world.stack.clickhouse
         say(f"making database and user {settings.user} in ClickHouse")
-        self._ask(world, machine, clickhouse.make_script(settings.database, settings.user))
+        self._ask(world, machine, clickhouse.make_script(settings.database, settings.user), reads=False)
 
 
 def store(account: Account, secrets: Secrets) -> Store:

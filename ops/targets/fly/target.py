@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ops.runbook.errors import Interrupted
 from ops.runbook.step import Look, Say, Step, satisfied
 from ops.targets.base import Endpoints, Part, Requirement
 from ops.targets.fly import clickhouse, storage
@@ -73,11 +75,24 @@ class Fly:
         """Nothing: Fly and Supabase are there."""
         return ()
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """While inside, nobody else can change this stack through the runbook, from any machine."""
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """While inside, nobody else can change this stack through the runbook, from any machine.
+
+        Raises:
+            RunbookError: LOCK-010 somebody else does; PG-0xx the database that holds the lock cannot be reached.
+        """
         from ops.targets.fly.remote_lock import held
 
-        return held(self._world)
+        with held(self._world):
+            threading.Thread(target=self._look_early, daemon=True).start()
+            yield
+
+    def _look_early(self) -> None:
+        """Begin the look that waits longest while the rest is being put together; the step's own look shares it."""
+        # What it meets, that look meets again, and says so.
+        with contextlib.suppress(Exception, Interrupted):
+            self.clickhouse.look(self._world)
 
     def endpoints(self) -> Endpoints:
         """The public names."""
