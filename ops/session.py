@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -54,13 +53,12 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
     chosen = run.with_needs(steps, keys)
     dry = bool(c.config.run.dry)
     if dry:
-        result = _run(chosen, world, [], json, dry=True)
+        result = _run(chosen, keys, world, [], json, dry=True)
     else:
         command = " ".join(["inv", *sys.argv[1:]])
         # Where others may deploy from other machines, the target locks them out as well.
-        exclusive = getattr(world.target, "exclusive", contextlib.nullcontext)
-        with lock.held(world.paths.state / "lock", command), exclusive():
-            result = _recorded(chosen, steps, world, json, command)
+        with lock.held(world.paths.state / "lock", command), world.target.exclusive():
+            result = _recorded(chosen, keys, steps, world, json, command)
     if json:
         from ops.runbook.report import run_document
 
@@ -72,7 +70,12 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
 
 
 def _recorded(
-    chosen: Sequence[Step[World]], steps: dict[str, Step[World]], world: World, json: bool, command: str
+    chosen: Sequence[Step[World]],
+    asked: Collection[str],
+    steps: dict[str, Step[World]],
+    world: World,
+    json: bool,
+    command: str,
 ) -> Result:
     """A real run: journaled and reported."""
     from ops.recording import Recorder, Reporter, outbox, scripts
@@ -85,7 +88,7 @@ def _recorded(
     reporter = Reporter(world, journal, list(steps.values()), courier)
     courier.start()
     try:
-        return _run(chosen, world, [recorder, reporter], json)
+        return _run(chosen, asked, world, [recorder, reporter], json)
     except Interrupted as interrupted:
         journal.write("interrupted", signal=interrupted.signum)
         raise
@@ -94,7 +97,12 @@ def _recorded(
 
 
 def _run(
-    chosen: Sequence[Step[World]], world: World, observers: Sequence[Observer], json: bool, dry: bool = False
+    chosen: Sequence[Step[World]],
+    asked: Collection[str],
+    world: World,
+    observers: Sequence[Observer],
+    json: bool,
+    dry: bool = False,
 ) -> Result:
     from ops.runbook.console import Plain, view
 
@@ -103,7 +111,9 @@ def _run(
         with file.open("a", encoding="utf-8") as out:
             out.write(text + "\n")
 
-    screen = Plain(sys.stderr) if json else view()
+    # Steps that are only needed, and are as wanted, are counted instead of listed.
+    asked = {step.key for step in chosen if step.key in asked or step.phase == 0 and "setup.secrets" in asked}
+    screen = Plain(sys.stderr, asked) if json else view(asked=asked)
     return run.run(chosen, world, [*observers, screen], dry=dry, crash_log=crash_log if not dry else _drop)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import invoke.collection
@@ -87,9 +87,13 @@ def step_task(step: Step[World]) -> Task[Any]:
     return task(body, name)
 
 
-def all_task(phase: str, steps: Iterable[Step[World]]) -> Task[Any]:
+def all_task(phase: str, steps: Sequence[Step[World]]) -> Task[Any]:
     """The task that runs a whole phase and what it needs."""
     keys = [step.key for step in steps]
+    if phase == "deploy":
+        from ops.phases import build, setup
+
+        keys = [step.key for step in (*setup.STEPS, *build.STEPS, *steps)]
 
     def body(c: Context, target: str = "", json: bool = False) -> None:
         from ops.session import execute
@@ -99,5 +103,5 @@ def all_task(phase: str, steps: Iterable[Step[World]]) -> Task[Any]:
     body.__doc__ = {
         "deploy": "Bring the gateway to its described state: phases 1 to 3.",
         "test": "Run all tests of phase 4 against the deployed gateway.",
-    }.get(phase, f"All of phase {keys and next(iter(steps)).phase}.")
+    }.get(phase, f"All of phase {next(iter(steps)).phase}.")
     return task(body, "all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ops.runbook.errors import RunbookError
@@ -34,10 +34,14 @@ def is_live(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
 
 
-def view(stream: TextIO | None = None) -> Observer:
-    """The view that fits the stream (standard output by default)."""
+def view(stream: TextIO | None = None, asked: Collection[str] | None = None) -> Observer:
+    """The view that fits the stream (standard output by default).
+
+    Args:
+        asked: keys of the steps to list in any case; others are listed only when there is news of them.
+    """
     out = stream or sys.stdout
-    return Live(out) if is_live(out) else Plain(out)
+    return Live(out, asked) if is_live(out) else Plain(out, asked)
 
 
 def error_lines(error: RunbookError) -> list[str]:
@@ -70,6 +74,11 @@ def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
     return [redactor(line) for line in lines]
 
 
+def is_news(step: Step[W], outcome: Outcome, asked: Collection[str] | None) -> bool:
+    """Whether a person wants a line about it: it was asked for, or something happened."""
+    return asked is None or step.key in asked or outcome.status not in (Status.OK, Status.SKIPPED)
+
+
 def summary(result: Result) -> str:
     """One line that says how the run ended."""
     counts = [f"{result.count(status)} {status.value}" for status in Status if result.count(status)]
@@ -79,8 +88,9 @@ def summary(result: Result) -> str:
 class Plain:
     """One line per event: what a pipe, a log file or a dumb terminal gets."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, asked: Collection[str] | None = None) -> None:
         self.out = out
+        self.asked = asked
 
     def _print(self, text: str) -> None:
         print(redactor(text), file=self.out, flush=True)
@@ -96,8 +106,9 @@ class Plain:
         self._print(f"{'…':<12} {step.number:<6} {step.name}: {text}")
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
-        for line in outcome_lines(step, outcome):
-            self._print(line)
+        if is_news(step, outcome, self.asked):
+            for line in outcome_lines(step, outcome):
+                self._print(line)
 
     def finished(self, result: Result) -> None:
         self._print(summary(result))
@@ -106,8 +117,10 @@ class Plain:
 class Live:
     """Finished steps scroll by; those under way stay below with their last words and a running clock."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, asked: Collection[str] | None = None) -> None:
         from rich.console import Console
+
+        self.asked = asked
 
         self.console: Console = Console(file=out, highlight=False)
         self.running: dict[str, tuple[Step[Any], str, float]] = {}
@@ -152,6 +165,8 @@ class Live:
 
         self.running.pop(step.key, None)
         self.done += 1
+        if not is_news(step, outcome, self.asked):
+            return
         head, *rest = outcome_lines(step, outcome)
         text = Text(head)
         text.stylize(COLOURS[outcome.status], 0, len(outcome.status.value))

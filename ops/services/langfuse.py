@@ -57,16 +57,16 @@ class Langfuse:
             )
         return response.json()
 
-    def observations(self, since: datetime, name: str = "", limit: int = 100) -> list[dict[str, Any]]:
-        """Generations since a time, newest first as the API gives them, with usage, metadata and cost."""
+    def observations(self, since: datetime, user: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Generations since a time, of one end user if given, with usage, metadata and cost."""
         query = {
             "type": "GENERATION",
             "fields": "core,basic,model,usage,metadata,trace_context",
             "fromStartTime": since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "limit": str(limit),
         }
-        if name:
-            query["name"] = name
+        if user:
+            query["userId"] = user
         return list(self.get("v2/observations", query)["data"])
 
     def metrics(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:

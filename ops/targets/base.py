@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -67,6 +68,10 @@ class Target(Protocol):
     release: Part  # 3.3.3
     domains: Part  # 3.4
     pooled: Part  # 3.5
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Held during a run that changes things: locks out those who work on the same target from elsewhere."""
+        ...
 
     def preparation(self) -> Sequence[Step[World]]:
         """Steps numbered 0.x that the target itself needs before phase 1."""

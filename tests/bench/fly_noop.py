@@ -1,4 +1,4 @@
-"""How long a `deploy.all --target fly` with nothing to do takes, against its longest chain of calls that wait for each other.
+"""How long a `deploy.all --target fly` with nothing to do takes, against the round trips that wait for each other.
 
     python -m tests.bench.fly_noop --latency-ms 300
 

@@ -21,6 +21,14 @@ def test_a_pipe_gets_one_plain_line_a_step_and_a_summary() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+def test_needed_steps_that_are_as_wanted_are_not_listed_but_counted() -> None:
+    out = io.StringIO()
+    run([put("1.1", "a"), put("1.2", "b"), put("1.3", "c", ("a", "b"))], {"a": True}, [view(out, asked=["c"])])
+    lines = out.getvalue().splitlines()
+    assert [line.split()[1] for line in lines[:-1]] == ["1.2", "1.3"]
+    assert lines[-1].startswith("1 ok, 2 changed in ")
+
+
 def test_a_pipe_is_not_live() -> None:
     assert not is_live(io.StringIO())
     assert isinstance(view(io.StringIO()), Plain)

@@ -65,10 +65,9 @@ class Account:
         """
         with self._lock:
             if self._client is None:
-                # Looks begin side by side; several threads must not be the first to import it.
-                import httpx  # noqa: F401
-
                 self._client = self._connect()
+                # Looks begin side by side: one thread loads the HTTP client and its certificates, not each.
+                self._client.api._http()
             return self._client
 
     def _connect(self) -> Client:

@@ -84,8 +84,9 @@ class Fly:
         """
         from ops.targets.fly.remote_lock import held
 
+        # While the lock is being taken; whoever holds it changes things, but then this run ends here.
+        threading.Thread(target=self._look_early, daemon=True).start()
         with held(self._world):
-            threading.Thread(target=self._look_early, daemon=True).start()
             yield
 
     def _look_early(self) -> None:

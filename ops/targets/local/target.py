@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,10 @@ class Local:
         self.release: Part = release
         self.domains: Part = Edge(self.rehearsal)
         self.pooled: Part = Pooled(self.rehearsal, secrets, release)
+
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """A rehearsal is this checkout's alone; the run's own lock is enough."""
+        return contextlib.nullcontext()
 
     def preparation(self) -> Sequence[Step[World]]:
         """The machine's own part of a rehearsal: what Fly and Supabase bring in production."""

@@ -1,4 +1,4 @@
-"""Production in the simulation: the real flyctl, a simulated account, a real Postgres, a real MinIO where there is one."""
+"""Production in the simulation: the real flyctl, a simulated account, real Postgres and MinIO where there is one."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def clean(url: Secret) -> None:
 
 
 @pytest.fixture
-def place(
-    tmp_path: Path, flyctl: Path, database: Postgres, object_store: tuple[str, str, str]
-) -> Iterator[Site]:
+def place(tmp_path: Path, flyctl: Path, database: Postgres, object_store: tuple[str, str, str]) -> Iterator[Site]:
     """An empty account and a fresh checkout."""
     clean(database.url())
     with site(tmp_path, flyctl, database.url(), minio=object_store) as made:

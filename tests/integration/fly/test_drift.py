@@ -76,9 +76,7 @@ def test_a_secret_changed_by_hand_costs_one_restart(deployed: Site) -> None:
 
 
 @pytest.mark.parametrize("memory", [True, False], ids=["remembered", "by its releases alone"])
-def test_a_lost_volume_that_held_data_is_refused_and_nothing_is_made_in_its_place(
-    place: Site, memory: bool
-) -> None:
+def test_a_lost_volume_that_held_data_is_refused_and_nothing_is_made_in_its_place(place: Site, memory: bool) -> None:
     first = place.deploy()
     assert first.ok, first.troubles()
     place.sim.drift.delete_volume(CLICKHOUSE, "clickhouse_data")

@@ -172,7 +172,7 @@ def test_the_runbook_may_be_killed_at_any_call(place: Site, reference: dict[str,
         child[:] = [process]
         process.communicate(json.dumps([place.environ, str(place.root)]).encode(), timeout=120)
         _release_leases(place.sim)
-        vault = secrets_of(place) if not vault else vault
+        vault = vault or secrets_of(place)
         if not striker.struck:
             assert process.returncode == 0
             break

@@ -86,7 +86,7 @@ def test_wrong_dns_is_answered_with_the_records_to_add(place: Site) -> None:
     assert not [call for call in place.sim.calls if call.operation.endswith("/check")], "validated before DNS was right"
     # Everything else is in place, also the switch that does not need the names.
     assert done.result.outcomes["deploy.pooled"].good
-    place.dns.records.update({host: addresses for host in HOSTS})
+    place.dns.records.update(dict.fromkeys(HOSTS, addresses))
     finishes(place)
 
 

@@ -54,7 +54,8 @@ def answer(state: dict[str, Any], statement: str) -> list[str]:
         return [f"user\t{int(found[1] in users)}"]
     elif statement.startswith("SELECT 'lacking', arrayJoin("):
         user, database = re.search(r"user_name = '(\w+)' AND database = '(\w+)'", statement).groups()  # type: ignore[union-attr]
-        have = [right for right, where, table in users.get(user, {}).get("grants", []) if (where, table) == (database, "*")]
+        grants = users.get(user, {}).get("grants", [])
+        have = [right for right, where, table in grants if (where, table) == (database, "*")]
         return [f"lacking\t{right}" for right in wanted(statement.rpartition("[")[2]) if right not in have]
     elif statement.startswith("SELECT 'lacking', concat('SELECT ON system.'"):
         user = re.search(r"user_name = '(\w+)'", statement)[1]  # type: ignore[index]

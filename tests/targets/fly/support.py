@@ -22,6 +22,7 @@ from ops.runbook.secret import Secret
 from ops.runbook.step import Outcome, Step
 from ops.world import ROOT, World
 from tests.flysim import FlySim
+from tests.flysim.machines import group_of
 
 IMAGES = {
     "FLY_IMAGE": "registry.example.com/gateway:1",
@@ -241,9 +242,7 @@ def described(sim: FlySim) -> dict[str, Any]:
     for name, app in sim.state.apps.items():
         apps[name] = {
             "secrets": sorted(app["secrets"]),
-            "machines": sorted(
-                (m["config"]["metadata"]["fly_process_group"], m["image_ref"]["digest"]) for m in app["machines"].values()
-            ),
+            "machines": sorted((group_of(m), m["image_ref"]["digest"]) for m in app["machines"].values()),
             "volumes": sorted((v["name"], v["size_gb"]) for v in app["volumes"].values()),
             "ips": sorted(ip["type"] for ip in app["ips"]),
             "certificates": sorted(app["certificates"]),
