@@ -65,7 +65,11 @@ def show(stack: Stack, json: bool) -> None:
     total = sum(item.usd for item in items)
     if json:
         rows = [{"name": item.name, "detail": item.detail, "usd": round(item.usd, 2)} for item in items]
-        print(document("cost", currency="USD", per="month", as_of=stack.fly.prices.as_of, items=rows, total=round(total, 2)))
+        print(
+            document(
+                "cost", currency="USD", per="month", as_of=stack.fly.prices.as_of, items=rows, total=round(total, 2)
+            )
+        )
         return
     for item in items:
         print(f"{item.usd:>9.2f}  {item.name}: {item.detail}")

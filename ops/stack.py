@@ -229,6 +229,16 @@ class Stack(_Table, frozen=True):
             )
         return tuple(result)
 
+    @property
+    def probe_team(self) -> Team:
+        """The team that mirrors another's limits, for the quota test: no production key is spent on it."""
+        return next(team for team in self.resolved_teams if team.mirrors)
+
+    @property
+    def test_team(self) -> Team:
+        """Whose key the other tests use: the operators' team (one without agents), else the probe."""
+        return next((team for team in self.resolved_teams if not team.agents and not team.mirrors), self.probe_team)
+
 
 def read(file: Path, environ: Mapping[str, str]) -> Stack:
     """Read and check the stack file.
@@ -310,6 +320,8 @@ def _check(stack: Stack) -> None:
     for team in teams:
         if min(team.rpm, team.tpm) < 1 or team.daily_usd <= 0:
             raise ValueError(f"teams.{team.name}: rpm, tpm and daily_usd must be above zero")
+    if not any(team.mirrors for team in teams):
+        raise ValueError('teams: one must mirror another (mirrors = "NAME"), so that tests need no production key')
     keys = [team.key for team in teams]
     if len(set(keys)) != len(keys):
         raise ValueError("teams: two teams share one key")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
-from ops.runbook.step import Look, missing, satisfied, say
+from ops.runbook.step import Look, missing, satisfied, say, unavailable
 from ops.services.gateway import Answer, Gateway
 from ops.stack import Team
 from ops.world import World
@@ -16,9 +16,9 @@ FAST = 0.100  # seconds; the seed's bound for an exact hit
 
 
 def smoke(world: World) -> Look:
-    """4.1: an answer for a good key, 401 for a bad one, 404 off the allow-list, 4xx for an unknown model."""
+    """4.1: an answer for the operators' key, 401 for a bad one, 404 off the allow-list, 4xx for an unknown model."""
     models = world.stack.models
-    with _caller(world, "ADMIN_KEY") as gateway:
+    with _caller(world, world.stack.test_team.key) as gateway:
         answer = gateway.chat(models.default, f"Test message {_unique()}")
         if answer.status != 200 or not answer.text:
             return missing(f"expected 200 with an answer, got {_told(answer)}")
@@ -40,7 +40,7 @@ def smoke(world: World) -> Look:
 def exact_cache(world: World) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
     question = f"What are your opening hours? {_unique()}"
-    with _caller(world, "ADMIN_KEY") as gateway:
+    with _caller(world, world.stack.test_team.key) as gateway:
         answers = [gateway.chat(world.stack.models.default, question) for _ in range(3)]
     first, *hits = answers
     times = ", ".join(f"{answer.cache or answer.status} {answer.seconds * 1000:.0f} ms" for answer in answers)
@@ -62,7 +62,7 @@ def quota(world: World, key: str = "") -> Look:
     Args:
         key: a team to test instead of the probe; only on explicit request, since it spends that team's quota.
     """
-    team = _probe(world) if not key else _team(world, key)
+    team = world.stack.probe_team if not key else _team(world, key)
     question = f"quota probe {_unique()}"
     with _caller(world, team.key) as gateway:
         first = _fresh_window(gateway, world, team, question)
@@ -85,12 +85,14 @@ def quota(world: World, key: str = "") -> Look:
 
 def semantic_cache(world: World) -> Look:
     """4.3: three wordings of one question; the second and third are served from the semantic cache."""
+    if not world.stack.cache.semantic:
+        return unavailable("this stack has no semantic cache (cache.semantic = false)")
     if not world.stack.cache.aliases:
-        return missing("stack.toml names no reviewed alias group to test with")
+        return unavailable("the stack file names no reviewed alias group to test with (cache.aliases)")
     wordings = world.stack.cache.aliases[0]
     # A system prompt of its own makes a fresh partition, so that an earlier run cannot answer for this one.
     system = {"role": "system", "content": f"You answer for a shop. {_unique()}"}
-    with _caller(world, "ADMIN_KEY") as gateway:
+    with _caller(world, world.stack.test_team.key) as gateway:
         answers = [
             gateway.request(
                 "POST",
@@ -117,7 +119,7 @@ def escalation(world: World) -> Look:
     """4.5: more input tokens than the threshold is answered by the larger model."""
     models = world.stack.models
     words = " ".join(f"word{number}" for number in range(models.escalate_over_input_tokens))
-    with _caller(world, "ADMIN_KEY") as gateway:
+    with _caller(world, world.stack.test_team.key) as gateway:
         long = gateway.chat(models.default, f"{_unique()} Summarise: {words}", max_tokens=16)
         short = gateway.chat(models.default, f"{_unique()} Say hello.", max_tokens=16)
     if long.status != 200 or long.model != models.fallback:
@@ -154,17 +156,6 @@ def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> 
 
 def _caller(world: World, key: str) -> Gateway:
     return Gateway(world.target.endpoints(), world.vault.get(key))
-
-
-def _probe(world: World) -> Team:
-    for team in world.stack.resolved_teams:
-        if team.mirrors:
-            return team
-    raise RunbookError(
-        "TEST-003",
-        "stack.toml has no probe team (one that mirrors another's limits)",
-        next="add [teams.probe] with mirrors = a team, then inv deploy.all",
-    )
 
 
 def _team(world: World, name: str) -> Team:

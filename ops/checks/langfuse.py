@@ -26,7 +26,7 @@ def ui(world: World) -> Look:
     # A user of its own, so that the two traces are found among any amount of other traffic.
     user = f"langfuse-probe-{uuid.uuid4().hex}"
     since = datetime.now(UTC) - timedelta(seconds=5)
-    with Gateway(endpoints, world.vault.get("ADMIN_KEY")) as gateway:
+    with Gateway(endpoints, world.vault.get(stack.test_team.key)) as gateway:
         for _ in range(2):
             answer = gateway.chat(stack.models.default, "What does a trace cost?", user=user)
             if answer.status != 200:

@@ -41,6 +41,8 @@ STEPS: tuple[Step[World], ...] = (
         "one request more than the limit within a minute is refused with 429, with a probe key",
         late.look("ops.checks.gateway:quota"),
         needs=("test.smoke",),
+        # Last: it uses up a key that other tests may share.
+        after=("test.semantic", "test.failover", "test.langfuse"),
         check=True,
     ),
     Step(

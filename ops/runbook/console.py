@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 W = TypeVar("W")
 
+DIFFERENCE_LINES = 24
+
 COLOURS = {
     Status.OK: "green",
     Status.CHANGED: "cyan",
@@ -69,8 +71,12 @@ def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
     lines = [head]
     if not outcome.good:
         lines = three_lines(head, outcome.why, outcome.next, outcome.code)
-    if outcome.diff:
-        lines += [f"    {line}" for line in outcome.diff.splitlines()]
+    difference = outcome.diff.splitlines()
+    lines += [f"    {line}" for line in difference[:DIFFERENCE_LINES]]
+    if len(difference) > DIFFERENCE_LINES:
+        lines.append(
+            f"    ... and {len(difference) - DIFFERENCE_LINES} more lines, all of them in `inv plan` before it runs"
+        )
     return [redactor(line) for line in lines]
 
 

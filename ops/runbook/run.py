@@ -132,7 +132,9 @@ class _Run(Generic[W]):
         start = time.monotonic()
         for observer in self.observers:
             observer.begin(list(self.steps.values()))
-        order = graphlib.TopologicalSorter({step.key: step.needs for step in self.steps.values()})
+        order = graphlib.TopologicalSorter(
+            {step.key: {*step.needs, *(key for key in step.after if key in self.steps)} for step in self.steps.values()}
+        )
         order.prepare()
         running: set[str] = set()
         with interrupt.during(lambda number: self.events.put(_Signal(number))):

@@ -142,6 +142,8 @@ class Step(Generic[W]):
         act: makes it so; only called after a look that was not satisfied; safe to be killed and repeated.
         verify: looks again after act; by default `look` itself.
         needs: keys of the steps that must be done first.
+        after: keys of steps it waits for when they are part of the run; it neither brings them in nor needs
+            them to succeed.
         check: a test instead of a change: it has no act; `look` itself runs it and anything but
             SATISFIED or UNAVAILABLE is a failure. Plans list it without running it.
     """
@@ -154,6 +156,7 @@ class Step(Generic[W]):
     act: Callable[[W, Say], None] = _nothing
     verify: Callable[[W], Look] | None = None
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     check: bool = False
 
     @property

@@ -30,7 +30,11 @@ from ops.standins.serve import arguments, listen, log, serve
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments("Stand-in for OpenAI's API, for rehearsals.")
-    parser.add_argument("--models", default=",".join(MODELS), help="names it serves, separated by commas")
+    parser.add_argument(
+        "--models",
+        default=os.environ.get("OPENAI_STANDIN_MODELS") or ",".join(MODELS),
+        help="names it serves, separated by commas",
+    )
     parser.add_argument("--latency-ms", type=float, default=0.0, help="wait before every answer")
     parser.add_argument("--chunk-delay-ms", type=float, default=0.0, help="wait before every streamed chunk")
     return parser.parse_args(argv)

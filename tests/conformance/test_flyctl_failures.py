@@ -50,9 +50,7 @@ def test_a_missing_token_is_for_a_person_to_give(sim: FlySim, binary: Path, tmp_
 
 
 @pytest.mark.parametrize("look", ["whoami", "apps", "secrets", "certs", "redis", "cert"])
-def test_a_wrong_token_is_told_the_same_way_by_every_api(
-    sim: FlySim, binary: Path, tmp_path: Path, look: str
-) -> None:
+def test_a_wrong_token_is_told_the_same_way_by_every_api(sim: FlySim, binary: Path, tmp_path: Path, look: str) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **sim.environment}
     fly = Fly(Secret("fo1_wrong-token"), tmp_path / "state", binary=str(binary), environ=environ)
     calls: dict[str, Callable[[], object]] = {
@@ -230,9 +228,7 @@ def test_a_lease_that_ends_soon_is_waited_for(deployed: Fly, toml: Path, sim: Fl
     assert len(sim.state.apps["one"]["machines"]) == 3
 
 
-def test_a_lease_somebody_holds_is_worth_another_try(
-    deployed: Fly, toml: Path, sim: FlySim, binary: Path
-) -> None:
+def test_a_lease_somebody_holds_is_worth_another_try(deployed: Fly, toml: Path, sim: FlySim, binary: Path) -> None:
     if binary == binaries.real():
         pytest.skip("the real flyctl waits for a whole minute")
     sim.drift.hold_lease("one", seconds=1000)
@@ -250,8 +246,10 @@ def test_a_hostname_that_is_there_already_is_a_certificate_error(one: Fly) -> No
     assert failure(lambda: one.add_cert("one", "gateway.example.com")).code == "FLY-025"
 
 
-@pytest.mark.parametrize(("name", "value"), [("A", 'with"quote'), ("A", "two\nlines"), ("A", "cr\r"), ("A", ""),
-                                             ("A B", "x"), ("A", "y" * 70_000)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("A", 'with"quote'), ("A", "two\nlines"), ("A", "cr\r"), ("A", ""), ("A B", "x"), ("A", "y" * 70_000)],
+)
 def test_a_secret_flyctl_would_garble_is_refused_unseen(one: Fly, sim: FlySim, name: str, value: str) -> None:
     sim.forget_calls()
     error = failure(lambda: one.import_secrets("one", {name: Secret(value)}))

@@ -21,9 +21,16 @@ RECORDING = Path(__file__).with_name("recorded.json")
 _ID = re.compile(r"/(?:[0-9a-f]{14}|[0-9a-f]{24}|vol_[0-9a-f]+)(?=/|$)")
 
 JSON_COMMANDS = (
-    ("auth", "whoami"), ("orgs", "list"), ("apps", "list", "-o", "personal"), ("secrets", "list", "-a", "one"),
-    ("volumes", "list", "-a", "one"), ("ips", "list", "-a", "one"), ("certs", "list", "-a", "one"),
-    ("status", "-a", "one"), ("releases", "-a", "one"), ("machines", "list", "-a", "one"),
+    ("auth", "whoami"),
+    ("orgs", "list"),
+    ("apps", "list", "-o", "personal"),
+    ("secrets", "list", "-a", "one"),
+    ("volumes", "list", "-a", "one"),
+    ("ips", "list", "-a", "one"),
+    ("certs", "list", "-a", "one"),
+    ("status", "-a", "one"),
+    ("releases", "-a", "one"),
+    ("machines", "list", "-a", "one"),
     ("scale", "show", "-a", "one"),
 )
 
@@ -105,11 +112,23 @@ def test_looking_changes_nothing(fly: Fly, sim: FlySim, toml: Path) -> None:
     fly.redis.create("cache", "personal", "ord", "Fixed 250MB")
     before = sim.mutations
     looks: list[Callable[[], object]] = [
-        fly.whoami, fly.orgs, lambda: fly.apps("personal"), lambda: fly.status("one"), lambda: fly.secrets("one"),
-        lambda: fly.volumes("one"), lambda: fly.machines("one"), lambda: fly.releases("one"),
-        lambda: fly.certs("one"), lambda: fly.cert("one", "gateway.example.com"), lambda: fly.ips("one"),
-        lambda: fly.scale("one"), lambda: fly.logs("one"), lambda: fly.config_show("one"),
-        lambda: fly.config_validate(toml), lambda: fly.redis.all("personal"), lambda: fly.redis.get("cache"),
+        fly.whoami,
+        fly.orgs,
+        lambda: fly.apps("personal"),
+        lambda: fly.status("one"),
+        lambda: fly.secrets("one"),
+        lambda: fly.volumes("one"),
+        lambda: fly.machines("one"),
+        lambda: fly.releases("one"),
+        lambda: fly.certs("one"),
+        lambda: fly.cert("one", "gateway.example.com"),
+        lambda: fly.ips("one"),
+        lambda: fly.scale("one"),
+        lambda: fly.logs("one"),
+        lambda: fly.config_show("one"),
+        lambda: fly.config_validate(toml),
+        lambda: fly.redis.all("personal"),
+        lambda: fly.redis.get("cache"),
         fly.redis.plans,
     ]
     for look in looks:

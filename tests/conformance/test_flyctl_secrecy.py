@@ -88,8 +88,16 @@ def test_the_child_inherits_nothing_that_overrides_or_leaks(
     sim: FlySim, binary: Path, tmp_path: Path, argv_log: Path
 ) -> None:
     shim = binaries.recording(binary, tmp_path / "shim", argv_log)
-    loud = {"FLY_APP": "other", "FLY_ORG": "other", "FLY_REGION": "xxx", "FLY_JSON": "0", "LOG_LEVEL": "debug",
-            "FLYCTL_OUTPUT_HAR": str(tmp_path / "har.json"), "FLY_ACCESS_TOKEN": "", "OPENAI_API_KEY": "sk-not-yours"}
+    loud = {
+        "FLY_APP": "other",
+        "FLY_ORG": "other",
+        "FLY_REGION": "xxx",
+        "FLY_JSON": "0",
+        "LOG_LEVEL": "debug",
+        "FLYCTL_OUTPUT_HAR": str(tmp_path / "har.json"),
+        "FLY_ACCESS_TOKEN": "",
+        "OPENAI_API_KEY": "sk-not-yours",
+    }
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **sim.environment, **loud}
     fly = Fly(Secret(sim.token), tmp_path / "state", binary=str(shim), environ=environ)
     assert fly.whoami() == sim.email

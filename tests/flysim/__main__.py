@@ -21,8 +21,7 @@ def main() -> None:
     parser.add_argument("--image", action="append", default=[], help="image ref the registry knows; repeatable")
     parser.add_argument("--state", type=Path, help="JSON snapshot to start from, and to write at the end")
     options = parser.parse_args()
-    sim = FlySim(options.port, latency_ms=options.latency_ms, org=options.org,
-                 token=os.environ.get("FLYSIM_TOKEN", ""))
+    sim = FlySim(options.port, latency_ms=options.latency_ms, org=options.org, token=os.environ.get("FLYSIM_TOKEN", ""))
     if options.state and options.state.exists():
         sim.restore(json.loads(options.state.read_text()))
     for ref in options.image:

@@ -52,11 +52,19 @@ class Certificates:
         """One row of the list."""
         configured, issued = self._state(app, certificate)
         return {
-            "hostname": certificate["hostname"], "status": "active" if issued else "pending_validation",
-            "dns_provider": "example", "acme_dns_configured": False, "acme_alpn_configured": configured,
-            "acme_http_configured": configured, "ownership_txt_configured": False, "configured": configured,
-            "acme_requested": True, "has_custom_certificate": False, "has_fly_certificate": issued,
-            "created_at": certificate["created_at"], "updated_at": certificate["updated_at"],
+            "hostname": certificate["hostname"],
+            "status": "active" if issued else "pending_validation",
+            "dns_provider": "example",
+            "acme_dns_configured": False,
+            "acme_alpn_configured": configured,
+            "acme_http_configured": configured,
+            "ownership_txt_configured": False,
+            "configured": configured,
+            "acme_requested": True,
+            "has_custom_certificate": False,
+            "has_fly_certificate": issued,
+            "created_at": certificate["created_at"],
+            "updated_at": certificate["updated_at"],
         }
 
     def detail(self, app: Json, certificate: Json) -> Json:
@@ -67,29 +75,57 @@ class Certificates:
         v6 = [ip["address"] for ip in app["ips"] if ip["type"] == "v6"]
         target = f"{app['name'][:4]}x.{app['name']}.fly.dev"
         expires = (datetime.now(UTC) + timedelta(days=90)).isoformat().replace("+00:00", "Z")
-        issued_by = [{"type": kind, "expires_at": expires, "certificate_authority": "lets_encrypt"}
-                     for kind in ("rsa", "ecdsa")]
+        issued_by = [
+            {"type": kind, "expires_at": expires, "certificate_authority": "lets_encrypt"} for kind in ("rsa", "ecdsa")
+        ]
         reply = {
-            "hostname": hostname, "configured": configured, "acme_requested": True, "dns_provider": "example",
+            "hostname": hostname,
+            "configured": configured,
+            "acme_requested": True,
+            "dns_provider": "example",
             "status": "active" if issued else "pending_validation",
-            "certificates": [{"source": "fly", "status": "active" if issued else "pending_validation",
-                              "created_at": certificate["created_at"], "issued": issued_by if issued else []}],
-            "validation": {"dns_configured": configured, "alpn_configured": configured,
-                           "http_configured": configured, "ownership_txt_configured": False},
-            "dns_requirements": {
-                "a": v4, "aaaa": v6, "cname": target,
-                "acme_challenge": {"name": f"_acme-challenge.{hostname}", "target": f"{hostname}.{target}"},
-                "ownership": {"name": f"_fly-ownership.{hostname}", "app_value": f"app-{app['number']}",
-                              "org_value": f"org-{app['org']}"},
+            "certificates": [
+                {
+                    "source": "fly",
+                    "status": "active" if issued else "pending_validation",
+                    "created_at": certificate["created_at"],
+                    "issued": issued_by if issued else [],
+                }
+            ],
+            "validation": {
+                "dns_configured": configured,
+                "alpn_configured": configured,
+                "http_configured": configured,
+                "ownership_txt_configured": False,
             },
-            "dns_records": {"a": v4 if configured else ["192.0.2.1"], "aaaa": v6 if configured else [],
-                            "cname": [], "resolved_addresses": v4 + v6 if configured else ["192.0.2.1"],
-                            "soa": "example", "acme_challenge_cname": "", "ownership_txt": ""},
+            "dns_requirements": {
+                "a": v4,
+                "aaaa": v6,
+                "cname": target,
+                "acme_challenge": {"name": f"_acme-challenge.{hostname}", "target": f"{hostname}.{target}"},
+                "ownership": {
+                    "name": f"_fly-ownership.{hostname}",
+                    "app_value": f"app-{app['number']}",
+                    "org_value": f"org-{app['org']}",
+                },
+            },
+            "dns_records": {
+                "a": v4 if configured else ["192.0.2.1"],
+                "aaaa": v6 if configured else [],
+                "cname": [],
+                "resolved_addresses": v4 + v6 if configured else ["192.0.2.1"],
+                "soa": "example",
+                "acme_challenge_cname": "",
+                "ownership_txt": "",
+            },
         }
         if not configured:
-            reply["validation_errors"] = [{
-                "code": "DNS_NOT_POINTING", "timestamp": now(),
-                "message": f"{hostname} does not resolve to this app's addresses",
-                "remediation": f"Add an A record for {hostname} pointing to {', '.join(v4) or 'the app'}",
-            }]
+            reply["validation_errors"] = [
+                {
+                    "code": "DNS_NOT_POINTING",
+                    "timestamp": now(),
+                    "message": f"{hostname} does not resolve to this app's addresses",
+                    "remediation": f"Add an A record for {hostname} pointing to {', '.join(v4) or 'the app'}",
+                }
+            ]
         return reply

@@ -42,10 +42,25 @@ def main(argv: list[str]) -> int:
 
 def _options(argv: list[str], command: tuple[str, ...]) -> Namespace:
     parser = ArgumentParser(prog="flyctl", exit_on_error=False, allow_abbrev=False)
-    for names in (("-a", "--app"), ("-o", "--org"), ("-c", "--config"), ("-r", "--region"), ("-n", "--count"),
-                  ("-s", "--size"), ("--image",), ("--strategy",), ("--wait-timeout",), ("--process-groups",),
-                  ("--release-command-timeout",), ("--deploy-retries",), ("--timeout",), ("--snapshot-retention",),
-                  ("--image-label",), ("--dockerfile",), ("--build-arg",)):
+    for names in (
+        ("-a", "--app"),
+        ("-o", "--org"),
+        ("-c", "--config"),
+        ("-r", "--region"),
+        ("-n", "--count"),
+        ("-s", "--size"),
+        ("--image",),
+        ("--strategy",),
+        ("--wait-timeout",),
+        ("--process-groups",),
+        ("--release-command-timeout",),
+        ("--deploy-retries",),
+        ("--timeout",),
+        ("--snapshot-retention",),
+        ("--image-label",),
+        ("--dockerfile",),
+        ("--build-arg",),
+    ):
         parser.add_argument(*names)
     for name in ("--json", "--stage", "--yes", "--shared", "--strict", "--remote-only", "--no-public-ips"):
         parser.add_argument(name, action="store_true")
@@ -56,7 +71,7 @@ def _options(argv: list[str], command: tuple[str, ...]) -> Namespace:
     options, unknown = parser.parse_known_intermixed_args(argv)
     if unknown:
         raise Failed(f"unknown flag: {unknown[0]}")
-    options.words = options.words[len(command):]
+    options.words = options.words[len(command) :]
     return options
 
 
@@ -86,14 +101,23 @@ def apps_list(api: Api, options: Namespace) -> None:
     org = api.query("query($slug: String!) { organization(slug: $slug) { id } }", slug=options.org)["organization"]
     nodes = api.query(
         "query($org: ID) { apps(first: 200, organizationId: $org) "
-        "{ nodes { name status deployed hostname organization { slug name } } } }", org=org["id"])["apps"]["nodes"]
+        "{ nodes { name status deployed hostname organization { slug name } } } }",
+        org=org["id"],
+    )["apps"]["nodes"]
     show([_app(node) for node in nodes])
 
 
 def _app(node: dict[str, Any]) -> dict[str, Any]:
     organization = {"Slug": node["organization"]["slug"], "Name": node["organization"]["name"]}
-    return {"ID": node["name"], "Name": node["name"], "Status": node["status"], "Deployed": node["deployed"],
-            "Hostname": node["hostname"], "Organization": organization, "CurrentRelease": None}
+    return {
+        "ID": node["name"],
+        "Name": node["name"],
+        "Status": node["status"],
+        "Deployed": node["deployed"],
+        "Hostname": node["hostname"],
+        "Organization": organization,
+        "CurrentRelease": None,
+    }
 
 
 def apps_create(api: Api, options: Namespace) -> None:
@@ -126,8 +150,9 @@ def secrets_list(api: Api, options: Namespace) -> None:
         released = {release["id"]: release["created_at"] for release in listed}
     rows = []
     for secret in kept:
-        have = [secret["updated_at"] <= released.get(m["config"]["metadata"].get("fly_release_id"), "")
-                for m in machines]
+        have = [
+            secret["updated_at"] <= released.get(m["config"]["metadata"].get("fly_release_id"), "") for m in machines
+        ]
         status = "Staged" if not any(have) else "Deployed" if all(have) else "Partial"
         rows.append({"name": secret["name"], "digest": secret["digest"], "status": status})
     show(rows)
@@ -147,8 +172,10 @@ def secrets_import(api: Api, options: Namespace) -> None:
     if not values:
         raise Failed("requires at least one SECRET=VALUE pair")
     api.v1("POST", f"/apps/{options.app}/secrets", {"values": values}, wrap="failed to update app secrets")
-    print("Secrets have been staged, but not set on VMs. Deploy or update machines in this app for the secrets "
-          "to take effect.")
+    print(
+        "Secrets have been staged, but not set on VMs. Deploy or update machines in this app for the secrets "
+        "to take effect."
+    )
 
 
 def secrets_unset(api: Api, options: Namespace) -> None:
@@ -166,8 +193,12 @@ def volumes_list(api: Api, options: Namespace) -> None:
 def volumes_create(api: Api, options: Namespace) -> None:
     """`volumes create --json`."""
     api.query("query($n: String!) { app(name: $n) { name } }", n=options.app)
-    body = {"name": options.words[0], "region": options.region, "size_gb": int(options.size),
-            "snapshot_retention": int(options.snapshot_retention)}
+    body = {
+        "name": options.words[0],
+        "region": options.region,
+        "size_gb": int(options.size),
+        "snapshot_retention": int(options.snapshot_retention),
+    }
     show(api.v1("POST", f"/apps/{options.app}/volumes", body, wrap="failed to create volume"))
 
 
@@ -184,20 +215,44 @@ def volumes_destroy(api: Api, options: Namespace) -> None:
 
 def ips_list(api: Api, options: Namespace) -> None:
     """`ips list --json`."""
-    app = api.query("query($n: String!) { app(name: $n) { sharedIpAddress ipAddresses { nodes "
-                    "{ id address type region createdAt } } } }", n=options.app)["app"]
-    rows = [{"ID": n["id"], "Address": n["address"], "Type": n["type"], "Region": n["region"],
-             "CreatedAt": n["createdAt"], "ServiceName": "", "Network": None} for n in app["ipAddresses"]["nodes"]]
+    app = api.query(
+        "query($n: String!) { app(name: $n) { sharedIpAddress ipAddresses { nodes "
+        "{ id address type region createdAt } } } }",
+        n=options.app,
+    )["app"]
+    rows = [
+        {
+            "ID": n["id"],
+            "Address": n["address"],
+            "Type": n["type"],
+            "Region": n["region"],
+            "CreatedAt": n["createdAt"],
+            "ServiceName": "",
+            "Network": None,
+        }
+        for n in app["ipAddresses"]["nodes"]
+    ]
     if app["sharedIpAddress"]:
-        rows.append({"ID": "", "Address": app["sharedIpAddress"], "Type": "shared_v4", "Region": "",
-                     "CreatedAt": "0001-01-01T00:00:00Z", "ServiceName": "", "Network": None})
+        rows.append(
+            {
+                "ID": "",
+                "Address": app["sharedIpAddress"],
+                "Type": "shared_v4",
+                "Region": "",
+                "CreatedAt": "0001-01-01T00:00:00Z",
+                "ServiceName": "",
+                "Network": None,
+            }
+        )
     show(rows)
 
 
 def _allocate(kind: str) -> Callable[[Api, Namespace], None]:
     def run(api: Api, options: Namespace) -> None:
-        api.query("mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { app { name } } }",
-                  input={"appId": options.app, "type": "shared_v4" if options.shared else kind})
+        api.query(
+            "mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { app { name } } }",
+            input={"appId": options.app, "type": "shared_v4" if options.shared else kind},
+        )
         print(" VERSION │ IP │ TYPE │ REGION ")
 
     return run
@@ -211,14 +266,21 @@ def certs_list(api: Api, options: Namespace) -> None:
 
 def certs_add(api: Api, options: Namespace) -> None:
     """`certs add --json`."""
-    show(api.v1("POST", f"/apps/{options.app}/certificates/acme", {"hostname": options.words[0]},
-                wrap="failed to create ACME certificate"))
+    show(
+        api.v1(
+            "POST",
+            f"/apps/{options.app}/certificates/acme",
+            {"hostname": options.words[0]},
+            wrap="failed to create ACME certificate",
+        )
+    )
 
 
 def certs_check(api: Api, options: Namespace) -> None:
     """`certs check --json`."""
-    show(api.v1("POST", f"/apps/{options.app}/certificates/{options.words[0]}/check",
-                wrap="failed to check certificate"))
+    show(
+        api.v1("POST", f"/apps/{options.app}/certificates/{options.words[0]}/check", wrap="failed to check certificate")
+    )
 
 
 def certs_remove(api: Api, options: Namespace) -> None:
@@ -228,20 +290,49 @@ def certs_remove(api: Api, options: Namespace) -> None:
 
 def status(api: Api, options: Namespace) -> None:
     """`status --json`."""
-    app = api.query("query($n: String!) { app(name: $n) { name status deployed hostname appUrl organization "
-                    "{ slug } } }", wrap="failed to get app", n=options.app)["app"]
-    machines = [m for m in api.v1("GET", f"/apps/{options.app}/machines")
-                if m["config"]["metadata"].get("fly_process_group") != "fly_app_release_command"]
-    show({"ID": app["name"], "Name": app["name"], "Deployed": app["deployed"], "Status": app["status"],
-          "Hostname": app["hostname"], "AppURL": app["appUrl"], "Machines": machines})
+    app = api.query(
+        "query($n: String!) { app(name: $n) { name status deployed hostname appUrl organization { slug } } }",
+        wrap="failed to get app",
+        n=options.app,
+    )["app"]
+    machines = [
+        m
+        for m in api.v1("GET", f"/apps/{options.app}/machines")
+        if m["config"]["metadata"].get("fly_process_group") != "fly_app_release_command"
+    ]
+    show(
+        {
+            "ID": app["name"],
+            "Name": app["name"],
+            "Deployed": app["deployed"],
+            "Status": app["status"],
+            "Hostname": app["hostname"],
+            "AppURL": app["appUrl"],
+            "Machines": machines,
+        }
+    )
 
 
 def releases(api: Api, options: Namespace) -> None:
     """`releases --json`."""
-    nodes = api.query("query($n: String!) { app(name: $n) { releases: releasesUnprocessed(first: 25) { nodes "
-                      "{ id version status description imageRef createdAt } } } }", n=options.app)["app"]["releases"]
-    show([{"ID": n["id"], "Version": n["version"], "Status": n["status"], "Description": n["description"],
-           "ImageRef": n["imageRef"], "CreatedAt": n["createdAt"]} for n in nodes["nodes"]])
+    nodes = api.query(
+        "query($n: String!) { app(name: $n) { releases: releasesUnprocessed(first: 25) { nodes "
+        "{ id version status description imageRef createdAt } } } }",
+        n=options.app,
+    )["app"]["releases"]
+    show(
+        [
+            {
+                "ID": n["id"],
+                "Version": n["version"],
+                "Status": n["status"],
+                "Description": n["description"],
+                "ImageRef": n["imageRef"],
+                "CreatedAt": n["createdAt"],
+            }
+            for n in nodes["nodes"]
+        ]
+    )
 
 
 def machines_list(api: Api, options: Namespace) -> None:
@@ -273,29 +364,59 @@ def scale_show(api: Api, options: Namespace) -> None:
     groups: dict[str, list[dict[str, Any]]] = {}
     for machine in api.v1("GET", f"/apps/{options.app}/machines"):
         groups.setdefault(machine["config"]["metadata"]["fly_process_group"], []).append(machine)
-    show([{"Process": name, "Count": len(found), "CPUKind": "shared",
-           "CPUs": found[0]["config"]["guest"]["cpus"], "Memory": found[0]["config"]["guest"]["memory_mb"],
-           "Regions": {r: sum(m["region"] == r for m in found) for r in sorted({m["region"] for m in found})}}
-          for name, found in sorted(groups.items())])
+    show(
+        [
+            {
+                "Process": name,
+                "Count": len(found),
+                "CPUKind": "shared",
+                "CPUs": found[0]["config"]["guest"]["cpus"],
+                "Memory": found[0]["config"]["guest"]["memory_mb"],
+                "Regions": {r: sum(m["region"] == r for m in found) for r in sorted({m["region"] for m in found})},
+            }
+            for name, found in sorted(groups.items())
+        ]
+    )
 
 
 def config_show(api: Api, options: Namespace) -> None:
     """`config show`."""
-    app = api.query("query($n: String!) { app(name: $n) { currentReleaseUnprocessed { configDefinition } } }",
-                    n=options.app)["app"]
+    app = api.query(
+        "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { configDefinition } } }", n=options.app
+    )["app"]
     show((app["currentReleaseUnprocessed"] or {}).get("configDefinition") or {})
 
 
 COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
-    ("version",): version, ("auth", "whoami"): whoami, ("orgs", "list"): orgs,
-    ("apps", "list"): apps_list, ("apps", "create"): apps_create, ("apps", "destroy"): apps_destroy,
-    ("secrets", "list"): secrets_list, ("secrets", "import"): secrets_import, ("secrets", "unset"): secrets_unset,
-    ("secrets", "deploy"): restart, ("volumes", "list"): volumes_list, ("volumes", "create"): volumes_create,
-    ("volumes", "extend"): volumes_extend, ("volumes", "destroy"): volumes_destroy,
-    ("ips", "list"): ips_list, ("ips", "allocate-v4"): _allocate("v4"), ("ips", "allocate-v6"): _allocate("v6"),
-    ("certs", "list"): certs_list, ("certs", "add"): certs_add, ("certs", "check"): certs_check,
-    ("certs", "remove"): certs_remove, ("status",): status, ("releases",): releases,
-    ("machines", "list"): machines_list, ("machines", "start"): machines_start, ("machines", "exec"): machines_exec,
-    ("scale", "show"): scale_show, ("scale", "count"): scale, ("deploy",): deploy,
-    ("config", "validate"): validate, ("config", "show"): config_show,
+    ("version",): version,
+    ("auth", "whoami"): whoami,
+    ("orgs", "list"): orgs,
+    ("apps", "list"): apps_list,
+    ("apps", "create"): apps_create,
+    ("apps", "destroy"): apps_destroy,
+    ("secrets", "list"): secrets_list,
+    ("secrets", "import"): secrets_import,
+    ("secrets", "unset"): secrets_unset,
+    ("secrets", "deploy"): restart,
+    ("volumes", "list"): volumes_list,
+    ("volumes", "create"): volumes_create,
+    ("volumes", "extend"): volumes_extend,
+    ("volumes", "destroy"): volumes_destroy,
+    ("ips", "list"): ips_list,
+    ("ips", "allocate-v4"): _allocate("v4"),
+    ("ips", "allocate-v6"): _allocate("v6"),
+    ("certs", "list"): certs_list,
+    ("certs", "add"): certs_add,
+    ("certs", "check"): certs_check,
+    ("certs", "remove"): certs_remove,
+    ("status",): status,
+    ("releases",): releases,
+    ("machines", "list"): machines_list,
+    ("machines", "start"): machines_start,
+    ("machines", "exec"): machines_exec,
+    ("scale", "show"): scale_show,
+    ("scale", "count"): scale,
+    ("deploy",): deploy,
+    ("config", "validate"): validate,
+    ("config", "show"): config_show,
 }

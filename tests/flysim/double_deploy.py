@@ -14,9 +14,28 @@ from typing import Any
 from tests.flysim.double_api import Api, Failed
 
 KNOWN_KEYS = {
-    "app", "primary_region", "kill_signal", "kill_timeout", "swap_size_mb", "console_command", "host_dedication_id",
-    "build", "deploy", "env", "processes", "experimental", "http_service", "checks", "services", "mounts", "vm",
-    "files", "restart", "metrics", "statics", "machine_checks",
+    "app",
+    "primary_region",
+    "kill_signal",
+    "kill_timeout",
+    "swap_size_mb",
+    "console_command",
+    "host_dedication_id",
+    "build",
+    "deploy",
+    "env",
+    "processes",
+    "experimental",
+    "http_service",
+    "checks",
+    "services",
+    "mounts",
+    "vm",
+    "files",
+    "restart",
+    "metrics",
+    "statics",
+    "machine_checks",
 }
 Json = dict[str, Any]
 
@@ -36,8 +55,10 @@ def validate(api: Api, options: Namespace) -> None:
     print(f"Validating {options.config}")
     for service in config.get("services") or []:
         if config.get("processes") and not service.get("processes"):
-            print("   ✘ Service has no processes set but app has processes defined; update fly.toml to set "
-                  "processes for each service in services")
+            print(
+                "   ✘ Service has no processes set but app has processes defined; update fly.toml to set "
+                "processes for each service in services"
+            )
             raise Failed("App configuration is not valid")
     unknown = sorted(set(config) - KNOWN_KEYS)
     if unknown:
@@ -63,18 +84,35 @@ def _machine_config(config: Json, group: str, image: str, release: Json, volume:
     services = []
     for service in _for_group(config, "services", group):
         checks = [{"type": "http", **check} for check in service.get("http_checks") or []]
-        services.append({"protocol": service.get("protocol"), "internal_port": service["internal_port"],
-                         "ports": service.get("ports") or [], "checks": checks})
+        services.append(
+            {
+                "protocol": service.get("protocol"),
+                "internal_port": service["internal_port"],
+                "ports": service.get("ports") or [],
+                "checks": checks,
+            }
+        )
     made: Json = {
-        "image": image, "env": {**(config.get("env") or {}), "FLY_PROCESS_GROUP": group},
+        "image": image,
+        "env": {**(config.get("env") or {}), "FLY_PROCESS_GROUP": group},
         "init": {"cmd": shlex.split(_groups(config)[group])} if _groups(config)[group] else {},
-        "guest": {"cpu_kind": "shared", "cpus": size.get("cpus", 1),
-                  "memory_mb": int(memory[:-2]) * (1024 if memory.endswith("gb") else 1)},
-        "metadata": {"fly_platform_version": "v2", "fly_process_group": group, "fly_flyctl_version": "0.4.87",
-                     "fly_release_id": release["id"], "fly_release_version": str(release["version"])},
+        "guest": {
+            "cpu_kind": "shared",
+            "cpus": size.get("cpus", 1),
+            "memory_mb": int(memory[:-2]) * (1024 if memory.endswith("gb") else 1),
+        },
+        "metadata": {
+            "fly_platform_version": "v2",
+            "fly_process_group": group,
+            "fly_flyctl_version": "0.4.87",
+            "fly_release_id": release["id"],
+            "fly_release_version": str(release["version"]),
+        },
         "services": services,
-        "checks": {c["name"]: {k: v for k, v in c.items() if k not in ("name", "processes")}
-                   for c in _for_group(config, "checks", group)},
+        "checks": {
+            c["name"]: {k: v for k, v in c.items() if k not in ("name", "processes")}
+            for c in _for_group(config, "checks", group)
+        },
     }
     if volume:
         mount = _for_group(config, "mounts", group)[0]
@@ -94,8 +132,9 @@ class Release:
 
     def mark(self, status: str) -> None:
         """Set the release's status."""
-        self.api.rest("PATCH", f"/releases/{self.record['id']}", {"status": status},
-                      f"set release status to '{status}'")
+        self.api.rest(
+            "PATCH", f"/releases/{self.record['id']}", {"status": status}, f"set release status to '{status}'"
+        )
 
     def launch(self, config: Json, region: str, wait_s: float) -> None:
         """Create a machine and see it healthy."""
@@ -111,8 +150,10 @@ class Release:
         try:
             self.api.v1("GET", f"{path}/wait?state=started&timeout={max(1, int(wait_s))}")
         except Failed:
-            raise Failed("timeout reached waiting for machine's state to change\nYour machine was created, but never "
-                         "started or exited immediately.") from None
+            raise Failed(
+                "timeout reached waiting for machine's state to change\nYour machine was created, but never "
+                "started or exited immediately."
+            ) from None
         deadline = time.monotonic() + wait_s
         while True:
             seen = self.api.v1("GET", path)
@@ -123,8 +164,10 @@ class Release:
             if all(check["status"] == "passing" for check in checks):
                 return
             if time.monotonic() > deadline:
-                raise Failed(f"timeout reached waiting for health checks to pass for machine {machine['id']}: "
-                             "context deadline exceeded")
+                raise Failed(
+                    f"timeout reached waiting for health checks to pass for machine {machine['id']}: "
+                    "context deadline exceeded"
+                )
             time.sleep(0.1)
 
     def lease(self, machine: Json) -> None:
@@ -144,8 +187,13 @@ class Release:
             self.lease(machine)
         for machine, config in machines:
             body = {"config": config, "region": machine["region"], "skip_launch": machine["state"] != "started"}
-            self.api.v1("POST", f"/apps/{self.app}/machines/{machine['id']}", body, "failed to update VM",
-                        self.nonces[machine["id"]])
+            self.api.v1(
+                "POST",
+                f"/apps/{self.app}/machines/{machine['id']}",
+                body,
+                "failed to update VM",
+                self.nonces[machine["id"]],
+            )
         for machine, _ in machines:
             if machine["state"] == "started":
                 self.healthy(machine, wait_s)
@@ -198,8 +246,10 @@ def _free_volumes(api: Api, app: str, config: Json, missing: list[str]) -> dict[
     for group in missing:
         for mount in _for_group(config, "mounts", group):
             if not free.get(mount["source"]):
-                raise Failed(f"creating a new machine in group '{group}' requires an unattached '{mount['source']}' "
-                             f"volume. Create it with `fly volume create {mount['source']}`")
+                raise Failed(
+                    f"creating a new machine in group '{group}' requires an unattached '{mount['source']}' "
+                    f"volume. Create it with `fly volume create {mount['source']}`"
+                )
             chosen[group] = free[mount["source"]].pop(0)
     return chosen
 
@@ -254,8 +304,10 @@ def _release_command(api: Api, app: str, config: Json, release: Release, options
     api.v1("GET", f"{path}/wait?state=destroyed&timeout={int(_seconds(options.release_command_timeout))}")
     code = next(e for e in api.v1("GET", path)["events"] if e["type"] == "exit")["request"]["exit_event"]["exit_code"]
     if code:
-        raise Failed(f"release command failed - aborting deployment. machine {machine['id']} exited with non-zero "
-                     f"status of {code}")
+        raise Failed(
+            f"release command failed - aborting deployment. machine {machine['id']} exited with non-zero "
+            f"status of {code}"
+        )
 
 
 def restart(api: Api, options: Namespace) -> None:
@@ -270,8 +322,10 @@ def restart(api: Api, options: Namespace) -> None:
     entries = []
     for machine in machines:
         made = json.loads(json.dumps(machine["config"]))
-        made["metadata"] |= {"fly_release_id": release.record["id"],
-                             "fly_release_version": str(release.record["version"])}
+        made["metadata"] |= {
+            "fly_release_id": release.record["id"],
+            "fly_release_version": str(release.record["version"]),
+        }
         entries.append((machine, made))
     try:
         release.update(entries, 300)
@@ -287,8 +341,10 @@ def scale(api: Api, options: Namespace) -> None:
     app = options.app
     machines = _machines(api, app)
     if not machines:
-        raise Failed("failed to grab app config from existing machines, error: could not create a fly.toml from any "
-                     "machines :-(\nNo machines configured for this app")
+        raise Failed(
+            "failed to grab app config from existing machines, error: could not create a fly.toml from any "
+            "machines :-(\nNo machines configured for this app"
+        )
     plan: list[tuple[str, int]] = []
     for word in options.words:
         group, _, count = word.partition("=")
@@ -298,8 +354,11 @@ def scale(api: Api, options: Namespace) -> None:
         return
     nonces = {}
     for machine in machines:
-        reply = api.v1("POST", f"/apps/{app}/machines/{machine['id']}/lease?ttl=120",
-                       wrap=f"failed to get lease on VM {machine['id']}")
+        reply = api.v1(
+            "POST",
+            f"/apps/{app}/machines/{machine['id']}/lease?ttl=120",
+            wrap=f"failed to get lease on VM {machine['id']}",
+        )
         nonces[machine["id"]] = reply["data"]["nonce"]
     query = "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { id version imageRef } } }"
     newest = api.query(query, n=app)["app"]["currentReleaseUnprocessed"]

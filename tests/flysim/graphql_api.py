@@ -59,8 +59,10 @@ class GraphQL:
         try:
             reply: Json = {"data": walker.root(resolvers, operation.selection_set)}
         except Failure as failure:
-            reply = {"data": None, "errors": [{"message": str(failure), "path": [failure.field],
-                                               "extensions": {"code": failure.code}}]}
+            reply = {
+                "data": None,
+                "errors": [{"message": str(failure), "path": [failure.field], "extensions": {"code": failure.code}}],
+            }
         self.log.append((document, variables, reply))
         return reply
 

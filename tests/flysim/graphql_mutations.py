@@ -23,8 +23,13 @@ def allocate(app: Json, kind: str, region: str) -> Json:
         for ip in app["ips"]:
             if ip["type"] == kind:
                 return dict(ip)
-    ip = {"id": f"ip_{new_id(10)}", "address": new_address(app, kind), "type": kind, "region": region or "global",
-          "created_at": now()}
+    ip = {
+        "id": f"ip_{new_id(10)}",
+        "address": new_address(app, kind),
+        "type": kind,
+        "region": region or "global",
+        "created_at": now(),
+    }
     app["ips"].append(ip)
     return ip
 
@@ -65,8 +70,10 @@ class Mutations:
         if org is None:
             raise Failure("Could not find Organization")
         if not org["paid"]:
-            raise Failure("We need your payment information to continue! Add a credit card at "
-                          "https://fly.io/dashboard/personal/billing")
+            raise Failure(
+                "We need your payment information to continue! Add a credit card at "
+                "https://fly.io/dashboard/personal/billing"
+            )
         name = input.get("name") or f"sim-{new_id(6)}"
         if name in self.state.addons:
             raise Failure("Validation failed: Name has already been taken")
@@ -74,10 +81,18 @@ class Mutations:
             raise Failure(f"region {input.get('primaryRegion')} not found")
         plan = self.values.plan(input["planId"])
         self.state.addons[name] = addon = {
-            "id": f"addon_{new_id(12)}", "name": name, "org": org["slug"], "plan": plan["id"], "status": "ready",
-            "region": input["primaryRegion"], "read_regions": input.get("readRegions") or [],
-            "options": input.get("options") or {}, "metadata": {}, "password": secrets.token_hex(20),
-            "host": f"fly-{name}.upstash.io", "created_at": now(),
+            "id": f"addon_{new_id(12)}",
+            "name": name,
+            "org": org["slug"],
+            "plan": plan["id"],
+            "status": "ready",
+            "region": input["primaryRegion"],
+            "read_regions": input.get("readRegions") or [],
+            "options": input.get("options") or {},
+            "metadata": {},
+            "password": secrets.token_hex(20),
+            "host": f"fly-{name}.upstash.io",
+            "created_at": now(),
         }
         return {"addOn": self.values.add_on(addon), "clientMutationId": None}
 
@@ -103,8 +118,15 @@ class Mutations:
 
     def get_createLimitedAccessToken(self, input: Json) -> Json:
         """A token; the value is random and opens nothing."""
-        return {"limitedAccessToken": {"id": new_id(), "name": input.get("name"), "tokenHeader":
-                f"FlyV1 fm2_{secrets.token_urlsafe(40)}", "expiresAt": now(), "revokedAt": None}}
+        return {
+            "limitedAccessToken": {
+                "id": new_id(),
+                "name": input.get("name"),
+                "tokenHeader": f"FlyV1 fm2_{secrets.token_urlsafe(40)}",
+                "expiresAt": now(),
+                "revokedAt": None,
+            }
+        }
 
     def get_deleteApp(self, appId: str = "", input: Json | None = None) -> Json:
         """Destroy an app and all it holds."""

@@ -22,7 +22,9 @@ class Failure(Exception):
 def connection(nodes: list[Any]) -> Json:
     """A list as the schema's connections show it."""
     return {
-        "nodes": nodes, "totalCount": len(nodes), "edges": [{"node": n, "cursor": ""} for n in nodes],
+        "nodes": nodes,
+        "totalCount": len(nodes),
+        "edges": [{"node": n, "cursor": ""} for n in nodes],
         "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "endCursor": "", "startCursor": ""},
     }
 
@@ -44,17 +46,33 @@ class Values:
 
     def user(self) -> Json:
         """The token's owner."""
-        return {"id": "user1", "email": self.email, "name": "Test Operator", "username": self.email,
-                "internalNumericId": 1, "__typename": "User"}
+        return {
+            "id": "user1",
+            "email": self.email,
+            "name": "Test Operator",
+            "username": self.email,
+            "internalNumericId": 1,
+            "__typename": "User",
+        }
 
     def organization(self, org: Json) -> Json:
         """One organisation."""
         role = "admin"
         return {
-            "id": org["id"], "internalNumericId": str(org["number"]), "slug": org["slug"], "rawSlug": org["slug"],
-            "name": org["name"], "type": "PERSONAL" if org["personal"] else "SHARED", "paidPlan": org["paid"],
-            "billable": org["paid"], "viewerRole": role, "remoteBuilderImage": "", "remoteBuilderApp": None,
-            "settings": {}, "limits": {}, "provisionsBetaExtensions": False,
+            "id": org["id"],
+            "internalNumericId": str(org["number"]),
+            "slug": org["slug"],
+            "rawSlug": org["slug"],
+            "name": org["name"],
+            "type": "PERSONAL" if org["personal"] else "SHARED",
+            "paidPlan": org["paid"],
+            "billable": org["paid"],
+            "viewerRole": role,
+            "remoteBuilderImage": "",
+            "remoteBuilderApp": None,
+            "settings": {},
+            "limits": {},
+            "provisionsBetaExtensions": False,
             "billingStatus": "CURRENT" if org["paid"] else "SOURCE_REQUIRED",
             "addOns": lambda type=None, **_: connection(
                 [self.add_on(a) for a in self.state.addons.values() if a["org"] == org["slug"]]
@@ -68,12 +86,20 @@ class Values:
     def release(self, release: Json) -> Json:
         """One release."""
         return {
-            "id": release["id"], "version": release["version"], "status": release["status"],
-            "description": release["description"], "reason": release["reason"], "stable": release["stable"],
-            "imageRef": release["image_ref"], "createdAt": release["created_at"], "user": self.user(),
-            "inProgress": release["status"] in ("pending", "running"), "evaluationId": release["id"],
+            "id": release["id"],
+            "version": release["version"],
+            "status": release["status"],
+            "description": release["description"],
+            "reason": release["reason"],
+            "stable": release["stable"],
+            "imageRef": release["image_ref"],
+            "createdAt": release["created_at"],
+            "user": self.user(),
+            "inProgress": release["status"] in ("pending", "running"),
+            "evaluationId": release["id"],
             "deploymentStrategy": release["strategy"],
-            "config": {"definition": release["definition"]}, "configDefinition": release["definition"],
+            "config": {"definition": release["definition"]},
+            "configDefinition": release["definition"],
             "metadata": None,
         }
 
@@ -89,17 +115,30 @@ class Values:
             image["version"] = None
             image["digest"] = self.state.images.get(app["releases"][-1]["image_ref"], image["digest"])
         return {
-            "id": name, "internalNumericId": app["number"], "name": name, "network": app["network"] or None,
-            "status": "deployed" if deployed else "pending", "deployed": deployed, "hostname": f"{name}.fly.dev",
-            "appUrl": f"https://{name}.fly.dev", "platformVersion": "machines", "state": "DEPLOYED",
-            "version": len(app["releases"]), "cnameTarget": f"{name[:4]}x.{name}.fly.dev", "role": None,
+            "id": name,
+            "internalNumericId": app["number"],
+            "name": name,
+            "network": app["network"] or None,
+            "status": "deployed" if deployed else "pending",
+            "deployed": deployed,
+            "hostname": f"{name}.fly.dev",
+            "appUrl": f"https://{name}.fly.dev",
+            "platformVersion": "machines",
+            "state": "DEPLOYED",
+            "version": len(app["releases"]),
+            "cnameTarget": f"{name[:4]}x.{name}.fly.dev",
+            "role": None,
             "organization": self.organization(self.state.orgs[app["org"]]),
-            "currentRelease": current, "currentReleaseUnprocessed": current,
+            "currentRelease": current,
+            "currentReleaseUnprocessed": current,
             "releases": lambda first=25, **_: connection(releases[:first]),
             "releasesUnprocessed": lambda first=25, **_: connection(releases[:first]),
             "config": lambda **_: {"definition": app["releases"][-1]["definition"] if app["releases"] else {}},
-            "services": [], "imageDetails": image, "latestImageDetails": image,
-            "imageUpgradeAvailable": False, "createdAt": app["created_at"],
+            "services": [],
+            "imageDetails": image,
+            "latestImageDetails": image,
+            "imageUpgradeAvailable": False,
+            "createdAt": app["created_at"],
             "sharedIpAddress": shared,
             "ipAddresses": lambda **_: connection(
                 [self.ip_address(ip) for ip in app["ips"] if ip["type"] != "shared_v4"]
@@ -107,8 +146,10 @@ class Values:
             "egressIpAddresses": lambda **_: connection([]),
             "machines": lambda **_: connection([self.machine(app, m) for m in app["machines"].values()]),
             "machine": lambda id: self.machine(app, app["machines"][id]),
-            "secrets": [{"name": s["name"], "digest": s["digest"], "createdAt": s["created_at"]}
-                        for s in app["secrets"].values()],
+            "secrets": [
+                {"name": s["name"], "digest": s["digest"], "createdAt": s["created_at"]}
+                for s in app["secrets"].values()
+            ],
             "image": lambda ref: self.image(ref),
             "limitedAccessTokens": lambda **_: connection([]),
             "__typename": "App",
@@ -117,16 +158,33 @@ class Values:
     @staticmethod
     def ip_address(ip: Json) -> Json:
         """One address."""
-        return {"id": ip["id"], "address": ip["address"], "type": ip["type"], "region": ip["region"],
-                "createdAt": ip["created_at"], "network": None, "serviceName": None}
+        return {
+            "id": ip["id"],
+            "address": ip["address"],
+            "type": ip["type"],
+            "region": ip["region"],
+            "createdAt": ip["created_at"],
+            "network": None,
+            "serviceName": None,
+        }
 
     def machine(self, app: Json, machine: Json) -> Json:
         """A machine as the GraphQL half shows it."""
         state, _, _ = self.machines.status(app, machine)
-        return {"id": machine["id"], "name": machine["name"], "state": state, "region": machine["region"],
-                "config": machine["config"], "createdAt": machine["created_at"], "instanceId": machine["instance_id"],
-                "app": {"name": app["name"]}, "ips": connection([]), "host": {"id": "host1"},
-                "egressIpAddresses": connection([]), "group": group_of(machine)}
+        return {
+            "id": machine["id"],
+            "name": machine["name"],
+            "state": state,
+            "region": machine["region"],
+            "config": machine["config"],
+            "createdAt": machine["created_at"],
+            "instanceId": machine["instance_id"],
+            "app": {"name": app["name"]},
+            "ips": connection([]),
+            "host": {"id": "host1"},
+            "egressIpAddresses": connection([]),
+            "group": group_of(machine),
+        }
 
     def image(self, ref: str) -> Json | None:
         """An image the registry knows, or null."""
@@ -136,9 +194,18 @@ class Values:
             digest = wanted if wanted in self.state.images.values() else None
         if digest is None:
             raise Failure(f"Could not resolve image '{ref}'", "image", "NOT_FOUND")
-        return {"id": f"img_{digest[7:19]}", "digest": digest, "ref": ref, "compressedSize": "104857600",
-                "compressedSizeFull": "104857600", "absoluteRef": ref, "configDigest": digest,
-                "config": {}, "manifest": {"annotations": {}}, "label": ""}
+        return {
+            "id": f"img_{digest[7:19]}",
+            "digest": digest,
+            "ref": ref,
+            "compressedSize": "104857600",
+            "compressedSizeFull": "104857600",
+            "absoluteRef": ref,
+            "configDigest": digest,
+            "config": {},
+            "manifest": {"annotations": {}},
+            "label": "",
+        }
 
     def plan(self, plan_id: str) -> Json:
         """One managed Redis plan."""
@@ -151,13 +218,28 @@ class Values:
         """One managed Redis database."""
         url = f"redis://default:{addon['password']}@{addon['host']}:6379"
         return {
-            "id": addon["id"], "name": addon["name"], "status": addon["status"], "errorMessage": None,
-            "publicUrl": url, "privateIp": "fdaa:0:1:0:1::7", "password": addon["password"],
-            "primaryRegion": addon["region"], "readRegions": addon["read_regions"], "options": addon["options"],
-            "metadata": addon["metadata"], "addOnPlan": self.plan(addon["plan"]), "addOnPlanName": addon["plan"],
-            "organization": self.organization(self.state.orgs[addon["org"]]), "hostname": addon["host"],
-            "addOnProvider": {"name": "upstash_redis", "displayName": "Upstash for Redis"}, "environment": None,
-            "app": None, "apps": connection([]), "stats": {}, "ssoLink": None, "__typename": "AddOn",
+            "id": addon["id"],
+            "name": addon["name"],
+            "status": addon["status"],
+            "errorMessage": None,
+            "publicUrl": url,
+            "privateIp": "fdaa:0:1:0:1::7",
+            "password": addon["password"],
+            "primaryRegion": addon["region"],
+            "readRegions": addon["read_regions"],
+            "options": addon["options"],
+            "metadata": addon["metadata"],
+            "addOnPlan": self.plan(addon["plan"]),
+            "addOnPlanName": addon["plan"],
+            "organization": self.organization(self.state.orgs[addon["org"]]),
+            "hostname": addon["host"],
+            "addOnProvider": {"name": "upstash_redis", "displayName": "Upstash for Redis"},
+            "environment": None,
+            "app": None,
+            "apps": connection([]),
+            "stats": {},
+            "ssoLink": None,
+            "__typename": "AddOn",
         }
 
     # Root query fields. Arguments carry the schema's names.
@@ -167,7 +249,8 @@ class Values:
         return self.user() | {
             "organizations": connection([self.organization(o) for o in self.state.orgs.values()]),
             "personalOrganization": self.organization(next(iter(self.state.orgs.values()))),
-            "enablePaidHobby": True, "featureFlags": [],
+            "enablePaidHobby": True,
+            "featureFlags": [],
         }
 
     def get_currentUser(self) -> Json:
@@ -187,10 +270,13 @@ class Values:
 
     def get_apps(self, organizationId: str | None = None, **_: Any) -> Json:
         """Apps of one organisation, or all."""
-        return connection([
-            self.app(a) for a in self.state.apps.values()
-            if not a["stranger"] and organizationId in (None, self.state.orgs[a["org"]]["id"])
-        ])
+        return connection(
+            [
+                self.app(a)
+                for a in self.state.apps.values()
+                if not a["stranger"] and organizationId in (None, self.state.orgs[a["org"]]["id"])
+            ]
+        )
 
     def get_app(self, name: str | None = None, internalId: str | None = None) -> Json:
         """One app by name."""
@@ -221,9 +307,21 @@ class Values:
 
     def get_platform(self) -> Json:
         """Regions and sizes."""
-        regions = [{"code": c, "name": n, "gatewayAvailable": True, "requiresPaidPlan": False, "deprecated": False,
-                    "latitude": 0.0, "longitude": 0.0, "processGroup": None, "capacity": 100,
-                    "geoRegion": "north_america"} for c, n in REGIONS.items()]
+        regions = [
+            {
+                "code": c,
+                "name": n,
+                "gatewayAvailable": True,
+                "requiresPaidPlan": False,
+                "deprecated": False,
+                "latitude": 0.0,
+                "longitude": 0.0,
+                "processGroup": None,
+                "capacity": 100,
+                "geoRegion": "north_america",
+            }
+            for c, n in REGIONS.items()
+        ]
         return {"regions": regions, "vmSizes": [], "requestRegion": "ord", "flyctl": None}
 
     def get_latestImageDetails(self, image: str, **_: Any) -> Json:

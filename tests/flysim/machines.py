@@ -63,10 +63,20 @@ class Machines:
         region = body.get("region") or "ord"
         self._place(app, region)
         machine: Json = {
-            "id": new_id(14), "name": body.get("name") or f"sim-{new_id(6)}", "region": region,
-            "instance_id": "", "private_ip": f"fdaa:0:{app['number']:x}:a7b::{len(app['machines']) + 2:x}",
-            "created_at": now(), "updated_at": now(), "config": {}, "events": [], "cordoned": False,
-            "lease": None, "launched": 0.0, "stopped": False, "secrets_version": 0,
+            "id": new_id(14),
+            "name": body.get("name") or f"sim-{new_id(6)}",
+            "region": region,
+            "instance_id": "",
+            "private_ip": f"fdaa:0:{app['number']:x}:a7b::{len(app['machines']) + 2:x}",
+            "created_at": now(),
+            "updated_at": now(),
+            "config": {},
+            "events": [],
+            "cordoned": False,
+            "lease": None,
+            "launched": 0.0,
+            "stopped": False,
+            "secrets_version": 0,
         }
         self._configure(app, machine, config)
         self._mount(app, machine)
@@ -105,15 +115,16 @@ class Machines:
             )
         if app["machines"] and not self.state.orgs[app["org"]]["paid"]:
             raise Problem(
-                422, "To create more than 1 machine per app please add a payment method. "
-                     "https://fly.io/dashboard/personal/billing"
+                422,
+                "To create more than 1 machine per app please add a payment method. "
+                "https://fly.io/dashboard/personal/billing",
             )
 
     def _configure(self, app: Json, machine: Json, config: Json) -> None:
         image = str(config.get("image", ""))
         digest = self.state.images.get(image) or image_parts(image)["digest"]
         if not digest:
-            raise Problem(400, f"could not find image \"{image}\"")
+            raise Problem(400, f'could not find image "{image}"')
         machine["config"] = config
         machine["image_ref"] = {**image_parts(image), "digest": digest, "labels": {}}
         machine["instance_id"] = new_id(26).upper()
@@ -139,9 +150,15 @@ class Machines:
             held["expires"] = expires
         else:
             machine["lease"] = held = {"nonce": new_id(12), "expires": expires}
-        return {"status": "success", "data": {
-            "nonce": held["nonce"], "expires_at": int(held["expires"]), "owner": LEASE_OWNER,
-            "version": machine["instance_id"]}}
+        return {
+            "status": "success",
+            "data": {
+                "nonce": held["nonce"],
+                "expires_at": int(held["expires"]),
+                "owner": LEASE_OWNER,
+                "version": machine["instance_id"],
+            },
+        }
 
     def check_lease(self, machine: Json, nonce: str, *, taking: bool = False) -> None:
         """Refuse when somebody else holds the lease."""
@@ -149,8 +166,9 @@ class Machines:
         if held and held["expires"] > time.time() and held["nonce"] != nonce:
             verb = "lease" if taking else "machine"
             raise Problem(
-                409, f"failed to acquire {verb} {machine['id']}: lease currently held by {LEASE_OWNER}, "
-                     f"expires at {int(held['expires'])}"
+                409,
+                f"failed to acquire {verb} {machine['id']}: lease currently held by {LEASE_OWNER}, "
+                f"expires at {int(held['expires'])}",
             )
 
     def status(self, app: Json, machine: Json) -> tuple[str, bool, float]:
@@ -178,11 +196,27 @@ class Machines:
     def view(self, app: Json, machine: Json) -> Json:
         """The machine as the API shows it."""
         state, healthy, _ = self.status(app, machine)
-        shown = {key: machine[key] for key in (
-            "id", "name", "region", "instance_id", "private_ip", "created_at", "updated_at", "config",
-            "image_ref", "cordoned")}
-        shown |= {"state": state, "host_status": "ok", "version": machine["instance_id"],
-                  "events": self._events(app, machine, state)}
+        shown = {
+            key: machine[key]
+            for key in (
+                "id",
+                "name",
+                "region",
+                "instance_id",
+                "private_ip",
+                "created_at",
+                "updated_at",
+                "config",
+                "image_ref",
+                "cordoned",
+            )
+        }
+        shown |= {
+            "state": state,
+            "host_status": "ok",
+            "version": machine["instance_id"],
+            "events": self._events(app, machine, state),
+        }
         checks = self._checks(machine, healthy, started=state == "started")
         if checks:
             shown["checks"] = checks
@@ -197,9 +231,22 @@ class Machines:
         host = "127.0.0.1" if f"{app['name']}/{group_of(machine)}" in self.behaviour.wrong_bind else "0.0.0.0"
         sockets = [{"proto": "tcp", "address": f"{host}:{s['internal_port']}"} for s in services]
         command = " ".join((machine["config"].get("init") or {}).get("cmd") or ["app"])
-        return [] if state != "started" else [
-            {"pid": 300, "stime": 1, "rtime": 1, "command": command, "directory": "/", "cpu": 1, "rss": 1,
-             "listen_sockets": sockets}]
+        return (
+            []
+            if state != "started"
+            else [
+                {
+                    "pid": 300,
+                    "stime": 1,
+                    "rtime": 1,
+                    "command": command,
+                    "directory": "/",
+                    "cpu": 1,
+                    "rss": 1,
+                    "listen_sockets": sockets,
+                }
+            ]
+        )
 
     def _events(self, app: Json, machine: Json, state: str) -> list[Json]:
         launched = machine["launched"] - self.behaviour.reported_uptime
@@ -218,10 +265,21 @@ class Machines:
 
     @staticmethod
     def _exit(code: int, launched: float, restarts: int) -> Json:
-        moment = {"exit_code": code, "guest_exit_code": code, "requested_stop": False, "restarting": restarts > 0,
-                  "oom_killed": False, "exited_at": now()}
-        return {"type": "exit", "status": "stopped", "source": "flyd", "timestamp": int(launched * 1000) + 90,
-                "request": {"exit_event": moment, "restart_count": restarts}}
+        moment = {
+            "exit_code": code,
+            "guest_exit_code": code,
+            "requested_stop": False,
+            "restarting": restarts > 0,
+            "oom_killed": False,
+            "exited_at": now(),
+        }
+        return {
+            "type": "exit",
+            "status": "stopped",
+            "source": "flyd",
+            "timestamp": int(launched * 1000) + 90,
+            "request": {"exit_event": moment, "restart_count": restarts},
+        }
 
     @staticmethod
     def _checks(machine: Json, healthy: bool, *, started: bool) -> list[Json]:

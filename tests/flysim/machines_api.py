@@ -29,9 +29,7 @@ class Request:
 class MachinesApi:
     """Routes by resource; each answers (status, body)."""
 
-    def __init__(
-        self, state: State, machines: Machines, certificates: Certificates, lock: threading.Condition
-    ) -> None:
+    def __init__(self, state: State, machines: Machines, certificates: Certificates, lock: threading.Condition) -> None:
         self.state = state
         self.machines = machines
         self.certificates = certificates
@@ -60,7 +58,7 @@ class MachinesApi:
     def _app(self, name: str) -> Json:
         app = self.state.apps.get(name)
         if app is None:
-            raise Problem(404, f"app not found: Could not find App \"{name}\"")
+            raise Problem(404, f'app not found: Could not find App "{name}"')
         if app["stranger"]:
             raise Problem(403, "unauthorized")
         return app
@@ -68,27 +66,46 @@ class MachinesApi:
     def _show_app(self, app: Json) -> Json:
         org = self.state.orgs[app["org"]]
         return {
-            "id": app["name"], "name": app["name"], "internal_numeric_id": app["number"],
-            "network": app["network"] or "default", "status": "deployed" if app["machines"] else "pending",
-            "machine_count": len(app["machines"]), "volume_count": len(app["volumes"]), "app_role": "",
+            "id": app["name"],
+            "name": app["name"],
+            "internal_numeric_id": app["number"],
+            "network": app["network"] or "default",
+            "status": "deployed" if app["machines"] else "pending",
+            "machine_count": len(app["machines"]),
+            "volume_count": len(app["volumes"]),
+            "app_role": "",
             "organization": {"name": org["name"], "slug": org["slug"], "internal_numeric_id": org["number"]},
             "cname_target": f"{app['name'][:4]}x.{app['name']}.fly.dev",
         }
 
     def _platform(self, request: Request) -> tuple[int, Any]:
         if request.parts[1:] == ["regions"]:
-            return 200, {"Nearest": "ord", "Regions": [
-                {"code": c, "name": n, "gateway_available": True, "requires_paid_plan": False,
-                 "deprecated": False, "capacity": 100, "geo_region": "north_america"}
-                for c, n in REGIONS.items()]}
+            return 200, {
+                "Nearest": "ord",
+                "Regions": [
+                    {
+                        "code": c,
+                        "name": n,
+                        "gateway_available": True,
+                        "requires_paid_plan": False,
+                        "deprecated": False,
+                        "capacity": 100,
+                        "geo_region": "north_america",
+                    }
+                    for c, n in REGIONS.items()
+                ],
+            }
         full = self.machines.behaviour.full_regions
         return 200, {"Regions": [{"Region": c, "Count": 0 if c in full else 10, "Concurrency": 10} for c in REGIONS]}
 
     def _apps(self, request: Request) -> tuple[int, Any]:
         if request.method == "GET":
             slug = request.query.get("org_slug", [""])[0]
-            return 200, {"apps": [self._show_app(a) for a in self.state.apps.values()
-                                  if not a["stranger"] and slug in ("", a["org"])]}
+            return 200, {
+                "apps": [
+                    self._show_app(a) for a in self.state.apps.values() if not a["stranger"] and slug in ("", a["org"])
+                ]
+            }
         name, slug = request.body.get("name", ""), request.body.get("org_slug", "")
         org = self.state.orgs.get(slug)
         if org is None:
@@ -96,8 +113,11 @@ class MachinesApi:
         if name in self.state.apps:
             raise Problem(422, "Validation failed: Name has already been taken", "name_taken")
         if not org["paid"]:
-            raise Problem(422, "We need your payment information to continue! Add a credit card at "
-                               "https://fly.io/dashboard/personal/billing")
+            raise Problem(
+                422,
+                "We need your payment information to continue! Add a credit card at "
+                "https://fly.io/dashboard/personal/billing",
+            )
         return 201, self._show_app(self.state.add_app(name, slug, request.body.get("network", "")))
 
     def _one_app(self, request: Request, app: Json) -> tuple[int, Any]:
@@ -135,10 +155,19 @@ class MachinesApi:
             if region in self.machines.behaviour.full_regions:
                 raise Problem(412, "insufficient resources to create volume", "insufficient_capacity")
             volume = {
-                "id": f"vol_{new_id(16)}", "name": request.body["name"], "state": "created", "region": region,
-                "size_gb": request.body.get("size_gb") or 3, "zone": new_id(4), "encrypted": True,
-                "attached_machine_id": None, "attached_alloc_id": None, "created_at": now(), "host_status": "ok",
-                "host_dedication_id": "", "snapshot_retention": request.body.get("snapshot_retention") or 5,
+                "id": f"vol_{new_id(16)}",
+                "name": request.body["name"],
+                "state": "created",
+                "region": region,
+                "size_gb": request.body.get("size_gb") or 3,
+                "zone": new_id(4),
+                "encrypted": True,
+                "attached_machine_id": None,
+                "attached_alloc_id": None,
+                "created_at": now(),
+                "host_status": "ok",
+                "host_dedication_id": "",
+                "snapshot_retention": request.body.get("snapshot_retention") or 5,
                 "auto_backup_enabled": True,
             }
             volumes[volume["id"]] = volume
@@ -160,8 +189,13 @@ class MachinesApi:
 
     def _ip_assignments(self, request: Request, app: Json) -> tuple[int, Any]:
         def show(ip: Json) -> Json:
-            return {"ip": ip["address"], "region": ip["region"], "service_name": "",
-                    "shared": ip["type"] == "shared_v4", "created_at": ip["created_at"]}
+            return {
+                "ip": ip["address"],
+                "region": ip["region"],
+                "service_name": "",
+                "shared": ip["type"] == "shared_v4",
+                "created_at": ip["created_at"],
+            }
 
         if request.method == "GET":
             return 200, {"ips": [show(ip) for ip in app["ips"]]}
@@ -250,8 +284,10 @@ class MachinesApi:
             held = machine["lease"]
             if not held or held["expires"] <= time.time():
                 raise Problem(404, "lease not found")
-            return 200, {"status": "success", "data": {"nonce": held["nonce"], "expires_at": int(held["expires"]),
-                                                       "owner": "operator@example.com"}}
+            return 200, {
+                "status": "success",
+                "data": {"nonce": held["nonce"], "expires_at": int(held["expires"]), "owner": "operator@example.com"},
+            }
         return 201, self.machines.lease(machine, as_int(request.query.get("ttl", ["0"])[0], 0), request.nonce)
 
     def _wait(self, request: Request, app: Json, machine: Json) -> tuple[int, Any]:
@@ -266,8 +302,9 @@ class MachinesApi:
                 return 200, {"ok": True, "state": state}
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Problem(408, f"deadline_exceeded: machine failed to reach desired state, {wanted[0]}, "
-                                   f"currently {state}")
+                raise Problem(
+                    408, f"deadline_exceeded: machine failed to reach desired state, {wanted[0]}, currently {state}"
+                )
             self.lock.wait(min(left, max(change, 0.001)))
 
     def refresh(self) -> None:

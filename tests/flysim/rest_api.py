@@ -32,8 +32,9 @@ class RestApi:
             case ("PATCH", "releases", release_id):
                 return 200, self._update_release(release_id, request.body)
             case ("GET", "releases", "all_current"):
-                return 200, {a["name"]: a["releases"][-1]["created_at"]
-                             for a in self.state.apps.values() if a["releases"]}
+                return 200, {
+                    a["name"]: a["releases"][-1]["created_at"] for a in self.state.apps.values() if a["releases"]
+                }
             case ("GET", "apps", name, "releases"):
                 limit = int(request.query.get("limit", ["25"])[0])
                 newest = list(reversed(self._app(name)["releases"]))
@@ -60,24 +61,38 @@ class RestApi:
     @staticmethod
     def _org(org: Json) -> Json:
         return {
-            "id": org["id"], "internal_numeric_id": org["number"], "slug": org["slug"], "raw_slug": org["slug"],
-            "name": org["name"], "paid_plan": org["paid"], "personal": org["personal"], "billable": org["paid"],
+            "id": org["id"],
+            "internal_numeric_id": org["number"],
+            "slug": org["slug"],
+            "raw_slug": org["slug"],
+            "name": org["name"],
+            "paid_plan": org["paid"],
+            "personal": org["personal"],
+            "billable": org["paid"],
             "billing_status": "CURRENT" if org["paid"] else "SOURCE_REQUIRED",
-            "provisions_beta_extensions": False, "remote_builder_image": "",
+            "provisions_beta_extensions": False,
+            "remote_builder_image": "",
         }
 
     @staticmethod
     def _show(release: Json) -> Json:
-        return {key: release[key] for key in (
-            "id", "version", "stable", "status", "strategy", "created_at", "image_ref")} | {
-            "in_progress": release["status"] in ("pending", "running"), "user": "operator@example.com"}
+        return {
+            key: release[key] for key in ("id", "version", "stable", "status", "strategy", "created_at", "image_ref")
+        } | {"in_progress": release["status"] in ("pending", "running"), "user": "operator@example.com"}
 
     def _create_release(self, body: Json) -> Json:
         app = self._app(body["app_name"])
         release = {
-            "id": new_id(24), "version": len(app["releases"]) + 1, "stable": False, "status": "pending",
-            "strategy": body.get("strategy") or "ROLLING", "created_at": now(), "description": "Release",
-            "reason": "", "image_ref": body.get("image") or "", "definition": body.get("definition") or {},
+            "id": new_id(24),
+            "version": len(app["releases"]) + 1,
+            "stable": False,
+            "status": "pending",
+            "strategy": body.get("strategy") or "ROLLING",
+            "created_at": now(),
+            "description": "Release",
+            "reason": "",
+            "image_ref": body.get("image") or "",
+            "definition": body.get("definition") or {},
         }
         app["releases"].append(release)
         return self._show(release)
@@ -95,5 +110,4 @@ class RestApi:
         entries = [] if query.get("next_token", [""])[0] else self.logs.get(name, [])
         wanted = query.get("instance", [""])[0]
         shown = [e for e in entries if not wanted or e["instance"] == wanted]
-        return {"data": [{"id": str(i), "attributes": e} for i, e in enumerate(shown)],
-                "meta": {"next_token": "end"}}
+        return {"data": [{"id": str(i), "attributes": e} for i, e in enumerate(shown)], "meta": {"next_token": "end"}}

@@ -82,8 +82,9 @@ class FlySim:
     def __enter__(self) -> FlySim:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
@@ -96,9 +97,14 @@ class FlySim:
         """What a flyctl needs in its environment to talk to this server and to nobody else."""
         dead = "http://127.0.0.1:9"
         return {
-            "FLY_API_BASE_URL": self.url, "FLY_FLAPS_BASE_URL": self.url, "FLY_UIEX_BASE_URL": self.url,
-            "FLY_API_TOKEN": self.token, "FLY_TRACE_COLLECTOR_URL": "127.0.0.1",
-            "HTTPS_PROXY": dead, "HTTP_PROXY": dead, "NO_PROXY": "127.0.0.1,localhost",
+            "FLY_API_BASE_URL": self.url,
+            "FLY_FLAPS_BASE_URL": self.url,
+            "FLY_UIEX_BASE_URL": self.url,
+            "FLY_API_TOKEN": self.token,
+            "FLY_TRACE_COLLECTOR_URL": "127.0.0.1",
+            "HTTPS_PROXY": dead,
+            "HTTP_PROXY": dead,
+            "NO_PROXY": "127.0.0.1,localhost",
         }
 
     @property

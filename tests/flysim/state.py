@@ -15,21 +15,46 @@ from typing import Any
 Json = dict[str, Any]
 
 REGIONS = {
-    "ams": "Amsterdam, Netherlands", "fra": "Frankfurt, Germany", "iad": "Ashburn, Virginia (US)",
-    "lhr": "London, United Kingdom", "nrt": "Tokyo, Japan", "ord": "Chicago, Illinois (US)",
-    "sjc": "San Jose, California (US)", "syd": "Sydney, Australia",
+    "ams": "Amsterdam, Netherlands",
+    "fra": "Frankfurt, Germany",
+    "iad": "Ashburn, Virginia (US)",
+    "lhr": "London, United Kingdom",
+    "nrt": "Tokyo, Japan",
+    "ord": "Chicago, Illinois (US)",
+    "sjc": "San Jose, California (US)",
+    "syd": "Sydney, Australia",
 }
 
 # Display names and monthly prices in cents of the managed Redis plans.
 REDIS_PLANS: list[Json] = [
-    {"id": "ekQ85Yjkw155ohQ5ALYq0M", "displayName": "Pay-as-you-go", "pricePerMonth": 0,
-     "description": "Pay per command", "maxDataSize": "10 GB"},
-    {"id": "plan-fixed-250mb", "displayName": "Fixed 250MB", "pricePerMonth": 1000,
-     "description": "Fixed price", "maxDataSize": "250 MB"},
-    {"id": "plan-fixed-1gb", "displayName": "Fixed 1GB", "pricePerMonth": 2000,
-     "description": "Fixed price", "maxDataSize": "1 GB"},
-    {"id": "plan-fixed-5gb", "displayName": "Fixed 5GB", "pricePerMonth": 10000,
-     "description": "Fixed price", "maxDataSize": "5 GB"},
+    {
+        "id": "ekQ85Yjkw155ohQ5ALYq0M",
+        "displayName": "Pay-as-you-go",
+        "pricePerMonth": 0,
+        "description": "Pay per command",
+        "maxDataSize": "10 GB",
+    },
+    {
+        "id": "plan-fixed-250mb",
+        "displayName": "Fixed 250MB",
+        "pricePerMonth": 1000,
+        "description": "Fixed price",
+        "maxDataSize": "250 MB",
+    },
+    {
+        "id": "plan-fixed-1gb",
+        "displayName": "Fixed 1GB",
+        "pricePerMonth": 2000,
+        "description": "Fixed price",
+        "maxDataSize": "1 GB",
+    },
+    {
+        "id": "plan-fixed-5gb",
+        "displayName": "Fixed 5GB",
+        "pricePerMonth": 10000,
+        "description": "Fixed price",
+        "maxDataSize": "5 GB",
+    },
 ]
 
 
@@ -62,17 +87,33 @@ class State:
 
     def add_org(self, slug: str, name: str, *, paid: bool = True) -> Json:
         """Add an organisation; `paid` says whether it has a payment method."""
-        org = {"id": new_id(20), "number": self.number(), "slug": slug, "name": name, "paid": paid,
-               "personal": slug == "personal"}
+        org = {
+            "id": new_id(20),
+            "number": self.number(),
+            "slug": slug,
+            "name": name,
+            "paid": paid,
+            "personal": slug == "personal",
+        }
         self.orgs[slug] = org
         return org
 
     def add_app(self, name: str, org: str, network: str = "", *, stranger: bool = False) -> Json:
         """Add an app; a stranger's app holds the name but cannot be seen."""
         app: Json = {
-            "name": name, "number": self.number(), "org": org, "network": network, "stranger": stranger,
-            "created_at": now(), "secrets": {}, "secrets_version": 0, "machines": {}, "volumes": {},
-            "certificates": {}, "ips": [], "releases": [],
+            "name": name,
+            "number": self.number(),
+            "org": org,
+            "network": network,
+            "stranger": stranger,
+            "created_at": now(),
+            "secrets": {},
+            "secrets_version": 0,
+            "machines": {},
+            "volumes": {},
+            "certificates": {},
+            "ips": [],
+            "releases": [],
         }
         self.apps[name] = app
         return app
@@ -96,8 +137,11 @@ class State:
                 continue
             old = app["secrets"].get(name, {})
             app["secrets"][name] = {
-                "name": name, "value": value, "digest": self.digest(value),
-                "created_at": old.get("created_at", now()), "updated_at": now(),
+                "name": name,
+                "value": value,
+                "digest": self.digest(value),
+                "created_at": old.get("created_at", now()),
+                "updated_at": now(),
             }
 
     def machines(self) -> Iterator[tuple[Json, Json]]:
@@ -108,11 +152,17 @@ class State:
 
     def snapshot(self) -> Json:
         """A deep copy of everything, JSON-serialisable."""
-        return copy.deepcopy({
-            "salt": self._salt.hex(), "next_number": self.number(), "orgs": self.orgs, "apps": self.apps,
-            "addons": self.addons, "images": self.images,
-            "builds": {str(k): v for k, v in self.builds.items()},
-        })
+        return copy.deepcopy(
+            {
+                "salt": self._salt.hex(),
+                "next_number": self.number(),
+                "orgs": self.orgs,
+                "apps": self.apps,
+                "addons": self.addons,
+                "images": self.images,
+                "builds": {str(k): v for k, v in self.builds.items()},
+            }
+        )
 
     def restore(self, saved: Json) -> None:
         """Go back to a snapshot."""

@@ -40,8 +40,11 @@ def test_only_calls_that_can_change_something_are_counted(sim: FlySim, http: htt
 
 def test_a_wrong_token_is_refused_everywhere_and_changes_nothing(sim: FlySim) -> None:
     with httpx.Client(base_url=sim.url, trust_env=False, headers={"Authorization": "Bearer nope"}) as stranger:
-        for answer in (stranger.post("/v1/apps", json=APP), stranger.get("/api/v1/organizations"),
-                       stranger.post("/graphql", json={"query": "{ viewer { id } }"})):
+        for answer in (
+            stranger.post("/v1/apps", json=APP),
+            stranger.get("/api/v1/organizations"),
+            stranger.post("/graphql", json={"query": "{ viewer { id } }"}),
+        ):
             assert answer.status_code == 401
     assert sim.state.apps == {}
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from llm_gateway.canonical import exact_key
 from llm_gateway.chat_request import BadRequest, ChatRequest, parse
 
 MESSAGES = [{"role": "user", "content": "hi"}]
@@ -61,7 +62,13 @@ def test_a_prediction_adds_to_the_bound() -> None:
         ({"messages": ["hi"]}, "messages must be a list of objects"),
         ({"messages": MESSAGES, "tools": [[]]}, "tools must be a list of objects"),
         ({"messages": MESSAGES, "temperature": "hot"}, "temperature must be"),
-        (b'{"messages": [{"role": "user", "content": "hi"}], "temperature": 1e999}', "temperature must be"),
+        (b'{"messages": [{"role": "user", "content": "hi"}], "temperature": 1e999}', "not valid JSON"),
+        (b'{"messages": [{"role": "user", "content": "hi"}], "logit_bias": {"5": -1e999}}', "not valid JSON"),
+        (b'{"messages": [{"role": "user", "content": "\xed\xa0\x80"}]}', "not valid JSON"),
+        (b'{"messages": [{"role": "user", "content": "\xff\xfe"}]}', "not valid JSON"),
+        (json.dumps({"messages": MESSAGES}).encode("utf-16"), "not valid JSON"),
+        (b'{"messages": [{"role": "user", "content": "hi"}], "seed": ' + b"1" * 5000 + b"}", "not valid JSON"),
+        (b'{"x": ' + b"[" * 300 + b"]" * 300 + b"}", "nested deeper than 64"),
         ({"messages": [{"role": "user", "content": [{"text": "hi"}]}]}, "each part needs a type"),
         ({"messages": MESSAGES, "response_format": "json"}, "response_format must be an object"),
         ({"messages": MESSAGES, "logprobs": 1}, "logprobs must be true or false"),
@@ -91,5 +98,35 @@ def test_metadata_is_bounded_text_and_part_of_who_asks() -> None:
     request = read({"messages": MESSAGES, "metadata": {"user_id": "u1", "deep": {"x": 1}, "long": "x" * 9999, "n": 5}})
     assert request.metadata == {"user_id": "u1", "long": "x" * 512, "n": "5"}
     assert request.end_user == "u1"
-    assert request.identity["metadata"] == request.metadata
+    assert request.identity["metadata"] == {"user_id": "u1"}
     assert read({"messages": MESSAGES, "metadata": "x"}).metadata == {}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {**{f"label{n}": n for n in range(20)}, "user_id": "{}"},
+        {"user_id": "x" * 600 + "{}"},
+        {"user_id": {"id": "{}"}},
+        {"end_user": ["{}"]},
+    ],
+)
+def test_no_two_end_users_look_like_one_however_their_names_are_sent(metadata: dict[str, Any]) -> None:
+    keys = set()
+    for name in ("ann", "bob"):
+        sent = json.dumps({"messages": MESSAGES, "metadata": metadata}).replace("{}", name)
+        keys.add(exact_key(read(sent.encode()).identity, team="shop", model="mini"))
+    assert len(keys) == 2
+
+
+def test_the_last_of_two_equal_names_is_what_is_checked_and_what_goes_on() -> None:
+    raw = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, "max_tokens": 7, "model": "x", "model": "big"}'
+    request = read(raw)
+    assert (request.body["max_tokens"], request.output_tokens, request.model) == (7, 7, "big")
+
+
+@pytest.mark.parametrize("model", ["ｍｉｎｉ", "mini\u200b", "MINI", "mini\u0000", "ⅿini"])
+def test_a_model_name_that_only_looks_right_does_not_exist(model: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read({"messages": MESSAGES, "model": model})
+    assert refused.value.code == "model_not_found"

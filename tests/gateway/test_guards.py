@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,15 @@ def test_a_doubt_goes_to_the_judge_only_if_near_enough() -> None:
     pair = ("What is the return policy?", "How do I return an item?")
     assert decide(*pair, 0.99, limits).zone == "judge"
     assert decide(*pair, 0.49, limits).zone == "miss"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a ", "qx", "1", "1.", "1,", '"', "'", "-", "a-", "a@", "@a.", ".", "http://", "#1a", "Ab ", "of a ", "a, is ", "\ufdfa"],
+)  # fmt: skip
+def test_no_text_holds_up_the_event_loop(piece: str) -> None:
+    for length in (1000, 8000):
+        text = (piece * length)[:length]
+        began = time.process_time()
+        compare(text + "?", text[:-1] + "z")
+        assert time.process_time() - began < 0.5

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from llm_gateway.limits import Grant, Limiter, Refusal
-from llm_gateway.store import Store
+from llm_gateway.store import Script, Store
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.valkey_server import ValkeyServer
@@ -356,9 +357,7 @@ def test_the_data_of_a_team_is_bounded_by_its_window(valkey: Valkey) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_gateway_alone_keeps_the_limit_through_an_outage_and_reports_it(
-    own_valkey: ValkeyServer, fault: str
-) -> None:
+def test_a_gateway_alone_keeps_the_limit_through_an_outage_and_reports_it(own_valkey: ValkeyServer, fault: str) -> None:
     async def run() -> None:
         team = Team(rpm=10, daily_nano_usd=1_000)
         async with gateway(own_valkey.url, "f:", team, window_s=2.0) as limiter:
@@ -466,12 +465,112 @@ def test_counters_lost_by_redis_are_restored_by_the_gateways(own_valkey: ValkeyS
 
             await until(restored)
             await a.settle(open_one, tokens=1, nano_usd=1)
-            assert (await a.usage(team)).spent_nano_usd == 1 + 7 * 3
+
+            async def settled() -> bool:
+                # While `a` is still reporting, its settlement goes with the report.
+                usage = await a.usage(team)
+                return (usage.spent_nano_usd, usage.reserved_nano_usd) == (1 + 7 * 3, 0)
+
+            await until(settled)
 
     async def limiter_pair(a: Limiter, b: Limiter, team: Team) -> None:
         for grant in await admitted(a, team, 3, tokens=5, nano_usd=10):
             await a.settle(grant, tokens=3, nano_usd=3)
         for grant in await admitted(b, team, 4, tokens=5, nano_usd=10):
             await b.settle(grant, tokens=3, nano_usd=3)
+
+    asyncio.run(run())
+
+
+class Overtaking(Store):
+    """Holds the answer to one operation back while later ones come through, or does something just before it."""
+
+    held: asyncio.Event | None = None
+    before_record: Callable[[], None] | None = None
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+        if args[0] == "record" and self.before_record is not None:
+            act, self.before_record = self.before_record, None
+            act()
+        held, self.held = self.held, None
+        answer = await super().script(script, keys, args)
+        if held is not None:
+            await held.wait()
+        return answer
+
+
+def test_an_answer_that_was_overtaken_is_not_taken_for_a_loss_of_the_counters(valkey: Valkey) -> None:
+    async def run() -> None:
+        team, store = Team(), Overtaking(valkey.url, prefix=valkey.prefix, timeout_s=2.0)
+        limiter = Limiter(store, window_s=60)
+        store.held = asyncio.Event()
+        late = asyncio.create_task(limiter.usage(team))  # On an empty Redis: it answers that it knows no counters.
+        held = store.held
+        while store.held is not None:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        grant = await granted(limiter, team, tokens=5, nano_usd=100)
+        held.set()
+        await late
+        assert (await granted(limiter, team)).shared
+        await limiter.settle(grant, tokens=1, nano_usd=1)
+        assert (await limiter.usage(team)).spent_nano_usd == 1
+        await limiter.close()
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_counters_lost_again_while_they_are_restored_come_back_once(own_valkey: ValkeyServer) -> None:
+    async def run() -> None:
+        team, store = Team(rpm=100), Overtaking(own_valkey.url, prefix="f:", timeout_s=2.0)
+        limiter = Limiter(store, window_s=60)
+        open_one = await granted(limiter, team, tokens=5, nano_usd=100)
+        for _ in range(3):
+            await limiter.settle(await granted(limiter, team, tokens=5, nano_usd=10), tokens=3, nano_usd=3)
+
+        def lose() -> None:
+            with own_valkey.client() as redis:
+                redis.flushall()
+                redis.hset("f:limits:{shop}:sum", "epoch", "another gateway's")
+
+        lose()
+        store.before_record = lose
+        await limiter.reserve(team, tokens=0, nano_usd=0)
+
+        async def restored() -> bool:
+            usage = await limiter.usage(team)
+            return usage.shared and usage.reserved_nano_usd == 100 and usage.spent_nano_usd == 109
+
+        await until(restored)
+        await limiter.settle(open_one, tokens=1, nano_usd=1)
+
+        async def settled() -> bool:
+            return (await limiter.usage(team)).spent_nano_usd == 10
+
+        await until(settled)
+        await limiter.close()
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_every_key_expires_whatever_was_done_last(valkey: Valkey) -> None:
+    async def run() -> None:
+        team = Team()
+        with valkey.server.client() as redis:
+
+            def lasting() -> list[bytes]:
+                return [key for key in redis.keys(f"{valkey.prefix}limits:*") if redis.ttl(key) < 0]
+
+            async with gateway(valkey.url, valkey.prefix, team, window_s=60) as limiter:
+                grant = await granted(limiter, team, tokens=9, nano_usd=9)
+                assert not lasting()
+                await limiter.settle(grant, tokens=5, nano_usd=5)
+                assert not lasting()
+                await limiter.add(team, tokens=1, nano_usd=1)
+                assert not lasting()
+                await limiter.forget(team)
+                assert not redis.keys(f"{valkey.prefix}limits:*")
 
     asyncio.run(run())

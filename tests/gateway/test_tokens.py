@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from llm_gateway.tokens import IMAGE_HIGH, IMAGE_LOW, LONG_TEXT, count_request, count_text
+from llm_gateway.tokens import IMAGE_HIGH, IMAGE_LOW, LONG_TEXT, count_request, count_text, more_for_pictures
 
 
 def count(content: Any, **fields: Any) -> int:
@@ -31,6 +31,14 @@ def test_pictures_tools_and_parts_count() -> None:
     assert count([text, picture]) == count("hello world") + IMAGE_HIGH
     assert count([text, small]) == count("hello world") + IMAGE_LOW
     assert count("hi", tools=[{"type": "function", "function": {"name": "look"}}]) > count("hi") + 5
+
+
+def test_the_small_model_counts_more_for_a_picture() -> None:
+    # OpenAI's page on pictures: gpt-4o-mini takes 2833 tokens and 5667 per tile, at most 8 tiles.
+    large, small = ({"type": "image_url", "image_url": {"url": "x", "detail": detail}} for detail in ("high", "low"))
+    body = {"messages": [{"role": "user", "content": [large, small, {"type": "text", "text": "hi"}]}]}
+    assert more_for_pictures(body, "gpt-4o-mini") == 48_169 + 2_833 - IMAGE_HIGH - IMAGE_LOW
+    assert more_for_pictures(body, "gpt-4o") == 0
 
 
 def test_a_long_text_counts_about_the_same_in_pieces() -> None:

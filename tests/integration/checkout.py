@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ class Checkout:
 
     Args:
         folder: where the copy goes; must not exist yet.
+        stack: another stack's description instead of the project's own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stack: Path | None = None) -> None:
         self.root = folder
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -38,8 +40,19 @@ class Checkout:
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
+        if stack is not None:
+            self._become(stack)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         (folder / ".venv-gateway").symlink_to(ROOT / ".venv-gateway")
+
+    def _become(self, stack: Path) -> None:
+        """As another company would begin: its own stack file, and the gateway's folder under the name that says."""
+        file = self.root / "ops" / "stack.toml"
+        ours = tomllib.loads(file.read_text())["stack"]["folder"]
+        shutil.copyfile(stack, file)
+        theirs = self.root / tomllib.loads(file.read_text())["stack"]["folder"]
+        theirs.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(self.root / ours, theirs)
 
     @property
     def state(self) -> Path:

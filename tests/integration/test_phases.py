@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.integration.checkout import Checkout
+from tests.integration.checkout import ROOT, Checkout
 
 
 def test_five_phases_in_order_reach_the_same_state_as_all_at_once(fresh: Callable[[], Checkout]) -> None:
@@ -52,3 +53,15 @@ def test_a_dry_run_from_nothing_touches_nothing(fresh: Callable[[], Checkout]) -
     assert "would change" in done.stdout
     assert sorted(str(file) for file in checkout.root.rglob("*") if ".venv" not in str(file)) == before
     assert checkout.processes() == {}
+
+
+def test_another_companys_stack_is_rehearsed_by_the_same_runbook(tmp_path: Path, gateway_environment: None) -> None:
+    """Other names, teams, models, ports and folder; one domain; no semantic cache."""
+    checkout = Checkout(tmp_path / "nordlicht", ROOT / "tests" / "fixtures" / "second-stack" / "stack.toml")
+    try:
+        done = checkout.inv("deploy.all", "test.all", "document.all")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "no semantic cache" in checkout.inv("test.semantic").stdout
+        assert checkout.inv("plan", "--all").returncode == 0
+    finally:
+        checkout.down()

@@ -62,6 +62,14 @@ def test_selecting_a_step_brings_in_only_what_it_needs() -> None:
     assert [step.key for step in with_needs(steps, ["b"])] == ["a", "b"]
 
 
+def test_a_step_may_wait_for_another_without_needing_it() -> None:
+    world: World = {}
+    fails = put("1.2", "b", act=lambda world, say: None)
+    last = dataclasses.replace(put("1.1", "a"), after=("b", "not part of the run"))
+    assert statuses([last, fails], world) == {"b": "failed", "a": "changed"}
+    assert [step.key for step in with_needs({"a": last, "b": fails}, ["a"])] == ["a"]
+
+
 def test_steps_that_do_not_need_each_other_run_at_the_same_time() -> None:
     meeting = threading.Barrier(2, timeout=10)
 

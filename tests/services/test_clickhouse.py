@@ -32,7 +32,9 @@ class Machine:
         }
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["sh"], input=script, env=self.env, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(
+            ["sh"], input=script, env=self.env, capture_output=True, text=True, timeout=30, check=False
+        )
 
     def look(self) -> clickhouse.Report:
         done = self.run(clickhouse.look_script("langfuse", "langfuse"))

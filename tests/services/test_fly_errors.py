@@ -72,7 +72,7 @@ def test_every_meaning_is_reached_by_a_text() -> None:
 
 
 def test_colours_progress_and_query_texts_are_left_out() -> None:
-    stderr = f"==> Building image\n\x1b[31mError:\x1b[0m {QUERY}Could not find App \"x\" (Request ID: 01ABC)\n"
+    stderr = f'==> Building image\n\x1b[31mError:\x1b[0m {QUERY}Could not find App "x" (Request ID: 01ABC)\n'
     assert spoken("", stderr) == 'Could not find App "x" (Request ID: 01ABC)'
 
 

@@ -33,10 +33,14 @@ def test_empty_records_are_read() -> None:
 
 
 def test_a_machine_on_a_lost_host_is_read_from_its_incomplete_config() -> None:
-    machine = Machine.read({
-        "id": "d8", "state": "started", "host_status": "unreachable",
-        "incomplete_config": {"metadata": {"fly_process_group": "edge", "fly_release_version": "7"}},
-    })
+    machine = Machine.read(
+        {
+            "id": "d8",
+            "state": "started",
+            "host_status": "unreachable",
+            "incomplete_config": {"metadata": {"fly_process_group": "edge", "fly_release_version": "7"}},
+        }
+    )
     assert (machine.group, machine.release_version, machine.healthy) == ("edge", 7, False)
 
 
@@ -57,10 +61,16 @@ def test_flyctls_helpers_and_standbys_are_not_counted() -> None:
     def machine(group: str, **more: object) -> dict[str, object]:
         return {"state": "started", "config": {"metadata": {"fly_process_group": group}, **more}}
 
-    status = AppStatus.read({"Machines": [
-        machine("worker"), machine("worker", standbys=["x"]), machine("fly_app_release_command"),
-        {**machine("worker"), "state": "destroyed"},
-    ]})
+    status = AppStatus.read(
+        {
+            "Machines": [
+                machine("worker"),
+                machine("worker", standbys=["x"]),
+                machine("fly_app_release_command"),
+                {**machine("worker"), "state": "destroyed"},
+            ]
+        }
+    )
     assert len(status.machines) == 2
     assert len(status.group("worker")) == 1
 

@@ -67,8 +67,10 @@ async def _run(*, check: bool) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, server.stop)
-    with _listen(environment.host, environment.port) as listening:
-        await server.serve(sockets=[listening])
+    # The port is taken first, so that one in use is known at once; the server listens on it when it can answer.
+    with _taken(environment.host, environment.port) as port:
+        await gateway.warm()
+        await server.serve(sockets=[port])
 
 
 class _Server(uvicorn.Server):
@@ -82,8 +84,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _listen(host: str | None, port: int) -> socket.socket:
-    """A listening socket: on the given address, else on all of them, IPv6 and IPv4 alike."""
+def _taken(host: str | None, port: int) -> socket.socket:
+    """A bound socket, not listening yet: on the given address, else on all of them, IPv6 and IPv4 alike."""
     try:
         return _bound(host, port)
     except OSError as error:
@@ -91,12 +93,19 @@ def _listen(host: str | None, port: int) -> socket.socket:
 
 
 def _bound(host: str | None, port: int) -> socket.socket:
-    if host:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
-    return socket.create_server(("0.0.0.0", port), backlog=1024)  # noqa: S104  (its purpose)
+    both = socket.has_dualstack_ipv6()
+    everywhere = "::" if both else "0.0.0.0"  # noqa: S104  (its purpose)
+    family, kind, _, _, address = socket.getaddrinfo(host or everywhere, port, type=socket.SOCK_STREAM)[0]
+    made = socket.socket(family, kind)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host is not None))
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 if __name__ == "__main__":

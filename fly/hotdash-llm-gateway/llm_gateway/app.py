@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+STALLED_S = 60.0
+"""How long a client may leave a streamed answer unread before it is taken for gone."""
 
 
 class TooLarge(Exception):
@@ -133,12 +138,21 @@ async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
         return
     headers.append((b"cache-control", b"no-cache"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    stalled = False
     async with contextlib.aclosing(reply.body) as pieces:
         # Read to the end even if the client has left (the server then drops what is sent): it is paid for.
         async for piece in pieces:
-            with contextlib.suppress(OSError):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+            if stalled:
+                continue
+            try:
+                async with asyncio.timeout(STALLED_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except TimeoutError:
+                stalled = True
+            except OSError:
+                continue
+    if not stalled:  # Else the server sees an unfinished answer and closes the connection.
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _client_error(status: int, message: str, **headers: str) -> Reply:

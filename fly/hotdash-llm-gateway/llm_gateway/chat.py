@@ -31,7 +31,7 @@ from .second_opinion import SecondOpinion
 from .semantic_tier import SemanticTier
 from .streaming import Chunk, replayed, text_of, usage_of
 from .tally import Tally
-from .tokens import count_request, count_text
+from .tokens import count_request, count_text, more_for_pictures
 from .tracing import Tracer
 from .upstream import Upstream
 
@@ -94,8 +94,11 @@ class Chat:
             reply = malformed(outcome, error)
         except UpstreamError as error:
             reply = no_answer(outcome, error)
-        except RecursionError:
-            reply = malformed(outcome, BadRequest("the body is nested too deeply"))
+        except asyncio.CancelledError:
+            # The time for a stop has run out: what the provider will bill is not known.
+            outcome.error = "the gateway stopped before there was an answer"
+            self._done(outcome)
+            raise
         self._done(outcome)
         return reply
 
@@ -136,6 +139,9 @@ class Chat:
         work = _Work(request, outcome, admitted, choice.model, input_tokens, key, room)
         try:
             return await self._found_or_asked(work, shares=reads and not request.controls.no_store)
+        except asyncio.CancelledError:
+            work.land(None)  # It stays booked at its estimate.
+            raise
         except BaseException:
             await self._book(work)
             raise
@@ -283,12 +289,16 @@ class Chat:
 
     def _most(self, request: ChatRequest, model: str, input_tokens: int, *, semantic: bool) -> Spend:
         fallback = self._config.fallback.get(model)
-        reachable = [model] if fallback is None else [model, fallback]
-        most = at_most(
-            [self._config.prices[name] for name in reachable],
-            input_tokens=input_tokens,
-            output_tokens=request.output_tokens,
-        )
+        bounds = [
+            at_most(
+                self._config.prices[name],
+                input_tokens=input_tokens + more_for_pictures(request.body, name),
+                output_tokens=request.output_tokens,
+            )
+            for name in (model, fallback)
+            if name is not None
+        ]
+        most = Spend(max(bound.tokens for bound in bounds), max(bound.nano_usd for bound in bounds))
         return most + self._semantic.at_most(input_tokens) if semantic and self._semantic else most
 
     def _done(self, outcome: Outcome) -> None:

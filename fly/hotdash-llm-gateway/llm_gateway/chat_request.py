@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .canonical import Controls, controls
+from .canonical import END_USER_METADATA, Controls, controls
 
 _NUMBER, _TEXT, _OBJECT = (int, float), (str,), (dict,)
 _OBJECTS = (list,)
@@ -38,6 +38,8 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function
 MOST_CHOICES = 128
 MOST_METADATA = 16
 LONGEST_METADATA = 512
+DEEPEST = 64
+"""Levels of a body. Tools and response formats have a dozen; some hundreds would exhaust what reads them on the way."""
 
 
 class BadRequest(Exception):
@@ -57,7 +59,8 @@ class ChatRequest:
         model: the model asked for, one of those that exist.
         stream: whether the answer is wanted as server-sent events; `include_usage`: with a usage chunk at its end.
         controls: what the client wants of the caches.
-        metadata: the client's own labels, for the trace.
+        metadata: the client's own labels, shortened, for the trace.
+        named: what in the metadata names the end user, in full: two people must never look like one.
         ignored: names of fields that were dropped.
         output_tokens: the most the answer can have, over all choices.
     """
@@ -68,13 +71,14 @@ class ChatRequest:
     include_usage: bool
     controls: Controls
     metadata: Mapping[str, str]
+    named: Mapping[str, Any]
     ignored: tuple[str, ...]
     output_tokens: int
 
     @property
     def identity(self) -> dict[str, Any]:
         """All that can decide which answer is right: the parameters and who the end user is."""
-        return {**self.body, "metadata": self.metadata}
+        return {**self.body, "metadata": self.named}
 
     @property
     def end_user(self) -> str | None:
@@ -120,6 +124,7 @@ def parse(
         include_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
         controls=_controls(sent, cache_control),
         metadata=_metadata(sent.get("metadata")),
+        named=_named(sent.get("metadata")),
         ignored=tuple(sorted(name for name in sent if name not in FORWARDED and name not in TAKEN)),
         output_tokens=_bounded(body, default_max_tokens),
     )
@@ -127,18 +132,39 @@ def parse(
 
 def _json(raw: bytes) -> dict[str, Any]:
     try:
-        sent = json.loads(raw, parse_constant=_not_json)
+        # Decoded here, since json would also take UTF-16 and the bytes of lone surrogates.
+        sent = json.loads(raw.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite)
         if b"\\ud" in raw or b"\\uD" in raw:
             json.dumps(sent, ensure_ascii=False).encode()  # A lone surrogate could not be sent on.
     except (ValueError, RecursionError):
         raise BadRequest("the body is not valid JSON") from None
     if not isinstance(sent, dict):
         raise BadRequest("the body must be a JSON object")
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _deeper(sent, DEEPEST):
+        raise BadRequest(f"the body is nested deeper than {DEEPEST} levels")
     return sent
 
 
 def _not_json(word: str) -> None:
     raise ValueError(word)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # 1e999 and the like, which JSON has no way to write again.
+        raise ValueError(text[:40])
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested in more than so many levels; without recursion, as that is what is bounded."""
+    layer = [value]
+    for _ in range(levels):
+        inner = [item for each in layer for item in (each.values() if isinstance(each, dict) else each)]
+        layer = [item for item in inner if isinstance(item, dict | list)]
+        if not layer:
+            return False
+    return True
 
 
 def _check_messages(messages: object) -> None:
@@ -160,8 +186,6 @@ def _check_types(values: Mapping[str, Any], types: Mapping[str, tuple[type, ...]
         if value is None:
             continue
         fits = isinstance(value, expected) and (bool in expected or not isinstance(value, bool))
-        if isinstance(value, float) and not math.isfinite(value):  # As 1e999 is read.
-            fits = False
         if fits and isinstance(value, list) and name != "stop":
             fits = all(isinstance(item, dict) for item in value)
         if not fits:
@@ -209,6 +233,12 @@ def _metadata(sent: object) -> dict[str, str]:
         return {}
     plain = [(name, str(value)) for name, value in sent.items() if isinstance(value, str | int | float)]
     return {name[:64]: value[:LONGEST_METADATA] for name, value in plain[:MOST_METADATA]}
+
+
+def _named(sent: object) -> dict[str, Any]:
+    if not isinstance(sent, Mapping):
+        return {}
+    return {name: sent[name] for name in END_USER_METADATA if sent.get(name) not in (None, "")}
 
 
 def _shown(value: object) -> str:

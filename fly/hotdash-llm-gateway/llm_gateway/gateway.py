@@ -122,6 +122,10 @@ class Gateway:
         )
         return SemanticTier(config, cache=cache, embedder=self.embedder, upstream=self.upstream, limiter=self.limiter)
 
+    async def warm(self) -> None:
+        """Do what makes first requests slow. Before listening, so that a process that accepts connections answers."""
+        await self._self_test.warm()
+
     async def start(self) -> None:
         """Begin serving. Redis or Langfuse being away does not keep the gateway down, only unready."""
         await self.store.start()

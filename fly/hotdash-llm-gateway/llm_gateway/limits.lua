@@ -60,6 +60,12 @@ local function figures()
   return row[1] or '', redis.call('ZCARD', req), tokens, tonumber(row[3] or 0)
 end
 
+-- Whether Redis lost its data since the caller last heard of it. Nothing is booked then: what the caller knows has to
+-- be reported first, this included.
+local function stranger()
+  return known_epoch ~= '' and (redis.call('HGET', sum, 'epoch') or '') ~= known_epoch
+end
+
 local function answer(code, wait)
   local epoch, requests, tokens, nano = figures()
   return {code, wait, now, epoch, requests, tokens, nano}
@@ -110,8 +116,8 @@ end
 -- reserve: 4 id, 5 requests (0 or 1), 6 tokens, 7 nano-USD, 8 rpm, 9 tpm, 10 nano-USD a day, 11 "1" to tell the other
 -- gateways the new totals, on the channel named like key 5
 local function reserve()
-  local epoch, requests, tokens, nano = figures()
-  if known_epoch ~= '' and epoch ~= known_epoch then return answer(STRANGER, 0) end
+  local _, requests, tokens, nano = figures()
+  if stranger() then return answer(STRANGER, 0) end
   local want = {tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])}
   local limit = {tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
   for code = REQUESTS, USD do
@@ -147,8 +153,9 @@ local function correct(id, reserved_tokens, reserved_nano, tokens, nano, day)
   redis.call('HINCRBY', sum, day_field(day), string.format('%.0f', nano - reserved_nano))
   if tonumber(at) > cutoff and tokens ~= reserved_tokens then
     redis.call('HINCRBY', sum, 'tokens', string.format('%.0f', tokens - reserved_tokens))
-    redis.call('ZREM', tok, id .. ':' .. reserved_tokens)
+    -- In this order: a set that loses its last member loses its time to live with it.
     if tokens ~= '0' then redis.call('ZADD', tok, at, id .. ':' .. tokens) end
+    redis.call('ZREM', tok, id .. ':' .. reserved_tokens)
   end
   redis.call('ZREM', open, member)
 end
@@ -156,6 +163,7 @@ end
 -- settle: 4 id, 5 tokens and 6 nano-USD reserved, 7 tokens and 8 nano-USD used, 9 day reserved, 10 "1" to take back
 -- the request as well. Only the first settlement of an id changes anything.
 local function settle()
+  if stranger() then return answer(STRANGER, 0) end
   correct(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9])
   if ARGV[10] == '1' then redis.call('ZREM', req, ARGV[4]) end
   return answer(GRANTED, 0)
@@ -164,11 +172,14 @@ end
 -- record: 4 id, 5 requests, 6 tokens and 7 nano-USD reserved, 8 tokens and 9 nano-USD used or "" if still open, 10 age,
 -- 11 day: what a gateway has admitted or spent without asking. Booked whatever the limits say, once per id.
 local function record()
-  if redis.call('ZADD', done, 'NX', now, ARGV[4]) == 0 then return answer(GRANTED, 0) end
-  redis.call('ZREMRANGEBYSCORE', done, '-inf', now - SETTLE)
-  -- A reservation whose answer the gateway never got may have been booked after all.
-  if not redis.call('ZSCORE', open, ARGV[4] .. ':' .. ARGV[6] .. ':' .. ARGV[7]) then
-    book(ARGV[4], now - ARGV[10], ARGV[5], ARGV[6], ARGV[7], ARGV[11])
+  if stranger() then return answer(STRANGER, 0) end
+  if redis.call('ZADD', done, 'NX', now, ARGV[4]) == 1 then
+    redis.call('ZREMRANGEBYSCORE', done, '-inf', now - SETTLE)
+    -- A reservation whose answer the gateway never got may have been booked after all.
+    if not redis.call('ZSCORE', open, ARGV[4] .. ':' .. ARGV[6] .. ':' .. ARGV[7]) then
+      book(ARGV[4], now - ARGV[10], ARGV[5], ARGV[6], ARGV[7], ARGV[11])
+    end
+    keep()
   end
   if ARGV[8] ~= '' then correct(ARGV[4], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[11]) end
   return answer(GRANTED, 0)

@@ -51,6 +51,7 @@ class _TeamState:
         self.share = share
         self.keys = [f"{prefix}limits:{{{team.name}}}:{part}" for part in ("req", "tok", "open", "done", "sum")]
         self.epoch = ""
+        self.heard_at = 0
         self.away = False
         self.corrections: dict[str, list[str | int]] = {}
         self.sums: dict[str, tuple[int, int]] = {}
@@ -185,6 +186,12 @@ class Limiter:
         reserved = sum(int(member.rpartition(b":")[2]) for member in row[8])
         return Usage(state.name, row[4], row[5], row[6], reserved, state.remaining(row), days, shared=True)
 
+    async def forget(self, team: Team) -> None:
+        """Drop a team that was only made up, here and in Redis. Raises StoreUnavailable."""
+        state = self._teams.pop(team.name, None)
+        if state is not None:
+            await self._store.call("DEL", *state.keys)
+
     async def _reserve_shared(self, state: _TeamState, wanted: Admission, guarded: bool) -> Grant | Refusal | None:
         """Redis's decision; None if there is none."""
         limits = state.limits
@@ -247,9 +254,13 @@ class Limiter:
         )
         self._clock_offset = row[2] - time.monotonic_ns() // 1000
         epoch = row[3].decode()
+        if row[2] < state.heard_at:
+            return row  # Overtaken on its way by a later answer: it says nothing about what is there now.
+        state.heard_at = row[2]
         if state.epoch and epoch != state.epoch:
             log.warning("limits: Redis lost the counters of team %s; reporting what this gateway knows", state.name)
             state.share.report_all_again(self._now())
+            state.sums.clear()  # They are part of what is reported again.
             self._lose()
         state.epoch = epoch
         return row
@@ -298,7 +309,9 @@ class Limiter:
         used: list[str | int] = [admission.tokens, admission.nano_usd] if settled else ["", ""]
         age = max(0, self._now() - admission.at)
         reserved = [admission.requests, admission.reserved_tokens, admission.reserved_nano_usd]
-        await self._ask(state, "record", [admission.id, *reserved, *used, age, admission.day])
+        row = await self._ask(state, "record", [admission.id, *reserved, *used, age, admission.day])
+        if row[0] == _STRANGER or admission.unreported:
+            return  # Redis lost its data before or just after: it stays to be reported.
         state.share.reported(admission)
         if admission.settled and not settled:
             self._correct(state, admission)
@@ -317,7 +330,7 @@ class Limiter:
                 state.sums[self._new_id()] = (day, nano_usd)
             for id_, (day, nano_usd) in list(state.sums.items()):
                 await self._ask(state, "record", [id_, 0, 0, nano_usd, 0, nano_usd, 0, day])
-                del state.sums[id_]
+                state.sums.pop(id_, None)
             for id_ in list(state.corrections):
                 await self._send_correction(state, id_)
         share.hear(Totals(row[2], *row[4:7]))

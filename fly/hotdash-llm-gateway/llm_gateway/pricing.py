@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,14 +33,13 @@ def spend(price: Price, usage: Mapping[str, Any]) -> Spend:
     return Spend(read + written, nano_usd)
 
 
-def at_most(prices: Iterable[Price], *, input_tokens: int, output_tokens: int) -> Spend:
-    """What a request may cost at the dearest of the models that may answer it.
+def at_most(price: Price, *, input_tokens: int, output_tokens: int) -> Spend:
+    """What a request may cost at one of the models that may answer it.
 
     Args:
-        prices: of every model the request can reach, fallbacks included.
+        price: of the model.
         input_tokens: our own count.
         output_tokens: the most the answer may have, over all choices.
     """
     read = int(input_tokens * INPUT_MARGIN) + 8
-    dearest = max(read * price.input + output_tokens * price.output for price in prices)
-    return Spend(read + output_tokens, dearest)
+    return Spend(read + output_tokens, read * price.input + output_tokens * price.output)

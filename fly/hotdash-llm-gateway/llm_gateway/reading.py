@@ -13,7 +13,9 @@ from .spelling import american
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "´": "'", "`": "'", "–": "-", "—": " - ", "…": " "})
 _TOKEN = re.compile(r"¿[a-z]+|codex\w+|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*[a-z%]*|[$£€%°]")
 _CODE = re.compile(
-    r"\S+@\S+\.\w+|(?:https?://|www\.)\S+|#\w+|\b(?=[\w-]*\d)(?=[\w-]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*\b", re.IGNORECASE
+    r"[^\s@]{1,64}@[^\s@]{1,255}\.\w+|(?:https?://|www\.)\S+|#\w+"
+    r"|\b(?=[\w-]{0,64}\d)(?=[\w-]{0,64}[a-z])[a-z0-9]+(?:-[a-z0-9]+)*\b",
+    re.IGNORECASE,
 )
 _AMOUNT = re.compile(
     r"^(\d+)(st|nd|rd|th|am|pm|k|m|h|min|mins|hr|hrs|gb|mb|tb|kg|g|mg|km|cm|mm|lb|lbs|l|ml|s|x|yr|yrs|%)$",

@@ -49,7 +49,7 @@ class SecondOpinion:
     async def _check(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
         prices, judge = self._config.prices, self._judge_model
         most = at_most(
-            [prices[model]],
+            prices[model],
             input_tokens=await count_request(request.body) + JUDGE_INSTRUCTION_TOKENS,
             output_tokens=3 * request.output_tokens,
         )

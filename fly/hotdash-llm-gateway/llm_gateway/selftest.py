@@ -1,8 +1,9 @@
-"""What must work before a gateway takes traffic: the cache keeps, the limiter limits, the imports are warm."""
+"""What must work before a gateway takes traffic: the imports are warm, the cache keeps, the limiter limits."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from dataclasses import replace
@@ -12,7 +13,7 @@ from .config import GatewayConfig
 from .exact import ExactCache
 from .guards import compare
 from .limits import Grant, Limiter, Refusal
-from .store import Store
+from .store import Store, StoreUnavailable
 from .tokens import encoding
 from .upstream import Upstream
 
@@ -55,11 +56,14 @@ class SelfTest:
                 return
             await asyncio.sleep(RETRY_S)
 
-    async def _run(self) -> None:
-        await asyncio.to_thread(encoding)
-        await asyncio.to_thread(compare, "Is it open?", "Is it opne?")  # Loads the word lists.
+    async def warm(self) -> None:
+        """Import and load what first calls would. It holds the event loop up for seconds: before anybody is served."""
+        encoding()
+        compare("Is it open?", "Is it opne?")  # Loads the word lists.
         for model in self._config.chat_models:
             await self._upstream.warm(model)
+
+    async def _run(self) -> None:
         if not self._store.available:
             raise SelfTestFailed("Redis is away")
         await self._cache_keeps()
@@ -81,9 +85,13 @@ class SelfTest:
         mirrored = self._config.teams[self._config.self_test_team]
         # A name of its own each time: a gateway that starts twice in a minute must not find its limit used up.
         team = replace(mirrored, name=f"{TEAM}-{secrets.token_hex(4)}", rpm=min(mirrored.rpm, MOST_REQUESTS))
-        for _ in range(team.rpm):
-            if not isinstance(await self._limiter.reserve(team, tokens=0, nano_usd=0), Grant):
-                raise SelfTestFailed("the limiter refused a request below the limit")
-        refused = await self._limiter.reserve(team, tokens=0, nano_usd=0)
-        if not isinstance(refused, Refusal) or refused.limit != "requests":
-            raise SelfTestFailed("the limiter admitted a request above the limit")
+        try:
+            for _ in range(team.rpm):
+                if not isinstance(await self._limiter.reserve(team, tokens=0, nano_usd=0), Grant):
+                    raise SelfTestFailed("the limiter refused a request below the limit")
+            refused = await self._limiter.reserve(team, tokens=0, nano_usd=0)
+            if not isinstance(refused, Refusal) or refused.limit != "requests":
+                raise SelfTestFailed("the limiter admitted a request above the limit")
+        finally:
+            with contextlib.suppress(StoreUnavailable):
+                await self._limiter.forget(team)

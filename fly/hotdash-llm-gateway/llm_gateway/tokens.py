@@ -16,8 +16,10 @@ import tiktoken
 PER_MESSAGE = 3
 PER_REPLY = 3
 # A high-detail picture is at most 8 tiles of 170 tokens and a base of 85; a low-detail one is the base alone.
-# (OpenAI, "Images and vision", cost for gpt-4o.) gpt-4o-mini counts more tokens for the same money.
+# (OpenAI, "Images and vision", cost for gpt-4o.)
 IMAGE_HIGH, IMAGE_LOW = 1445, 85
+DEARER_PICTURES = {"gpt-4o-mini": (8 * 5667 + 2833, 2833)}
+"""Models that count more tokens for the same picture: high detail, low detail (same source)."""
 LONG_TEXT = 20_000
 """Characters encoded in one go. Above it the work moves to a thread, so that it does not hold up others."""
 
@@ -48,6 +50,15 @@ async def count_request(body: Mapping[str, Any]) -> int:
         counted = _count_all(texts)
     messages = body.get("messages") or ()
     return counted + PER_REPLY + PER_MESSAGE * len(messages) + sum(_pictures(messages))
+
+
+def more_for_pictures(body: Mapping[str, Any], model: str) -> int:
+    """What a model counts for the pictures of a request beyond what `count_request` does."""
+    if model not in DEARER_PICTURES:
+        return 0
+    high, low = DEARER_PICTURES[model]
+    pictures = _pictures(body.get("messages") or ())
+    return sum(high - counted if counted == IMAGE_HIGH else low - counted for counted in pictures)
 
 
 def _count_all(texts: Iterable[str]) -> int:

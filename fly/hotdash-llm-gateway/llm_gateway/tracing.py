@@ -36,6 +36,8 @@ RETRY_S = 5.0
 EXPORT_TIMEOUT_S = 5.0
 LONGEST_TEXT = 16_000
 """Characters of a question or an answer that a trace keeps; bounds the memory of a full queue."""
+LONGEST_LABEL = 200
+"""Characters of a name or a setting; Langfuse takes no longer user id."""
 
 
 @dataclass(frozen=True)
@@ -162,10 +164,12 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
         "langfuse.observation.level": level,
         "langfuse.observation.status_message": outcome.error or outcome.warning,
         "langfuse.observation.model.name": outcome.model,
-        "langfuse.observation.model.parameters": json.dumps(dict(outcome.parameters)),
+        "langfuse.observation.model.parameters": json.dumps(
+            {name: _label(value) if isinstance(value, str) else value for name, value in outcome.parameters.items()}
+        ),
         "langfuse.observation.usage_details": json.dumps(_usage(outcome.usage)),
         "langfuse.observation.cost_details": json.dumps({"total": outcome.total.nano_usd / NANO}),
-        "user.id": outcome.end_user,
+        "user.id": _label(outcome.end_user),
         "session.id": outcome.metadata.get("session_id"),
         **{f"langfuse.observation.metadata.{name}": value for name, value in about.items()},
         **{f"langfuse.observation.metadata.client.{name}": value for name, value in outcome.metadata.items()},
@@ -187,6 +191,10 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, int]:
 def _message(response: Mapping[str, Any] | None) -> Any:
     choices = (response or {}).get("choices") or [None]
     return choices[0].get("message") if isinstance(choices[0], Mapping) else None
+
+
+def _label(text: str | None) -> str | None:
+    return None if text is None else text[:LONGEST_LABEL]
 
 
 def _shortened(value: Any) -> str | None:

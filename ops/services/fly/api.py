@@ -97,9 +97,7 @@ class FlyApi:
         """GET from the REST half; `path` starts after ``/api/v1``."""
         return self._send(doing, "GET", f"{self._rest}/api/v1{path}", _TRIES, bearer=True)
 
-    def _send(
-        self, doing: str, method: str, url: str, tries: int, body: Any = None, *, bearer: bool = False
-    ) -> Any:
+    def _send(self, doing: str, method: str, url: str, tries: int, body: Any = None, *, bearer: bool = False) -> Any:
         import httpx
 
         header = authorization(self._token.reveal())

@@ -22,9 +22,24 @@ from ops.services.fly.shapes import Version
 # What a child may inherit. FLY_APP, FLY_ORG, FLY_REGION, FLY_JSON and the like override flags silently,
 # LOG_LEVEL and FLYCTL_OUTPUT_HAR write request bodies out: none of them passes.
 _INHERITED = (
-    "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "DOCKER_HOST",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL", "FLY_REGISTRY_HOST",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "DOCKER_HOST",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "FLY_API_BASE_URL",
+    "FLY_FLAPS_BASE_URL",
+    "FLY_UIEX_BASE_URL",
+    "FLY_REGISTRY_HOST",
 )
 
 _FIXED = {
@@ -120,9 +135,7 @@ class Flyctl:
         self.prepare()
         argv: Sequence[str] = (self.find(), *arguments)
         try:
-            done = run(
-                argv, input=input, env=self.environment(), cwd=cwd or self.state, timeout=timeout, check=False
-            )
+            done = run(argv, input=input, env=self.environment(), cwd=cwd or self.state, timeout=timeout, check=False)
         except RunbookError as error:
             if error.code != "PROC-003":
                 raise

@@ -105,8 +105,9 @@ class Fly:
         if not values:
             return
         doing = f"setting {len(values)} secrets of {app}"
-        self.cli.run(doing, "secrets", "import", "--stage", "-a", app, input=secrets_import.write(values),
-                     timeout=WRITE_S)
+        self.cli.run(
+            doing, "secrets", "import", "--stage", "-a", app, input=secrets_import.write(values), timeout=WRITE_S
+        )
 
     def unset_secrets(self, app: str, names: Sequence[str]) -> None:
         """Remove secrets, staged. Names that are not set are fine."""
@@ -116,8 +117,15 @@ class Fly:
 
     def deploy_secrets(self, app: str, *, timeout: float = 1200.0) -> None:
         """Restart the app's machines with the staged secrets, each on the image it has; waits until healthy."""
-        self.cli.run(f"restarting {app} with its new secrets", "secrets", "deploy", "-a", app, "--dns-checks=false",
-                     timeout=timeout)
+        self.cli.run(
+            f"restarting {app} with its new secrets",
+            "secrets",
+            "deploy",
+            "-a",
+            app,
+            "--dns-checks=false",
+            timeout=timeout,
+        )
 
     def volumes(self, app: str) -> list[Volume]:
         """The app's volumes."""
@@ -126,21 +134,48 @@ class Fly:
 
     def create_volume(self, app: str, name: str, region: str, size_gb: int, *, snapshot_days: int = 5) -> Volume:
         """Create one volume. Each call makes another one of the same name: look first."""
-        return Volume.read(self.cli.json(
-            f"creating the volume {name} of {app}", "volumes", "create", name, "-a", app, "-r", region,
-            "-s", str(size_gb), "-n", "1", "-y", "--snapshot-retention", str(snapshot_days),
-            "--require-unique-zone=false", timeout=WRITE_S,
-        ))
+        return Volume.read(
+            self.cli.json(
+                f"creating the volume {name} of {app}",
+                "volumes",
+                "create",
+                name,
+                "-a",
+                app,
+                "-r",
+                region,
+                "-s",
+                str(size_gb),
+                "-n",
+                "1",
+                "-y",
+                "--snapshot-retention",
+                str(snapshot_days),
+                "--require-unique-zone=false",
+                timeout=WRITE_S,
+            )
+        )
 
     def extend_volume(self, app: str, volume: str, size_gb: int) -> None:
         """Grow a volume; it can never shrink."""
-        self.cli.run(f"growing the volume {volume} of {app}", "volumes", "extend", volume, "-s", str(size_gb), "-y",
-                     "-a", app, timeout=WRITE_S)
+        self.cli.run(
+            f"growing the volume {volume} of {app}",
+            "volumes",
+            "extend",
+            volume,
+            "-s",
+            str(size_gb),
+            "-y",
+            "-a",
+            app,
+            timeout=WRITE_S,
+        )
 
     def destroy_volume(self, app: str, volume: str) -> None:
         """Destroy a volume and what is on it."""
-        self.cli.run(f"destroying the volume {volume} of {app}", "volumes", "destroy", volume, "-y", "-a", app,
-                     timeout=WRITE_S)
+        self.cli.run(
+            f"destroying the volume {volume} of {app}", "volumes", "destroy", volume, "-y", "-a", app, timeout=WRITE_S
+        )
 
     def status(self, app: str) -> AppStatus | None:
         """The app with its machines, or None when there is no such app."""
@@ -228,8 +263,9 @@ class Fly:
 
     def allocate_shared_v4(self, app: str) -> None:
         """Give the app the shared IPv4 address. Idempotent."""
-        self.cli.run(f"allocating a shared IPv4 address for {app}", "ips", "allocate-v4", "--shared", "-a", app,
-                     timeout=WRITE_S)
+        self.cli.run(
+            f"allocating a shared IPv4 address for {app}", "ips", "allocate-v4", "--shared", "-a", app, timeout=WRITE_S
+        )
 
     def allocate_v6(self, app: str) -> None:
         """Give the app an IPv6 address of its own. Each call adds another: look first."""
@@ -254,8 +290,16 @@ class Fly:
         flyctl succeeds even when the command failed: read `exit_code`.
         """
         raw = self.cli.json(
-            f"running a command in machine {machine} of {app}", "machines", "exec", machine, command,
-            "-a", app, "--timeout", str(timeout_s), timeout=timeout_s + 30,
+            f"running a command in machine {machine} of {app}",
+            "machines",
+            "exec",
+            machine,
+            command,
+            "-a",
+            app,
+            "--timeout",
+            str(timeout_s),
+            timeout=timeout_s + 30,
         )
         return Executed.read(raw)
 

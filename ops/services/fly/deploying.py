@@ -42,10 +42,23 @@ class Deploy:
     def arguments(self, app: str, config: Path) -> list[str]:
         """flyctl's arguments. DNS checks are left out: they ask a public resolver and only warn."""
         words = [
-            "deploy", "-c", str(config.resolve()), "-a", app, "--yes", "--ha=false", "--remote-only",
-            "--strategy", self.strategy, "--wait-timeout", f"{math.ceil(self.wait_s)}s",
-            "--release-command-timeout", f"{math.ceil(self.release_command_s)}s",
-            "--dns-checks=false", "--deploy-retries", "0",
+            "deploy",
+            "-c",
+            str(config.resolve()),
+            "-a",
+            app,
+            "--yes",
+            "--ha=false",
+            "--remote-only",
+            "--strategy",
+            self.strategy,
+            "--wait-timeout",
+            f"{math.ceil(self.wait_s)}s",
+            "--release-command-timeout",
+            f"{math.ceil(self.release_command_s)}s",
+            "--dns-checks=false",
+            "--deploy-retries",
+            "0",
         ]
         if self.image:
             words += ["--image", self.image]

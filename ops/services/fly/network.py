@@ -69,9 +69,9 @@ class Certificate:
             hostname=str(pick(raw, "hostname", default="")),
             status=str(pick(raw, "status", default="")),
             configured=bool(pick(raw, "configured", default=False)),
-            issued=bool(active) if held else bool(
-                pick(raw, "has_fly_certificate", "has_custom_certificate", default=False)
-            ),
+            issued=bool(active)
+            if held
+            else bool(pick(raw, "has_fly_certificate", "has_custom_certificate", default=False)),
             needs=DnsRecords(
                 a=tuple(map(str, pick(needs, "a", default=()))),
                 aaaa=tuple(map(str, pick(needs, "aaaa", default=()))),

@@ -162,14 +162,19 @@ class RedisApi:
         org_id = pick(data.get("organization"), "id")
         if not org_id:
             raise FlyError(BAD_ORG, f"Fly knows no organisation {org}", next="check fly.org in ops/stack.toml")
-        wanted = {"organizationId": org_id, "type": PROVIDER, "name": name, "planId": plan_id,
-                  "primaryRegion": region, "readRegions": [], "options": {}}
+        wanted = {
+            "organizationId": org_id,
+            "type": PROVIDER,
+            "name": name,
+            "planId": plan_id,
+            "primaryRegion": region,
+            "readRegions": [],
+            "options": {},
+        }
         data = self._api.mutate(f"creating the Redis database {name}", CREATE, {"input": wanted})
         return ManagedRedis.read(pick(data.get("createAddOn"), "addOn", default={}))
 
-    def update(
-        self, database: ManagedRedis, *, plan: str | None = None, eviction: bool | None = None
-    ) -> ManagedRedis:
+    def update(self, database: ManagedRedis, *, plan: str | None = None, eviction: bool | None = None) -> ManagedRedis:
         """Change plan or eviction; everything else is sent back as it was read.
 
         Args:
@@ -181,9 +186,13 @@ class RedisApi:
         options: dict[str, Any] = {k: v for k, v in database.options.items() if k not in ("prod_pack", "eviction")}
         if database.eviction if eviction is None else eviction:
             options["eviction"] = True
-        wanted = {"addOnId": database.id, "planId": self.plan(plan).id if plan else database.plan_id,
-                  "readRegions": list(database.read_regions), "options": options,
-                  "metadata": dict(database.metadata)}
+        wanted = {
+            "addOnId": database.id,
+            "planId": self.plan(plan).id if plan else database.plan_id,
+            "readRegions": list(database.read_regions),
+            "options": options,
+            "metadata": dict(database.metadata),
+        }
         data = self._api.mutate(f"changing the Redis database {database.name}", UPDATE, {"input": wanted})
         return ManagedRedis.read(pick(data.get("updateAddOn"), "addOn", default={}))
 

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ops.runbook import interrupt
 from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import Secret
+from ops.runbook.step import Say
 from ops.services.fly import Fly as Client
 from ops.services.fly import FlyError
 from ops.services.fly.api import segment
-from ops.services.fly.errors import APP_MISSING, FORBIDDEN, NO_TOKEN, NOT_FOUND
+from ops.services.fly.errors import APP_MISSING, FORBIDDEN, LEASED, NO_TOKEN, NOT_FOUND
 from ops.services.fly.network import Certificate
 from ops.services.fly.reading import pick, rows
 from ops.services.fly.shapes import Executed, Release, Volume
@@ -30,6 +32,7 @@ T = TypeVar("T")
 
 SHARED_S = 5.0  # how old an answer may be that one look takes over from another
 RELEASES = 50
+LEASE_S = 15.0  # flyctl 0.4.87 takes leases of 13 s and renews them while it lives
 
 _acting: contextvars.ContextVar[bool] = contextvars.ContextVar("acting", default=False)
 
@@ -233,6 +236,22 @@ class Account:
     def inspect(self, app: str, machine: str, script: str) -> Executed:
         """As `execute`, for a script that only reads: looks made at the same moment share its answer."""
         return self._read(("execute", app, machine, script), lambda: self.execute(app, machine, script))
+
+    @staticmethod
+    def patiently(act: Callable[[], T], say: Say) -> T:
+        """Do `act`; once more, if the machines' leases were held, when those of a deploy that died have ended.
+
+        Raises:
+            FlyError: as `act` does.
+        """
+        try:
+            return act()
+        except FlyError as error:
+            if error.code != LEASED:
+                raise
+            say(f"the machines are held by somebody's deploy; once more in {LEASE_S:.0f} s")
+        interrupt.sleep(LEASE_S)
+        return act()
 
     def wait_for_secrets(self, app: str, digests: dict[str, str]) -> None:
         """Wait until the API that looks read shows what flyctl has just stored.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,6 @@ def requirements(world: World, account: Account) -> Sequence[Requirement]:
         where = "in the vault" if world.vault.has(name) else "in .env or the environment" if there else "nowhere"
         found.append(Requirement(name, there, where, f"put {name} into {world.paths.root / '.env'}"))
     found.append(_tried("Postgres, direct connection", lambda: _postgres(world), "this machine needs IPv6 for it"))
-    ssh = shutil.which("ssh-keygen", path=world.environ.get("PATH"))
-    found.append(Requirement("ssh-keygen", True, ssh or "none (only inv deploy.run needs it)", ""))
     return found
 
 

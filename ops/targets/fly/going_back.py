@@ -76,6 +76,7 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         # What was deployed last is not what runs from here on.
         target.account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"
-        client.deploy(app, wanted.config, Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s))
+        deploy = Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s)
+        target.account.patiently(lambda: client.deploy(app, wanted.config, deploy), say)
         rollout.gate(wanted.groups, newer_than=newest)
     return f"{app} runs {image}, all groups healthy; inv plan --target fly shows how it differs from the checkout"

@@ -114,7 +114,8 @@ class Rollout:
             public_ips=wanted.public,
         )
         try:
-            return self.account.client.deploy(wanted.app, wanted.config, deploy)
+            client = self.account.client
+            return self.account.patiently(lambda: client.deploy(wanted.app, wanted.config, deploy), self.say)
         except FlyError as error:
             # The deploy may be through and only its report lost: what the machines say counts.
             if error.code not in (CUT_OFF, PLATFORM) or not self._through(groups):
@@ -140,7 +141,7 @@ class Rollout:
 
     def _restart(self) -> None:
         self.say(f"restarting {self.wanted.app} with its new secrets")
-        self.account.client.deploy_secrets(self.wanted.app)
+        self.account.patiently(lambda: self.account.client.deploy_secrets(self.wanted.app), self.say)
 
     def _mend(self) -> None:
         """Wait for the ill to get well; restart whoever does not, once."""

@@ -67,8 +67,10 @@ class Fly:
         self.extra_needs: Mapping[str, tuple[str, ...]] = {
             "deploy.clickhouse": first,
             **({"deploy.storage": first} if minio else {"deploy.secrets": ("deploy.storage",)}),
-            # Both restart the gateway's machines.
-            "deploy.pooled": ("deploy.secrets",),
+            # What their looks read: a look made ahead holds only while none of a step's own needs has changed.
+            "deploy.release": ("build.fly",),
+            "deploy.domains": ("deploy.app",),
+            "deploy.pooled": ("deploy.secrets", "build.fly"),
         }
 
     def preparation(self) -> Sequence[Step[World]]:

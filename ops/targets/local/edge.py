@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "edge"
 PORTS = ("edge_http", "edge_https")
-GATEWAY_PATH = "/health/liveliness"
+GATEWAY_PATHS = ("/health/liveliness", "/health/readiness")
 LANGFUSE_PATH = "/api/public/health"
 
 
@@ -78,7 +78,8 @@ class Edge:
 
     def _paths(self, world: World) -> list[tuple[str, str]]:
         domains = world.stack.domains
-        both = [(domains.gateway, GATEWAY_PATH)]
+        # The stack decides which paths are public; one of the health paths is, or a stranger's request has to do.
+        both = [(domains.gateway, path) for path in GATEWAY_PATHS if path in world.stack.edge.paths][:1]
         # A stack may do without a name of its own for the UI.
         if domains.langfuse != domains.gateway:
             both.append((domains.langfuse, LANGFUSE_PATH))

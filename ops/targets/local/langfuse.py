@@ -48,9 +48,12 @@ def stage(layout: Layout) -> str:
     return (read(layout.stage) or DIRECT).strip()
 
 
-def openai_variables(gateway_secrets: dict[str, str]) -> dict[str, str]:
-    """What the OpenAI stand-in is given: the key it has to accept."""
-    return {"OPENAI_STANDIN_KEY": gateway_secrets["UPSTREAM_OPENAI_API_KEY"]}
+def openai_variables(world: World, gateway_secrets: dict[str, str]) -> dict[str, str]:
+    """What the OpenAI stand-in is given: the key it has to accept, the models it has to know."""
+    return {
+        "OPENAI_STANDIN_KEY": gateway_secrets["UPSTREAM_OPENAI_API_KEY"],
+        "OPENAI_STANDIN_MODELS": ",".join(world.stack.models.prices),
+    }
 
 
 def langfuse_variables(world: World, rehearsal: Rehearsal, ui_secrets: dict[str, str]) -> dict[str, str]:

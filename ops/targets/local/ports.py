@@ -6,6 +6,7 @@ import errno
 import json
 import secrets
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -55,6 +56,8 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        # Steps that run side by side each pick theirs: reading, adding and writing is one thing.
+        self._alone = threading.Lock()
 
     def known(self) -> dict[str, int]:
         """The ports picked so far, by name.
@@ -86,13 +89,14 @@ class Ports:
 
     def reserve(self, names: Iterable[str]) -> dict[str, int]:
         """The ports of `names`; those not yet known are picked in one write."""
-        ports = self.known()
-        new = [name for name in names if name not in ports]
-        if new:
-            for name in new:
-                _assign(ports, name)
-            self._write(ports)
-        return ports
+        with self._alone:
+            ports = self.known()
+            new = [name for name in names if name not in ports]
+            if new:
+                for name in new:
+                    _assign(ports, name)
+                self._write(ports)
+            return ports
 
     def check_free(self, name: str) -> None:
         """Before a server starts: its port must be free. A taken port that nothing outside refers to is changed.
@@ -110,9 +114,10 @@ class Ports:
                 why="the rehearsal's connection URLs hold this port, so it is not changed silently",
                 next=f"stop what listens on {port} (ss -ltnp 'sport = :{port}'), then inv deploy.all",
             )
-        ports = self.known()
-        _assign(ports, name)
-        self._write(ports)
+        with self._alone:
+            ports = self.known()
+            _assign(ports, name)
+            self._write(ports)
 
     def _write(self, ports: dict[str, int]) -> None:
         write_private(self.file, json.dumps(ports, indent=2, sort_keys=True) + "\n")

@@ -76,7 +76,7 @@ class Secrets:
         given = {who: {name: secret.reveal() for name, secret in sent.items()} for who, sent in consumers.items()}
         variables = {
             gateway.NAME: {**given["gateway"], **gateway.variables(self.rehearsal)},
-            langfuse.OPENAI: langfuse.openai_variables(given["gateway"]),
+            langfuse.OPENAI: langfuse.openai_variables(world, given["gateway"]),
             langfuse.LANGFUSE: langfuse.langfuse_variables(world, self.rehearsal, given["ui"]),
             edge.NAME: {},
         }

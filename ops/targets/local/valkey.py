@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "redis"
 URL = "REDIS_URL"
+QUEUE_URL = "QUEUE_REDIS_URL"
 
 
 def configuration(data: Path, port: int, max_memory_mb: int, password: str) -> str:
@@ -40,9 +41,9 @@ def program(layout: Layout) -> Program:
     return Program(NAME, command, (NAME,), stop_s=15, priority=20)
 
 
-def url(port: int, password: str) -> Secret:
+def url(port: int, password: str, database: int = 0) -> Secret:
     """The connection URL."""
-    return Secret(f"redis://default:{quote(password, safe='')}@127.0.0.1:{port}/0")
+    return Secret(f"redis://default:{quote(password, safe='')}@127.0.0.1:{port}/{database}")
 
 
 class Valkey:
@@ -61,8 +62,9 @@ class Valkey:
         found = self.rehearsal.standing(program(self.layout), self._inputs())
         if not found.satisfied:
             return found
-        if not world.vault.has(URL):
-            return missing(f"{URL} is not in the rehearsal's vault")
+        absent = [name for name in _names(world) if not world.vault.has(name)]
+        if absent:
+            return missing(f"{', '.join(absent)} is not in the rehearsal's vault")
         secret = world.vault.get(URL)
         port, password = self.rehearsal.ports.peek(NAME), _password(secret)
         wanted = configuration(self.layout.data(NAME), port, world.stack.redis.max_memory_mb, password)
@@ -88,8 +90,15 @@ class Valkey:
         known = world.vault.get(URL) if world.vault.has(URL) else None
         password = _password(known) if known else secrets.token_urlsafe(24)
         secret = url(port, password)
-        if known != secret:
-            world.vault.put({URL: secret}, origin="provisioned")
+        # Where the stack gives Langfuse's queue a Redis of its own, it gets a database of its own on this server.
+        wanted = {URL: secret, QUEUE_URL: url(port, password, database=1)}
+        changed = {
+            name: wanted[name]
+            for name in _names(world)
+            if not world.vault.has(name) or world.vault.get(name) != wanted[name]
+        }
+        if changed:
+            world.vault.put(changed, origin="provisioned")
         folder = self.layout.data(NAME)
         make_private(folder)
         text = configuration(folder, port, world.stack.redis.max_memory_mb, password)
@@ -100,6 +109,10 @@ class Valkey:
         if self.rehearsal.standing(program(self.layout), text).satisfied and not self.look(world).satisfied:
             self.rehearsal.supervisor.stop(NAME)
         self.rehearsal.start(program(self.layout), lambda: _answers(secret), say, inputs=[text])
+
+
+def _names(world: World) -> tuple[str, ...]:
+    return (URL, QUEUE_URL) if world.stack.redis.queue_name else (URL,)
 
 
 def _password(secret: Secret) -> str:

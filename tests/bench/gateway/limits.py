@@ -249,9 +249,7 @@ def measure(window_s: float) -> dict[str, Any]:
         billed = sum(bills(out) for _, out in started)
         with server.client() as redis:
             counted = next(
-                int(value)
-                for field, value in redis.hgetall("k:limits:{budget}:sum").items()
-                if field.isdigit()
+                int(value) for field, value in redis.hgetall("k:limits:{budget}:sum").items() if field.isdigit()
             )
             unsettled = sum(int(m.rpartition(b":")[2]) for m in redis.zrange("k:limits:{budget}:open", 0, -1))
         result["kill"] = {

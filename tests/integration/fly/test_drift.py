@@ -142,3 +142,28 @@ def test_more_machines_in_the_stack_are_added_and_a_larger_volume_grows(place: S
     again = place.deploy(**more)
     assert again.ok, again.troubles()
     assert place.sim.mutations == 0
+
+
+def test_built_images_are_recognised_by_their_names_without_any_memory(place: Site) -> None:
+    from ops.targets.fly import image
+
+    names = {"FLY_IMAGE": image.gateway, "FLY_IMAGE_CLICKHOUSE": image.clickhouse, "FLY_IMAGE_STORAGE": image.storage}
+    for key in names:
+        del place.environ[key]
+    # As Fly's builder would leave them: the tag names what the image is made of.
+    rendered = place.deploy(keys=("build.dockerfile", "build.scripts", "build.config", "build.fly"))
+    assert rendered.ok, rendered.troubles()
+    built = {key: of(place.world()).wanted for key, of in names.items()}
+    for ref in built.values():
+        place.sim.state.add_image(ref)
+    first = place.deploy(**built)
+    assert first.ok, first.troubles()
+    place.memory.write_text(place.memory.read_text().replace('"deployed"', '"forgotten"'))
+    planned = place.plan()
+    for key in ("deploy.release", "deploy.clickhouse", "deploy.storage"):
+        assert planned[key].look.satisfied, planned[key]
+    plugin = place.root / "fly" / "hotdash-llm-gateway" / "llm_gateway" / "pricing.py"
+    plugin.write_text(plugin.read_text() + "\n# changed\n")
+    planned = place.plan()
+    assert "image registry.fly.io/hotdash-llm-gateway:src-" in planned["deploy.release"].look.diff
+    assert planned["deploy.clickhouse"].look.satisfied

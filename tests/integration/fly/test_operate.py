@@ -136,9 +136,11 @@ def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse
     assert place.sim.state.apps[GATEWAY]["secrets"]["LANGFUSE_CLICKHOUSE_PASSWORD"]["value"] == new
 
 
-def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store: tuple[str, str, str]) -> None:
+def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store: tuple[str, str, str] | None) -> None:
     from ops.services import s3
 
+    if object_store is None:
+        pytest.skip("no MinIO here: put one on PATH or into .tools/bin")
     first = place.deploy()
     assert first.ok, first.troubles()
     world = place.world()

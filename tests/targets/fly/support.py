@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from ops import session
 from ops.runbook import run
 from ops.runbook.run import Result
 from ops.runbook.secret import Secret
-from ops.runbook.step import Outcome, Step
+from ops.runbook.step import Outcome, Say, Step
+from ops.targets.fly.seen import Seen
+from ops.targets.fly.storage import Bucket
 from ops.world import ROOT, World
 from tests.flysim import FlySim
 from tests.flysim.machines import group_of
@@ -107,6 +109,7 @@ class Site:
     sim: FlySim
     dns: DnsServer
     environ: dict[str, str]
+    vault_seed: bool = False  # the vault holds the object store's administrator already
 
     def world(self, **more: str) -> World:
         """A fresh world, as each command makes one."""
@@ -209,11 +212,28 @@ def site(
             environ["RUNBOOK_FLY_REACH"] = f"{MINIO}.internal:9000={address}"
             vault = made.world().vault
             vault.put({"MINIO_ROOT_USER": Secret(user), "MINIO_ROOT_PASSWORD": Secret(password)}, origin="generated")
+            made.vault_seed = True
         dns.records.update({host: ["198.51.100.7"] for host in HOSTS})
-        try:
+        with ExitStack() as stack:
+            stack.callback(dns.stop)
+            if minio is None:
+                stack.enter_context(no_bucket())
             yield made
-        finally:
-            dns.stop()
+
+
+@contextmanager
+def no_bucket() -> Iterator[None]:
+    """Where there is no MinIO: its inside is taken for made."""
+
+    def act(bucket: Bucket, world: World, machine: Seen, volume: str, say: Say) -> None:
+        bucket.account.memory.put("contents", world.stack.storage.app, {"mark": bucket._mark(world, volume)})
+
+    before = Bucket.act
+    Bucket.act = act  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Bucket.act = before  # type: ignore[method-assign]
 
 
 def clickhouse(folder: Path) -> Any:

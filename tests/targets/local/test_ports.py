@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.targets.local import ports
-from ops.targets.local.ports import Ports
+from ops.targets.local.ports import NAMES, Ports
 
 
 @pytest.fixture
@@ -90,3 +91,15 @@ def test_a_file_of_something_else_is_refused_by_name(picked: Ports) -> None:
         picked.known()
     assert caught.value.code == "LOCAL-002"
     assert str(picked.file) in caught.value.what
+
+
+def test_steps_that_pick_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    for round_ in range(20):
+        ports = Ports(tmp_path / f"ports{round_}.json")
+        threads = [threading.Thread(target=ports.get, args=(name,)) for name in NAMES]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(ports.known()) == set(NAMES)
+        assert len(set(ports.known().values())) == len(NAMES)

@@ -1,0 +1,85 @@
+"""The tunnel into the private network: opened by flyctl, gone afterwards, or not needed at all."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.runbook.errors import RunbookError
+from ops.targets.fly.tunnel import tunnel
+
+# Answers as `flyctl proxy` does: listens where it is told, and says in a file what it was told.
+PROXY = """#!{python}
+import os, socket, sys
+open({note!r}, "w").write("\\n".join([str(os.getpid()), *sys.argv[1:]]))
+if {fails!r}:
+    sys.exit("Error: tunnel unavailable: failed probing the token-secret-in-text")
+listener = socket.create_server(("127.0.0.1", int(sys.argv[2].split(":")[0])))
+while True:
+    there, _ = listener.accept()
+    there.sendall(b"far end")
+    there.close()
+"""
+
+
+def account(folder: Path, *, fails: bool = False, reach: str = "") -> Any:
+    program = folder / "flyctl"
+    program.write_text(PROXY.format(python=sys.executable, note=str(folder / "note"), fails=fails))
+    program.chmod(0o755)
+    cli = SimpleNamespace(
+        state=folder, prepare=lambda: None, find=lambda: str(program), environment=lambda: {"PATH": os.environ["PATH"]}
+    )
+    return SimpleNamespace(
+        client=SimpleNamespace(cli=cli), world=SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach} if reach else {})
+    )
+
+
+def quiet(text: str) -> None:
+    """Progress nobody reads."""
+
+
+def read(address: str) -> bytes:
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 5) as there:
+        return there.recv(100)
+
+
+def test_a_tunnel_leads_to_the_far_end_and_is_closed_afterwards(tmp_path: Path) -> None:
+    with tunnel(account(tmp_path), "my-app", "my-app.internal", 9000, quiet) as address:
+        assert read(address) == b"far end"
+        pid, *words = (tmp_path / "note").read_text().split("\n")
+    assert words[:3] == ["proxy", f"{address.rpartition(':')[2]}:9000", "my-app.internal"]
+    assert "--watch-stdin" in words
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+    with pytest.raises(ConnectionRefusedError):
+        read(address)
+
+
+def test_an_error_inside_closes_it_too(tmp_path: Path) -> None:
+    def broken() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError), tunnel(account(tmp_path), "a", "a.internal", 9000, quiet):
+        broken()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "note").read_text().split("\n")[0]), 0)
+
+
+def test_a_tunnel_that_does_not_open_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RunbookError) as caught, tunnel(account(tmp_path, fails=True), "a", "a.internal", 1, quiet):
+        pass
+    assert caught.value.code == "FLY-046"
+    assert "tunnel unavailable" in caught.value.why
+
+
+def test_whoever_is_inside_already_needs_none(tmp_path: Path) -> None:
+    with tunnel(account(tmp_path, reach="a.internal:9000=10.0.0.1:7"), "a", "a.internal", 9000, quiet) as address:
+        assert address == "10.0.0.1:7"
+    assert not (tmp_path / "note").exists()
