@@ -63,11 +63,15 @@ def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
     return [redactor(line) for line in lines]
 
 
+def outcome_text(step: Step[W], outcome: Outcome) -> str:
+    """What is said of a step behind its status and number."""
+    duration = f" ({outcome.seconds:.1f} s)" if outcome.seconds >= 0.05 else ""
+    return redactor(f"{step.name}: {outcome.evidence}{duration}")
+
+
 def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
     """One line for a step that went well; with reasons and remedies for one that did not."""
-    head = f"{outcome.status.value:<12} {step.number:<6} {step.name}: {outcome.evidence}"
-    if outcome.seconds >= 0.05:
-        head += f" ({outcome.seconds:.1f} s)"
+    head = f"{outcome.status.value:<12} {step.number:<6} {outcome_text(step, outcome)}"
     lines = [head]
     if not outcome.good:
         lines = three_lines(head, outcome.why, outcome.next, outcome.code)
@@ -167,17 +171,22 @@ class Live:
             self.running[step.key] = (step, text, self.running[step.key][2])
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        from rich.table import Table
         from rich.text import Text
 
         self.running.pop(step.key, None)
         self.done += 1
         if not is_news(step, outcome, self.asked):
             return
-        head, *rest = outcome_lines(step, outcome)
-        text = Text(head)
-        text.stylize(COLOURS[outcome.status], 0, len(outcome.status.value))
-        self.console.print(text, soft_wrap=True)
-        for line in rest:
+        # Columns, so that what does not fit goes on below its own beginning, at whole words.
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=12)
+        row.add_column(width=6)
+        row.add_column()
+        status = Text(outcome.status.value, style=COLOURS[outcome.status])
+        row.add_row(status, Text(step.number), Text(outcome_text(step, outcome)))
+        self.console.print(row)
+        for line in outcome_lines(step, outcome)[1:]:
             self.console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
 
     def finished(self, result: Result) -> None:

@@ -5,8 +5,8 @@ import _signal
 import posix
 
 LINES = {
-    _signal.SIGINT: b"Interrupted: what was done stays done, nothing is half-written; run the same command to go on.\n",
-    _signal.SIGTERM: b"Terminated: what was done stays done, nothing is half-written; run the same command to go on.\n",
+    _signal.SIGINT: b"Interrupted: what was done stays done; run the same command to go on.\n",
+    _signal.SIGTERM: b"Terminated: what was done stays done; run the same command to go on.\n",
 }
 
 

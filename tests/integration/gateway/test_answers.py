@@ -178,6 +178,69 @@ def test_a_deeply_nested_body_is_refused_or_answered_but_breaks_nothing(
         assert client.get("/health/readiness").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        '"logprobs": true, "response_format": ' + '{"x":' * 900 + "1" + "}" * 900,
+        '"logit_bias": {"5": 1e999}',
+        '"seed": ' + "9" * 5000,
+        '"user": "\\ud800"',
+        '"user": "\x00"',
+        '"max_completion_tokens": -5',
+        '"max_tokens": 5, "max_tokens": 0',
+        '"stop": {"x": 1}',
+        '"tools": {"x": 1}',
+        '"n": 1000000',
+    ],
+)
+def test_a_hostile_body_is_refused_before_anybody_is_paid(
+    gateway: GatewayProcess, provider: Provider, word: str, extra: str
+) -> None:
+    body = f'{{"messages": [{{"role": "user", "content": "{word}"}}], {extra}}}'
+    with gateway.client("admin") as client:
+        refused = client.post("/v1/chat/completions", content=body)
+    assert refused.status_code == 400, refused.text
+    assert provider.requests() == []
+
+
+def test_a_request_larger_than_every_limit_is_refused_and_books_nothing(
+    ask: Ask, gateway: GatewayProcess, provider: Provider, word: str
+) -> None:
+    def used() -> dict[str, Any]:
+        with gateway.operator() as operator:
+            teams = operator.get("/gateway/admin/teams").json()["teams"]
+        return {name: value for name, value in teams[0]["used"].items() if name != "requests"}
+
+    before = used()
+    refused = ask(word, max_tokens=10**30)
+    assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "tokens")
+    assert provider.requests() == []
+    assert used() == before
+
+
+def test_an_endless_user_name_costs_neither_the_cache_nor_the_trace_its_bounds(
+    ask: Ask, sink: Sink, word: str
+) -> None:
+    name = "x" * 1_000_000
+    assert ask(f"about {word}", user=name + "1").headers["x-gateway-cache"] == "miss"
+    assert ask(f"about {word}", user=name + "2").headers["x-gateway-cache"] == "miss"
+    assert ask(f"about {word}", user=name + "1").headers["x-gateway-cache"] == "exact"
+
+    def mine() -> list[dict[str, Any]]:
+        return [span for span in sink.spans() if word in str(span.get("langfuse.observation.input"))]
+
+    wait_until(lambda: len(mine()) == 3)
+    assert max(len(str(value)) for span in mine() for value in span.values()) < 1000
+
+
+def test_a_hostile_question_does_not_hold_up_others(ask: Ask, gateway: GatewayProcess, word: str) -> None:
+    text = (word + "a-a@" * 2000)[:7000]
+    ask(text)
+    began = time.perf_counter()
+    ask(text + "?")
+    assert time.perf_counter() - began < 2.0
+
+
 def test_fields_that_steer_the_proxy_are_dropped_and_named(ask: Ask, provider: Provider, word: str) -> None:
     steering = {
         "no-log": True,

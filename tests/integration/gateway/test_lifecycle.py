@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import os
 import signal
 import socket
@@ -16,7 +18,7 @@ import httpx
 import pytest
 
 from tests.gateway.valkey_server import ValkeyServer
-from tests.integration.gateway.harness import PACKAGE, GatewayProcess, Provider, Sink
+from tests.integration.gateway.harness import PACKAGE, GatewayProcess, Provider, Sink, configuration, wait_until
 
 
 def started(valkey: ValkeyServer, provider: Provider, **options: Any) -> GatewayProcess:
@@ -42,6 +44,51 @@ def test_a_stop_finishes_what_is_under_way_and_sends_its_traces(
         assert [word in str(span.get("langfuse.observation.input")) for span in sink.spans()] == [True]
 
 
+def test_a_stop_whose_time_runs_out_books_and_traces_what_it_breaks_off(provider: Provider, word: str) -> None:
+    provider.fault(contains=f"{word} stream", chunk_delay_s=0.3)
+    provider.fault(contains=f"{word} whole", delay_s=2.5)
+    config = copy.deepcopy(configuration())
+    for name in ("admin", "probe"):
+        config["gateway"]["teams"][name]["semantic"] = False
+    with ValkeyServer() as valkey, Sink() as sink:
+        gateway = started(valkey, provider, langfuse_url=sink.url, config=config)
+        gateway.environment["GATEWAY_DRAIN_S"] = "1"
+        with gateway, gateway.client("admin") as streaming, gateway.client("probe") as waiting:
+
+            def wait_in_vain() -> None:
+                body = {"messages": [{"role": "user", "content": f"{word} whole"}]}
+                with contextlib.suppress(httpx.TransportError):
+                    failed.append(waiting.post("/v1/chat/completions", json=body).status_code)
+
+            failed: list[int] = []
+            asking = threading.Thread(target=wait_in_vain)
+            asking.start()
+            wait_until(lambda: len(provider.requests()) == 1)
+            body = {"messages": [{"role": "user", "content": f"{word} stream"}], "stream": True}
+            with streaming.stream("POST", "/v1/chat/completions", json=body) as answer:
+                pieces = answer.iter_bytes()
+                next(pieces)
+                began = time.monotonic()
+                stopping = threading.Thread(target=gateway.stop)
+                stopping.start()
+                said = b""
+                with contextlib.suppress(httpx.TransportError):
+                    for piece in pieces:
+                        said += piece
+                assert b"[DONE]" not in said
+            stopping.join()
+            asking.join()
+            assert 0.9 < time.monotonic() - began < 8
+        assert 200 not in failed
+        assert "for a reason of our own" not in gateway.log()
+        with valkey.client() as redis:
+            open_ = {team: redis.zcard(f"gw:limits:{{{team}}}:open") for team in ("admin", "probe")}
+        # The provider bills what it has said; of an answer that never came nobody knows, so its estimate stays.
+        assert open_ == {"admin": 0, "probe": 1}
+        levels = [span["langfuse.observation.level"] for span in sink.spans()]
+        assert levels == ["ERROR", "ERROR"]
+
+
 def test_it_answers_over_ipv4_and_ipv6(gateway: GatewayProcess) -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
@@ -54,8 +101,9 @@ def test_it_lives_but_is_not_ready_without_redis_and_gets_ready_when_redis_comes
     gateway = started(valkey, provider)
     try:
         gateway.start(ready=False)
-        # The self-test imports for seconds and holds up the loop meanwhile.
-        with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        with httpx.Client(base_url=gateway.url, timeout=5) as client:
+            # Whatever takes seconds at a start is done before the first connection is taken.
+            assert max(client.get("/health/liveliness").elapsed.total_seconds() for _ in range(200)) < 0.5
             said = client.get("/health/readiness")
             assert said.status_code == 503
             assert said.json()["reasons"]
