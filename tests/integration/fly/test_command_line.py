@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.integration.checkout import Checkout
-from tests.targets.fly.support import GATEWAY, OPENAI_KEY, Site
+from tests.services.real_servers import wait_for
+from tests.targets.fly.support import GATEWAY, HOSTS, OPENAI_KEY, Site
 
 
 class Operator:
@@ -94,3 +97,26 @@ def test_the_doctor_says_what_is_missing(place: Site, operator: Operator) -> Non
     assert "MISSING" in ill.stdout
     assert "OPENAI_API_KEY" in ill.stdout
     assert place.sim.mutations == 0
+
+
+def test_waiting_for_dns_can_be_interrupted_and_gone_on_with(place: Site, operator: Operator) -> None:
+    place.dns.records.clear()
+    environ = operator.checkout.environment(**{**operator.environ, "RUNBOOK_DNS_WAIT_S": "120"})
+    child = subprocess.Popen(
+        operator.checkout.command("deploy.domains", "--target", "fly"),
+        cwd=operator.checkout.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        wait_for(lambda: len(place.sim.state.apps.get(GATEWAY, {}).get("certificates", {})) == 2, "both names", 120)
+        start = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 130, said
+    assert time.monotonic() - start < 15
+    assert "add at your DNS provider" in said
+    place.dns.records.update(dict.fromkeys(HOSTS, ["198.51.100.7"]))
+    again = operator.inv("deploy.all", "--target", "fly")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(place.sim.state.apps[GATEWAY]["certificates"]) == 2
