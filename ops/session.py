@@ -31,11 +31,12 @@ def open_world(target: str) -> World:
 
 def all_steps(world: World) -> dict[str, Step[World]]:
     """Every step of the runbook for this target, by key."""
-    from ops.phases import build, deploy, document, setup, test
+    from ops.phases import build, deploy, document, late, setup, test
 
     steps: list[Step[World]] = [*world.target.preparation()]
     for phase in (setup, build, deploy, test, document):
         steps += phase.STEPS
+    late.load(steps)
     extra = world.target.extra_needs
     return {step.key: replace(step, needs=(*step.needs, *extra.get(step.key, ()))) for step in steps}
 

@@ -252,8 +252,9 @@ class _Run(Generic[W]):
         )
 
     def _valid_first_look(self, step: Step[W]) -> Look | None:
-        """The look made ahead, if nothing this step needs has changed since."""
-        if any(self.result.outcomes[key].status is Status.CHANGED for key in step.needs):
+        """The look made ahead, if nothing this step needs, near or far, has changed since."""
+        needed = {need.key for need in with_needs(self.steps, [step.key])} - {step.key}
+        if any(self.result.outcomes[key].status is Status.CHANGED for key in needed):
             return None
         look = self.first_looks.get(step.key)
         # Only good news may be old: before acting, the state is always read afresh.

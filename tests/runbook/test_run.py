@@ -149,6 +149,18 @@ def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
     assert world["b"] is True
 
 
+def test_old_looks_are_not_believed_after_a_far_need_has_changed_either() -> None:
+    """c needs b needs a: a changes, b stays as it is, and c's old look is of no use."""
+    world: World = {"b": True, "c": True}
+
+    def act(world: World, say: object) -> None:
+        world["a"] = True
+        del world["c"]
+
+    steps = [put("1.1", "a", act=act), put("1.2", "b", ("a",)), put("1.3", "c", ("b",))]
+    assert statuses(steps, world) == {"a": "changed", "b": "ok", "c": "changed"}
+
+
 def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> None:
     together = threading.Barrier(4, timeout=10)
 

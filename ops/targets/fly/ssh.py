@@ -65,8 +65,8 @@ def credential(account: Account) -> Iterator[Path]:
 
 def _connected(address: str, key: Path, machine: str) -> Iterator[Connection]:
     from fabric import Connection
-    from paramiko import MissingHostKeyPolicy  # type: ignore[import-untyped]
-    from paramiko.ssh_exception import SSHException  # type: ignore[import-untyped]
+    from paramiko import MissingHostKeyPolicy
+    from paramiko.ssh_exception import SSHException
 
     host, _, port = address.rpartition(":")
     connection = Connection(

@@ -116,7 +116,7 @@ def test_waiting_for_dns_can_be_interrupted_and_gone_on_with(place: Site, operat
     assert child.returncode == 130, said
     assert time.monotonic() - start < 15
     assert "add at your DNS provider" in said
-    place.dns.records.update(dict.fromkeys(HOSTS, ["198.51.100.7"]))
+    place.dns.records.update({host: ["198.51.100.7"] for host in HOSTS})
     again = operator.inv("deploy.all", "--target", "fly")
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(place.sim.state.apps[GATEWAY]["certificates"]) == 2
