@@ -113,7 +113,7 @@ def _run(
             out.write(text + "\n")
 
     # Steps that are only needed, and are as wanted, are counted instead of listed.
-    asked = {step.key for step in chosen if step.key in asked or step.phase == 0 and "setup.secrets" in asked}
+    asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
     return run.run(chosen, world, [*observers, screen], dry=dry, crash_log=crash_log if not dry else _drop)
 

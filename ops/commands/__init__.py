@@ -19,7 +19,7 @@ HELP = {
 
 
 class _Context(ParserContext):
-    """A parser context that takes a one-letter option in its long form too: the runbook documents `--n`, Invoke makes `-n`."""
+    """Takes a one-letter option in its long form too: the runbook documents `--n`, Invoke makes `-n`."""
 
     def add_arg(self, *args: Any, **kwargs: Any) -> None:
         """Add an argument as Invoke does, then the second spelling."""

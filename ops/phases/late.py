@@ -1,4 +1,4 @@
-"""Looks and acts named by where they are, imported when first used: `inv --list` shows steps without loading their services."""
+"""Looks and acts named by where they are: `inv --list` shows the steps without loading their services."""
 
 from __future__ import annotations
 

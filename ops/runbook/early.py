@@ -1,6 +1,6 @@
 """The first thing that runs: a signal before, or after, anything else is set up ends the program in one line."""
 
-# The C modules beneath `os` and `signal`: those import dozens of others, and until the handlers stand Ctrl-C is a traceback.
+# The C modules beneath `os` and `signal`: those import dozens of others, and until then Ctrl-C is a traceback.
 import _signal
 import posix
 

@@ -120,8 +120,8 @@ def test_no_two_end_users_look_like_one_however_their_names_are_sent(metadata: d
 
 
 def test_the_last_of_two_equal_names_is_what_is_checked_and_what_goes_on() -> None:
-    raw = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, "max_tokens": 7, "model": "x", "model": "big"}'
-    request = read(raw)
+    twice = b'"max_tokens": 5, "max_tokens": 7, "model": "x", "model": "big"'
+    request = read(b'{"messages": [{"role": "user", "content": "hi"}], ' + twice + b"}")
     assert (request.body["max_tokens"], request.output_tokens, request.model) == (7, 7, "big")
 
 

@@ -139,8 +139,11 @@ def test_a_doubt_goes_to_the_judge_only_if_near_enough() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "a ", "qx", "1", "1.", "1,", '"', "'", "-", "a-", "a@", "@a.", ".", "http://", "#1a", "Ab ", "of a ", "a, is ", "\ufdfa"],
-)  # fmt: skip
+    [
+        *("a", "a ", "qx", "1", "1.", "1,", '"', "'", "-", "a-", "a@", "@a.", ".", "http://", "#1a", "of a ", "a, is "),
+        "\ufdfa",
+    ],
+)
 def test_no_text_holds_up_the_event_loop(piece: str) -> None:
     for length in (1000, 8000):
         text = (piece * length)[:length]

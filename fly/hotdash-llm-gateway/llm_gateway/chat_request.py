@@ -157,7 +157,7 @@ def _finite(text: str) -> float:
 
 
 def _deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested in more than so many levels; without recursion, as that is what is bounded."""
+    """Whether lists and objects are nested in more than so many levels. Without recursion: that is bounded here."""
     layer = [value]
     for _ in range(levels):
         inner = [item for each in layer for item in (each.values() if isinstance(each, dict) else each)]

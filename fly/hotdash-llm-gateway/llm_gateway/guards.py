@@ -14,7 +14,6 @@ from . import lexicon
 from .reading import Reading, read
 from .spelling import align
 
-
 LONGEST_COMPARED = 1000
 """Characters. The time a comparison takes grows faster than the texts, and nobody else is served meanwhile."""
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
-import secrets
-import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
+from .counters import STRANGER, Counters, TeamState
 from .grants import Grant, Refusal, Remaining, Team, Usage
-from .local_share import DAY_US, Admission, Limit, Limits, LocalShare, Totals
-from .store import Script, Store, StoreUnavailable
+from .local_share import DAY_US, Admission, Limit, LocalShare, Totals
+from .store import Store, StoreUnavailable
 
 __all__ = ["Grant", "Limiter", "Refusal", "Remaining", "Team", "Usage"]
 
@@ -34,36 +32,7 @@ T = TypeVar("T")
 SECOND_US = 1_000_000
 HEARTBEAT_S = 1.0
 RETRY_S = 1.0
-MAX_CORRECTIONS = 20_000
-"""Settlements kept while Redis is away; beyond it the oldest are dropped, that is, stay charged at their estimate."""
-
-_SCRIPT = Script.load("limits.lua")
 _LIMITS: tuple[Limit, ...] = ("requests", "tokens", "usd")
-_STRANGER = 4
-
-
-class _TeamState:
-    """A team's limits, keys and local share in this process."""
-
-    def __init__(self, team: Team, share: LocalShare, prefix: str) -> None:
-        self.name = team.name
-        self.limits = Limits(team.rpm, team.tpm, team.daily_nano_usd)
-        self.share = share
-        self.keys = [f"{prefix}limits:{{{team.name}}}:{part}" for part in ("req", "tok", "open", "done", "sum")]
-        self.epoch = ""
-        self.heard_at = 0
-        self.away = False
-        self.corrections: dict[str, list[str | int]] = {}
-        self.sums: dict[str, tuple[int, int]] = {}
-
-    def remaining(self, row: list[Any]) -> Remaining:
-        """What Redis's answer says is left."""
-        requests, tokens, nano_usd = row[4:7]
-        return Remaining(
-            max(0, self.limits.requests - requests),
-            max(0, self.limits.tokens - tokens),
-            max(0, self.limits.nano_usd - nano_usd),
-        )
 
 
 class Limiter:
@@ -81,14 +50,11 @@ class Limiter:
         self._store = store
         self._gateways = gateways
         self._window = round(window_s * SECOND_US)
-        self._teams: dict[str, _TeamState] = {}
-        self._clock_offset = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+        self._teams: dict[str, TeamState] = {}
+        self._counters = Counters(store, window_us=self._window, lost=self._lose)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reconciling: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
-        # Unique over all processes and restarts; ids are counted from it.
-        self._process = secrets.token_hex(6)
-        self._numbers = itertools.count(1)
 
     async def start(self, teams: Iterable[Team]) -> None:
         """Learn each team's totals, so that a loss of Redis finds this gateway informed. Needed once per process."""
@@ -122,7 +88,7 @@ class Limiter:
             requests: 0 if the request has been counted already.
         """
         state = self._state(team)
-        wanted = Admission(self._new_id(), self._now(), requests, tokens, nano_usd)
+        wanted = Admission(self._counters.new_id(), self._counters.now(), requests, tokens, nano_usd)
         asked = False
         if not state.away and self._store.available:
             guarded = state.share.guarded(wanted.at)
@@ -144,7 +110,7 @@ class Limiter:
             return Grant(wanted.id, state.name, tokens, nano_usd, remaining, wanted.at, shared=False)
         if asked:
             # It may have been booked, and only the answer did not come.
-            self._take_back(state, wanted)
+            self._counters.take_back(state, wanted)
         return refusal
 
     async def settle(self, grant: Grant, *, tokens: int, nano_usd: int) -> None:
@@ -156,28 +122,28 @@ class Limiter:
         admission = state.share.settle(grant.id, tokens=tokens, nano_usd=nano_usd)
         if admission is None or admission.unreported or grant.id in state.share.unreported:
             return
-        self._correct(state, admission)
+        self._counters.correct(state, admission)
         if not state.away:
-            await asyncio.shield(self._spawn(self._send(state, admission.id)))
+            await asyncio.shield(self._spawn(self._tell(self._counters.send_correction(state, admission.id))))
 
     async def add(self, team: Team, *, tokens: int, nano_usd: int) -> None:
         """Charge what was spent without a reservation (an embedding, a judge's verdict). Never refuses."""
         state = self._state(team)
-        spent = Admission(self._new_id(), self._now(), 0, tokens, nano_usd, unreported=True)
+        spent = Admission(self._counters.new_id(), self._counters.now(), 0, tokens, nano_usd, unreported=True)
         state.share.admit(spent)
         state.share.settle(spent.id, tokens=tokens, nano_usd=nano_usd)
         if state.away or not self._store.available:
             self._lose()
         else:
-            await asyncio.shield(self._spawn(self._tell(state, spent)))
+            await asyncio.shield(self._spawn(self._tell(self._counters.record(state, spent))))
 
     async def usage(self, team: Team) -> Usage:
         """Live figures, shared if Redis is there, else this gateway's own."""
         state = self._state(team)
         try:
-            row = await self._ask(state, "usage", [])
+            row = await self._counters.ask(state, "usage", [])
         except StoreUnavailable:
-            now = self._now()
+            now = self._counters.now()
             requests, tokens, nano = state.share.own(now)
             left, reserved = self._left_alone(state), state.share.reserved_nano_usd
             return Usage(state.name, requests, tokens, nano, reserved, left, {now // DAY_US: nano}, shared=False)
@@ -192,12 +158,12 @@ class Limiter:
         if state is not None:
             await self._store.call("DEL", *state.keys)
 
-    async def _reserve_shared(self, state: _TeamState, wanted: Admission, guarded: bool) -> Grant | Refusal | None:
+    async def _reserve_shared(self, state: TeamState, wanted: Admission, guarded: bool) -> Grant | Refusal | None:
         """Redis's decision; None if there is none."""
         limits = state.limits
         want = (wanted.id, wanted.requests, wanted.tokens, wanted.nano_usd)
         most = (limits.requests, limits.tokens, limits.nano_usd)
-        asking = self._spawn(self._ask(state, "reserve", (*want, *most, int(self._gateways > 1))))
+        asking = self._spawn(self._counters.ask(state, "reserve", (*want, *most, int(self._gateways > 1))))
         try:
             row = await asyncio.shield(asking)
         except StoreUnavailable:
@@ -208,7 +174,7 @@ class Limiter:
             self._spawn(self._take_back_after(asking, state, wanted))
             raise
         code, wait, at = row[:3]
-        if code == _STRANGER:
+        if code == STRANGER:
             return None
         remaining = state.remaining(row)
         answer: Grant | Refusal
@@ -224,7 +190,7 @@ class Limiter:
         state.share.hear(Totals(at, *row[4:7]))
         return answer
 
-    def _admit_alone(self, state: _TeamState, wanted: Admission) -> Refusal | None:
+    def _admit_alone(self, state: TeamState, wanted: Admission) -> Refusal | None:
         limits, now = state.limits, wanted.at
         asked: tuple[tuple[Limit, int, int], ...] = (
             ("requests", wanted.requests, limits.requests),
@@ -248,97 +214,22 @@ class Limiter:
         longest = DAY_US - now % DAY_US if limit == "usd" else self._window
         return Refusal(limit, longest / SECOND_US, remaining, too_large=True)
 
-    async def _ask(self, state: _TeamState, operation: str, args: Sequence[str | int]) -> list[Any]:
-        row: list[Any] = await self._store.script(
-            _SCRIPT, state.keys, [operation, self._window, state.epoch, *args]
-        )
-        self._clock_offset = row[2] - time.monotonic_ns() // 1000
-        epoch = row[3].decode()
-        if row[2] < state.heard_at:
-            return row  # Overtaken on its way by a later answer: it says nothing about what is there now.
-        state.heard_at = row[2]
-        if state.epoch and epoch != state.epoch:
-            log.warning("limits: Redis lost the counters of team %s; reporting what this gateway knows", state.name)
-            state.share.report_all_again(self._now())
-            state.sums.clear()  # They are part of what is reported again.
-            self._lose()
-        state.epoch = epoch
-        return row
-
-    # What Redis has to be told: corrections of reservations it has, and admissions it does not know of.
-
-    def _correct(self, state: _TeamState, settled: Admission, *, take_back: bool = False) -> None:
-        used = (0, 0) if take_back else (settled.tokens, settled.nano_usd)
-        reserved = (settled.reserved_tokens, settled.reserved_nano_usd)
-        drop = settled.requests if take_back else 0
-        state.corrections[settled.id] = [settled.id, *reserved, *used, settled.day, drop]
-        if len(state.corrections) > MAX_CORRECTIONS:
-            del state.corrections[next(iter(state.corrections))]
-
-    def _take_back(self, state: _TeamState, wanted: Admission) -> None:
-        self._correct(state, wanted, take_back=True)
-
-    async def _take_back_after(self, asking: asyncio.Task[list[Any]], state: _TeamState, wanted: Admission) -> None:
+    async def _take_back_after(self, asking: asyncio.Task[list[Any]], state: TeamState, wanted: Admission) -> None:
         """The caller went away while Redis was asked: whatever was booked is for nobody."""
         with contextlib.suppress(StoreUnavailable):
             if (await asking)[0] != 0:
                 return
-        self._take_back(state, wanted)
-        await self._send(state, wanted.id)
+        self._counters.take_back(state, wanted)
+        await self._tell(self._counters.send_correction(state, wanted.id))
 
-    async def _send(self, state: _TeamState, id_: str) -> None:
+    async def _tell(self, message: Awaitable[None]) -> None:
         try:
-            await self._send_correction(state, id_)
+            await message
         except StoreUnavailable:
             self._lose()
-
-    async def _tell(self, state: _TeamState, spent: Admission) -> None:
-        try:
-            await self._record(state, spent)
-        except StoreUnavailable:
-            self._lose()
-
-    async def _send_correction(self, state: _TeamState, id_: str) -> None:
-        if id_ in state.corrections:
-            await self._ask(state, "settle", state.corrections[id_])
-            state.corrections.pop(id_, None)
-
-    async def _record(self, state: _TeamState, admission: Admission) -> None:
-        state.share.reporting(admission)
-        settled = admission.settled
-        used: list[str | int] = [admission.tokens, admission.nano_usd] if settled else ["", ""]
-        age = max(0, self._now() - admission.at)
-        reserved = [admission.requests, admission.reserved_tokens, admission.reserved_nano_usd]
-        row = await self._ask(state, "record", [admission.id, *reserved, *used, age, admission.day])
-        if row[0] == _STRANGER or admission.unreported:
-            return  # Redis lost its data before or just after: it stays to be reported.
-        state.share.reported(admission)
-        if admission.settled and not settled:
-            self._correct(state, admission)
-
-    async def _report(self, state: _TeamState) -> None:
-        """Tell Redis everything it does not know, then go back to asking it."""
-        share = state.share
-        while True:
-            row = await self._ask(state, "usage", [])
-            if not (share.unreported or share.unreported_spend or state.sums or state.corrections):
-                break
-            for admission in list(share.unreported.values()):
-                await self._record(state, admission)
-            while share.unreported_spend:
-                day, nano_usd = share.unreported_spend.popitem()
-                state.sums[self._new_id()] = (day, nano_usd)
-            for id_, (day, nano_usd) in list(state.sums.items()):
-                await self._ask(state, "record", [id_, 0, 0, nano_usd, 0, nano_usd, 0, day])
-                state.sums.pop(id_, None)
-            for id_ in list(state.corrections):
-                await self._send_correction(state, id_)
-        share.hear(Totals(row[2], *row[4:7]))
-        share.regain(row[2])
-        state.away = False
 
     def _lose(self) -> None:
-        now = self._now()
+        now = self._counters.now()
         for state in self._teams.values():
             if not state.away:
                 state.away = True
@@ -352,7 +243,7 @@ class Limiter:
             try:
                 for state in list(self._teams.values()):
                     if state.away:
-                        await self._report(state)
+                        await self._counters.report(state)
             except StoreUnavailable as error:
                 log.warning("limits: not yet back on Redis: %s", error)
                 await asyncio.sleep(RETRY_S)
@@ -361,7 +252,7 @@ class Limiter:
         try:
             for state in self._teams.values():
                 if not state.away:
-                    row = await self._ask(state, "usage", [])
+                    row = await self._counters.ask(state, "usage", [])
                     state.share.hear(Totals(row[2], *row[4:7]))
         except StoreUnavailable:
             self._lose()
@@ -387,22 +278,15 @@ class Limiter:
             await asyncio.sleep(HEARTBEAT_S)
             await self._learn()
 
-    def _state(self, team: Team) -> _TeamState:
+    def _state(self, team: Team) -> TeamState:
         state = self._teams.get(team.name)
         if state is None:
             share = LocalShare(gateways=self._gateways, window_us=self._window)
-            state = self._teams[team.name] = _TeamState(team, share, self._store.prefix)
+            state = self._teams[team.name] = TeamState(team, share, self._store.prefix)
         return state
 
-    def _left_alone(self, state: _TeamState) -> Remaining:
-        return Remaining(*state.share.left(self._now(), state.limits))
-
-    def _new_id(self) -> str:
-        return f"{self._process}{next(self._numbers):x}"
-
-    def _now(self) -> int:
-        """Redis's clock in microseconds, as far as is known."""
-        return time.monotonic_ns() // 1000 + self._clock_offset
+    def _left_alone(self, state: TeamState) -> Remaining:
+        return Remaining(*state.share.left(self._counters.now(), state.limits))
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)

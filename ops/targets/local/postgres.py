@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -128,6 +129,8 @@ class PostgresServer:
         if not self._has_data(chosen):
             self._initialise(chosen, password, say)
         write_environment(self.layout, NAME, {})
+        if not self.rehearsal.runs(NAME):
+            _drop_stale_lock(chosen.data)
         definition = program(self.layout, chosen, port)
         ready: Callable[[], bool] = lambda: answers(secret) or is_refused(secret)  # noqa: E731 - named for its type
         self.rehearsal.start(definition, ready, say)
@@ -183,6 +186,20 @@ class PostgresServer:
         statement = f"ALTER ROLE {ADMIN} PASSWORD '{password.replace(chr(39), chr(39) * 2)}'\n"
         words: list[str | Path] = [chosen.bin / "postgres", "--single", "-D", chosen.data, DATABASE]
         self._run(chosen, words, input=statement.encode())
+
+
+def _drop_stale_lock(data: Path) -> None:
+    """Remove the lock file of a postmaster that is gone, where its number now names something else.
+
+    Postgres itself only asks whether a process of that number exists: after a reboot, or while the dead one has not
+    been collected by its parent, it would refuse to start.
+    """
+    file = data / "postmaster.pid"
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pid = int(file.read_text().splitlines()[0])
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if str(data).encode() not in words:
+            file.unlink()
 
 
 class PostgresReady:

@@ -1,6 +1,7 @@
 """How exactly the limits hold over several gateway processes on one Redis.
 
-    .venv-gateway/bin/python -m tests.bench.gateway.limits [--window 3] [--json]
+    ./inv dev.bench limits [--json]
+    .venv-gateway-dev/bin/python -m tests.bench.gateway.limits [--window 3] [--json]
 
 Starts a server of its own and runs, with 50 concurrent clients in all:
 
@@ -39,6 +40,7 @@ from llm_gateway.limits import Grant, Limiter  # noqa: E402
 from llm_gateway.store import Store  # noqa: E402
 
 from tests.gateway.valkey_server import ValkeyServer  # noqa: E402
+from tests.gateway.windows import fullest  # noqa: E402
 
 CLIENTS = 50
 REQUEST_LIMIT = 100
@@ -202,16 +204,6 @@ def finish(started: Sequence[tuple[subprocess.Popen[bytes], Path]]) -> None:
             raise RuntimeError("a gateway process of the benchmark failed")
 
 
-def fullest(times: list[int], window_us: int) -> int:
-    """The most admissions in any sliding window; `times` in order."""
-    most = first = 0
-    for last, at in enumerate(times):
-        while at - times[first] >= window_us:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
-
-
 def idle_us(times: list[int], window_us: int) -> int:
     """The longest that room in the window stayed unused while clients were waiting for it."""
     return max(later - earlier - window_us for earlier, later in zip(times, times[REQUEST_LIMIT:], strict=False))
@@ -267,6 +259,20 @@ def measure(window_s: float) -> dict[str, Any]:
     return result
 
 
+def show(result: dict[str, Any]) -> None:
+    """The figures as text."""
+    print(f"{'gateways':>8}{'limit':>8}{'most in a window':>18}{'admitted':>10}{'asked':>10}{'room unused ms':>16}")
+    for gateways, row in result["windows"].items():
+        print(
+            f"{gateways:8}{result['limit']:8}{row['most_in_any_window']:18}{row['admitted']:10}{row['asked']:10}"
+            f"{row['longest_room_unused_ms']:16.1f}"
+        )
+    kill, mixed = result["kill"], result["mixed"]
+    print(f"windows of {result['window_s']:g} s, {result['clients']} clients")
+    print(f"kill -9: {kill['billed']} of {kill['budget']} nano-USD billed, overshoot {kill['overshoot']}")
+    print(f"mixed: {mixed['requests']} requests, counter off by {mixed['relative_error']:.5%} (goal 0.1%)")
+
+
 def bills(path: Path) -> int:
     return sum(int(line) for line in path.read_text().split()) if path.exists() else 0
 
@@ -286,15 +292,7 @@ def main() -> None:
     if given.json:
         print(json.dumps(result, indent=2))
     else:
-        for gateways, row in result["windows"].items():
-            print(
-                f"{gateways} gateways: most in any {given.window:g} s window {row['most_in_any_window']} of "
-                f"{REQUEST_LIMIT}; room unused for at most {row['longest_room_unused_ms']} ms; "
-                f"{row['asked']} asked"
-            )
-        kill, mixed = result["kill"], result["mixed"]
-        print(f"kill -9: overshoot {kill['overshoot']} nano-USD (billed {kill['billed']} of {kill['budget']})")
-        print(f"mixed: {mixed['requests']} requests, counter off by {mixed['relative_error']:.5%}")
+        show(result)
     exact = all(row["most_in_any_window"] == REQUEST_LIMIT for row in result["windows"].values())
     if not exact or result["kill"]["overshoot"] or result["mixed"]["relative_error"] > 0.001:
         sys.exit(1)

@@ -1,7 +1,8 @@
 # ruff: noqa: E402
 """What the semantic tier costs: time of a lookup, bytes in Redis per entry, time to rebuild, time to reach others.
 
-    .venv-gateway/bin/python -m tests.bench.gateway.semantic_cost [--json] [--entries 10000]
+    ./inv dev.bench semantic_cost [--json]
+    .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_cost [--json] [--entries 10000]
 
 A real Redis-compatible server, one partition, embeddings of 1024 dimensions made up in clusters (no embedding call is
 timed). Exit code 1: a goal was missed.
@@ -17,14 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 HERE = Path(__file__).resolve().parent
 GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
 if str(GATEWAY) not in sys.path:
     sys.path.insert(0, str(GATEWAY))
 
+import numpy as np  # After the gateway, which says how many threads it may use.
 from llm_gateway.aliases import Aliases
 from llm_gateway.budget import Ledger
 from llm_gateway.canonical import Partition, partition
@@ -32,6 +31,7 @@ from llm_gateway.mirror import Mirror
 from llm_gateway.semantic import SemanticCache
 from llm_gateway.store import Store
 from llm_gateway.zones import Thresholds
+from numpy.typing import NDArray
 
 from tests.gateway.valkey_server import ValkeyServer
 

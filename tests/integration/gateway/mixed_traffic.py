@@ -18,7 +18,7 @@ from tests.integration.gateway.harness import GatewayProcess, Provider, configur
 KINDS = (
     "plain", "repeated", "stream", "left stream", "left", "malformed", "refused", "fallback", "hang", "fresh", "long",
 )  # fmt: skip
-CONCURRENT = 8
+CONCURRENT = 24
 
 
 @dataclass(frozen=True)

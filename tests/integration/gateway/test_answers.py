@@ -218,9 +218,7 @@ def test_a_request_larger_than_every_limit_is_refused_and_books_nothing(
     assert used() == before
 
 
-def test_an_endless_user_name_costs_neither_the_cache_nor_the_trace_its_bounds(
-    ask: Ask, sink: Sink, word: str
-) -> None:
+def test_an_endless_user_name_costs_neither_the_cache_nor_the_trace_its_bounds(ask: Ask, sink: Sink, word: str) -> None:
     name = "x" * 1_000_000
     assert ask(f"about {word}", user=name + "1").headers["x-gateway-cache"] == "miss"
     assert ask(f"about {word}", user=name + "2").headers["x-gateway-cache"] == "miss"
