@@ -409,3 +409,34 @@ def test_a_frozen_redis_is_a_miss_in_time_and_later_serves_again(own_valkey: Val
         assert said((await one.look("what is the return policy")).hit) == "30 days"
 
     gateways(own_valkey.url, "gw:", check)
+
+
+def test_a_restarted_gateway_reads_10000_entries_while_it_serves(valkey: Valkey) -> None:
+    entries, width = 10_000, 1024
+
+    async def check(one: Gateway) -> None:
+        vectors = np.random.default_rng(1).standard_normal((entries, width)).astype(np.float32)
+
+        async def put(number: int) -> None:
+            assert await one.cache.put(ask_part(f"Where is parcel {number}?"), vectors[number], answer("In Oslo"))
+
+        for start in range(0, entries, 200):
+            await asyncio.gather(*(put(number) for number in range(start, start + 200)))
+        late = Mirror(valkey.url, prefix=valkey.prefix, teams=["a", "b"], ttl_s=1000)
+        cpu, began = time.process_time(), time.monotonic()
+        following = asyncio.create_task(late.run())
+        longest, served = 0.0, 0
+        while not late.synced.is_set():
+            asked = time.monotonic()
+            assert await one.cache._read("a", one.cache.entry_id(ask_part("Where is parcel 7?"))) is not None
+            longest, served = max(longest, time.monotonic() - asked), served + 1
+            assert time.monotonic() - began < 20
+        # CPU and not wall time, so that a busy machine does not matter: nothing here waits for anything else.
+        assert time.process_time() - cpu < 2.0
+        assert len(late.index) == entries
+        assert served > 10
+        assert longest < 1.0
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    gateways(valkey.url, valkey.prefix, check, budget=100_000_000)

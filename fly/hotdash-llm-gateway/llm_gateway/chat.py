@@ -11,17 +11,17 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from .canonical import CacheKey, Partition, exact_key, partition
+from .canonical import Partition, exact_key, partition
 from .chat_request import BadRequest, ChatRequest, parse
 from .config import GatewayConfig, Team
 from .escalation import choose
 from .exact import ExactCache, Hit
 from .fallback import UpstreamError, ask
 from .inflight import Flights, Lead
-from .limits import Grant, Limiter, Refusal
+from .limits import Limiter, Refusal
 from .outcome import Outcome
 from .pricing import Spend, at_most, spend
 from .refusals import malformed, no_answer, over_limit
@@ -31,35 +31,15 @@ from .second_opinion import SecondOpinion
 from .semantic_tier import SemanticTier
 from .streaming import Chunk, replayed, text_of, usage_of
 from .tally import Tally
-from .tokens import count_request, count_text, more_for_pictures
+from .tokens import count_request, more_for_pictures
 from .tracing import Tracer
 from .upstream import Upstream
+from .work import Work
 
 log = logging.getLogger(__name__)
 
 FOLLOW_S = 60.0
 """How long a request waits for an identical one that is under way before it asks the provider itself."""
-
-
-@dataclass
-class _Work:
-    """An admitted request on its way to an answer."""
-
-    request: ChatRequest
-    outcome: Outcome
-    grant: Grant
-    model: str
-    input_tokens: int
-    key: CacheKey | None
-    room: Partition | None
-    lead: Lead[Hit | None] | None = None
-    vector: Any = None
-    booked: bool = False
-
-    def land(self, hit: Hit | None) -> None:
-        """Give requests that wait for this one the answer, or None: each is on its own. Only the first call counts."""
-        if self.lead is not None:
-            self.lead.finish(hit)
 
 
 class Chat:
@@ -136,7 +116,7 @@ class Chat:
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
             return self._over_limit(outcome, admitted)
-        work = _Work(request, outcome, admitted, choice.model, input_tokens, key, room)
+        work = Work(request, outcome, admitted, choice.model, input_tokens, key, room)
         try:
             return await self._found_or_asked(work, shares=reads and not request.controls.no_store)
         except asyncio.CancelledError:
@@ -146,7 +126,7 @@ class Chat:
             await self._book(work)
             raise
 
-    async def _found_or_asked(self, work: _Work, *, shares: bool) -> Reply:
+    async def _found_or_asked(self, work: Work, *, shares: bool) -> Reply:
         if shares and work.key is not None and not _any(work.request.body, "tools", "functions", "n"):
             joined = await self._flights.join(work.key, wait_s=FOLLOW_S)
             if isinstance(joined, Lead):
@@ -165,7 +145,7 @@ class Chat:
                 return self._served(work.outcome, work.request, looked.hit)
         return await (self._streamed(work) if work.request.stream else self._whole(work))
 
-    async def _whole(self, work: _Work) -> Reply:
+    async def _whole(self, work: Work) -> Reply:
         async def call(model: str) -> dict[str, Any]:
             return await self._upstream.complete(model, work.request.body)
 
@@ -174,7 +154,7 @@ class Chat:
         await self._finish(work, answered.value, answered.value.get("usage"))
         return Reply(200, encode(answered.value), work.outcome.headers())
 
-    async def _streamed(self, work: _Work) -> Reply:
+    async def _streamed(self, work: Work) -> Reply:
         async def call(model: str) -> AsyncIterator[dict[str, Any]]:
             return await self._upstream.stream(model, work.request.body)
 
@@ -183,7 +163,7 @@ class Chat:
         work.outcome.first_token_ns = time.time_ns()
         return Reply(200, self._events(work, answered.value), work.outcome.headers(), "text/event-stream")
 
-    async def _events(self, work: _Work, chunks: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
+    async def _events(self, work: Work, chunks: AsyncIterator[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
         seen: list[dict[str, Any]] = []
         try:
             async for chunk in chunks:
@@ -200,7 +180,7 @@ class Chat:
 
     async def _finish(
         self,
-        work: _Work,
+        work: Work,
         response: dict[str, Any] | None,
         usage: Mapping[str, Any] | None,
         *,
@@ -208,7 +188,7 @@ class Chat:
     ) -> None:
         """An answer came to its end: book it, keep it, share it, trace it."""
         outcome = work.outcome
-        outcome.usage = usage or _counted_usage(work, said)
+        outcome.usage = usage or work.counted_usage(said)
         outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
         # What is nothing for a cache is still shown in the trace.
         outcome.response = response or {"choices": [{"message": {"role": "assistant", "content": text_of(said)}}]}
@@ -219,18 +199,18 @@ class Chat:
         await self._book(work)
         self._done(outcome)
 
-    async def _broken(self, work: _Work, said: Sequence[Chunk], error: UpstreamError | None) -> None:
+    async def _broken(self, work: Work, said: Sequence[Chunk], error: UpstreamError | None) -> None:
         """A stream ended early: the provider bills what it said, so that is booked."""
         if work.booked:
             return
         outcome = work.outcome
         outcome.error = error.message if error else "stopped before the end"
-        outcome.usage = _counted_usage(work, said)
+        outcome.usage = work.counted_usage(said)
         outcome.spend = spend(self._config.prices[outcome.model or work.model], outcome.usage)
         await self._book(work)
         self._done(outcome)
 
-    async def _keep(self, work: _Work, response: dict[str, Any]) -> None:
+    async def _keep(self, work: Work, response: dict[str, Any]) -> None:
         if work.key is None:
             return
         semantic_id = None
@@ -245,7 +225,7 @@ class Chat:
             )
         await self._exact.put(work.key, response, ttl_s=work.request.controls.ttl_s, semantic_id=semantic_id)
 
-    async def _book(self, work: _Work) -> None:
+    async def _book(self, work: Work) -> None:
         """Replace the reservation by what was really spent; only the first call does anything."""
         if work.booked:
             return
@@ -317,9 +297,3 @@ def _signed_by(response: Mapping[str, Any], models: tuple[str, ...]) -> str | No
 
 def _any(body: Mapping[str, Any], *names: str) -> bool:
     return any(body.get(name) not in (None, [], 1) for name in names)
-
-
-def _counted_usage(work: _Work, said: Sequence[Chunk]) -> dict[str, int]:
-    """Usage by our own count, for an answer that came without."""
-    read, written = work.input_tokens, count_text(text_of(said))
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

@@ -68,6 +68,7 @@ class Counters:
         self._numbers = itertools.count(1)
 
     async def ask(self, state: TeamState, operation: str, args: Sequence[str | int]) -> list[Any]:
+        """Run one operation of the script and learn from its answer; raises StoreUnavailable."""
         row: list[Any] = await self._store.script(_SCRIPT, state.keys, [operation, self._window, state.epoch, *args])
         self._clock_offset = row[2] - time.monotonic_ns() // 1000
         epoch = row[3].decode()
@@ -83,6 +84,7 @@ class Counters:
         return row
 
     def correct(self, state: TeamState, settled: Admission, *, take_back: bool = False) -> None:
+        """Note what a reservation that Redis has must become; `send_correction` sends it."""
         used = (0, 0) if take_back else (settled.tokens, settled.nano_usd)
         reserved = (settled.reserved_tokens, settled.reserved_nano_usd)
         drop = settled.requests if take_back else 0
@@ -91,14 +93,17 @@ class Counters:
             del state.corrections[next(iter(state.corrections))]
 
     def take_back(self, state: TeamState, wanted: Admission) -> None:
+        """Note a reservation that is for nobody; Redis may have it or not."""
         self.correct(state, wanted, take_back=True)
 
     async def send_correction(self, state: TeamState, id_: str) -> None:
+        """Send a correction if it still waits; raises StoreUnavailable."""
         if id_ in state.corrections:
             await self.ask(state, "settle", state.corrections[id_])
             state.corrections.pop(id_, None)
 
     async def record(self, state: TeamState, admission: Admission) -> None:
+        """Tell Redis of an admission it did not decide; raises StoreUnavailable."""
         state.share.reporting(admission)
         settled = admission.settled
         used: list[str | int] = [admission.tokens, admission.nano_usd] if settled else ["", ""]
@@ -106,13 +111,16 @@ class Counters:
         reserved = [admission.requests, admission.reserved_tokens, admission.reserved_nano_usd]
         row = await self.ask(state, "record", [admission.id, *reserved, *used, age, admission.day])
         if row[0] == STRANGER or admission.unreported:
-            return  # Redis lost its data before or just after: it stays to be reported.
+            # Redis lost its data before or just after: it stays to be reported.
+            admission.unreported = True
+            self._lost()
+            return
         state.share.reported(admission)
         if admission.settled and not settled:
             self.correct(state, admission)
 
     async def report(self, state: TeamState) -> None:
-        """Tell Redis everything it does not know, then go back to asking it."""
+        """Tell Redis everything it does not know, then go back to asking it; raises StoreUnavailable."""
         share = state.share
         while True:
             row = await self.ask(state, "usage", [])
@@ -133,6 +141,7 @@ class Counters:
         state.away = False
 
     def new_id(self) -> str:
+        """A name for an admission that nothing else has."""
         return f"{self._process}{next(self._numbers):x}"
 
     def now(self) -> int:

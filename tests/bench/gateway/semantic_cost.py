@@ -23,7 +23,8 @@ GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
 if str(GATEWAY) not in sys.path:
     sys.path.insert(0, str(GATEWAY))
 
-import numpy as np  # After the gateway, which says how many threads it may use.
+import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
+import numpy as np
 from llm_gateway.aliases import Aliases
 from llm_gateway.budget import Ledger
 from llm_gateway.canonical import Partition, partition

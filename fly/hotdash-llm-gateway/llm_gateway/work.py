@@ -1,0 +1,42 @@
+"""An admitted request: what belongs to it from its reservation to its bill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .canonical import CacheKey, Partition
+from .chat_request import ChatRequest
+from .exact import Hit
+from .index import Vector
+from .inflight import Lead
+from .limits import Grant
+from .outcome import Outcome
+from .streaming import Chunk, text_of
+from .tokens import count_text
+
+
+@dataclass
+class Work:
+    """An admitted request on its way to an answer. `lead`: others wait for it; `vector`: its question, if embedded."""
+
+    request: ChatRequest
+    outcome: Outcome
+    grant: Grant
+    model: str
+    input_tokens: int
+    key: CacheKey | None
+    room: Partition | None
+    lead: Lead[Hit | None] | None = None
+    vector: Vector | None = None
+    booked: bool = False
+
+    def land(self, hit: Hit | None) -> None:
+        """Give requests that wait for this one the answer, or None: each is on its own. Only the first call counts."""
+        if self.lead is not None:
+            self.lead.finish(hit)
+
+    def counted_usage(self, said: Sequence[Chunk]) -> dict[str, int]:
+        """Usage by our own count, for an answer that came without."""
+        read, written = self.input_tokens, count_text(text_of(said))
+        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
