@@ -258,6 +258,16 @@ def _allocate(kind: str) -> Callable[[Api, Namespace], None]:
     return run
 
 
+def ips_release(api: Api, options: Namespace) -> None:
+    """`ips release ADDRESS ...`."""
+    for address in options.words:
+        api.query(
+            "mutation($input: ReleaseIPAddressInput!) { releaseIpAddress(input: $input) { clientMutationId } }",
+            input={"appId": options.app, "ip": address},
+        )
+        print(f"Released {address} from {options.app}")
+
+
 def certs_list(api: Api, options: Namespace) -> None:
     """`certs list --json`."""
     path = f"/apps/{options.app}/certificates?limit=50"
@@ -405,6 +415,7 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("ips", "list"): ips_list,
     ("ips", "allocate-v4"): _allocate("v4"),
     ("ips", "allocate-v6"): _allocate("v6"),
+    ("ips", "release"): ips_release,
     ("certs", "list"): certs_list,
     ("certs", "add"): certs_add,
     ("certs", "check"): certs_check,
