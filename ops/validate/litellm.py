@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from ops.runbook import proc
@@ -16,7 +17,7 @@ _SECRET = re.compile(r"\b(sk|pk)-[A-Za-z0-9_-]{16,}|://[^/@\s]*:[^/@\s]+@")
 
 
 def config(world: World, file: str) -> list[Finding]:
-    """Check the configuration file; with the gateway's own parser where its environment has been made."""
+    """Check the configuration file, with the gateway's own parser where the plugin is there."""
     import yaml
 
     path = world.gateway_dir / file
@@ -28,9 +29,10 @@ def config(world: World, file: str) -> list[Finding]:
     if not isinstance(document, dict) or not {"model_list", "gateway"} <= document.keys():
         return [Finding(file, "model_list and gateway are needed")]
     findings = [Finding(file, "holds what looks like a secret")] if _SECRET.search(text) else []
-    python = world.paths.root / ".venv-gateway" / "bin" / "python"
-    if python.is_file() and (world.gateway_dir / "llm_gateway" / "config.py").is_file():
-        done = proc.run([python, "-B", "-c", _LOAD, path], env={"PYTHONPATH": str(world.gateway_dir)}, check=False)
+    if (world.gateway_dir / "llm_gateway" / "config.py").is_file():
+        # Its parser needs no more than YAML, so ours runs it: the gateway's own environment may just be being made.
+        command = [sys.executable, "-B", "-c", _LOAD, str(path)]
+        done = proc.run(command, env={"PYTHONPATH": str(world.gateway_dir)}, check=False)
         if done.returncode != 0:
             findings.append(Finding(file, done.last_words.splitlines()[-1]))
     return findings
