@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ops.runbook import interrupt
 from ops.runbook.secret import Secret
 from ops.services.fly import errors
 from ops.services.fly.errors import FlyError, of_text
@@ -120,7 +120,7 @@ class FlyApi:
                 failure = self._refused(doing, reply)
             if not failure.retry or attempt == tries:
                 raise failure
-            time.sleep(0.2 * 2**attempt)
+            interrupt.sleep(0.2 * 2**attempt)
         raise AssertionError("unreachable")
 
     @staticmethod
