@@ -158,8 +158,7 @@ class PostgresServer:
         else:
             parent = self.layout.data(NAME)
             make_private(parent)
-        for leftover in parent.glob(".new*"):
-            shutil.rmtree(leftover)
+        _remove_leftovers(parent)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=".new"))
         try:
             file = folder / "password"
@@ -177,7 +176,7 @@ class PostgresServer:
                 shutil.rmtree(chosen.data)
             os.replace(folder / "data", chosen.data)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_leftovers(parent)
 
     def _set_password(self, chosen: Home, password: str, say: Say) -> None:
         """The vault was lost or replaced: give the administrator the vault's password, without a login."""
@@ -186,6 +185,16 @@ class PostgresServer:
         statement = f"ALTER ROLE {ADMIN} PASSWORD '{password.replace(chr(39), chr(39) * 2)}'\n"
         words: list[str | Path] = [chosen.bin / "postgres", "--single", "-D", chosen.data, DATABASE]
         self._run(chosen, words, input=statement.encode())
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove half-made clusters, this run's and those of killed ones.
+
+    The initdb of a killed run may still be writing (or removing) its own: what it takes from under us is no error, and
+    what it leaves goes the next time this is called, at the end of our own initdb.
+    """
+    for leftover in parent.glob(".new*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _drop_stale_lock(data: Path) -> None:

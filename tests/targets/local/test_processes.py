@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -93,22 +92,3 @@ def test_one_that_ignores_the_signal_is_killed_with_its_children(
 def test_a_broken_record_stands_for_nobody(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken").write_text(text)
     assert processes.alive(tmp_path / "broken") == 0
-
-
-def test_a_postmasters_lock_file_goes_when_its_number_names_something_else(tmp_path: Path) -> None:
-    from ops.targets.local.postgres import _drop_stale_lock
-
-    if not Path("/proc/self/cmdline").exists():
-        pytest.skip("this system has no /proc")
-    file = tmp_path / "postmaster.pid"
-    file.write_text(f"{os.getpid()}\n{tmp_path}\n")
-    _drop_stale_lock(tmp_path)
-    assert not file.exists()
-    holder = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "-D", str(tmp_path)])
-    try:
-        file.write_text(f"{holder.pid}\n{tmp_path}\n")
-        _drop_stale_lock(tmp_path)
-        assert file.exists()
-    finally:
-        holder.kill()
-        holder.wait()
