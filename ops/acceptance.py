@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ops.recording import DONE, outbox
+from ops.runbook.advice import advice
 from ops.runbook.errors import RunbookError
 from ops.runbook.journal import Journal
 from ops.runbook.progress import age_hours
@@ -113,18 +114,20 @@ def gather(world: World) -> Report:
     lines = [Line(group, text, *_verdict([found[key] for key in keys])) for group, text, keys in checklist]
     # Nothing in this runbook can reach an agent: it has no command that changes one.
     lines.append(Line("Handoff", "No production agents touched", True, "the runbook has no step that changes an agent"))
-    endpoints = world.target.endpoints()
-    return Report(
-        world.target_name,
-        tuple(lines),
-        {
-            "gateway": endpoints.gateway,
-            "langfuse": endpoints.langfuse,
-            "connect": endpoints.connect,
-            "ca": str(endpoints.ca) if endpoints.ca else None,
-        },
-        _progress(world),
-    )
+    return Report(world.target_name, tuple(lines), _endpoints(world), _progress(world))
+
+
+def _endpoints(world: World) -> dict[str, str | None]:
+    """Where a script can reach the gateway; nowhere before a rehearsal's edge was first started, with its authority."""
+    found = world.target.endpoints()
+    if found.ca is not None and not found.ca.is_file():
+        return dict.fromkeys(("gateway", "langfuse", "connect", "ca"))
+    return {
+        "gateway": found.gateway,
+        "langfuse": found.langfuse,
+        "connect": found.connect,
+        "ca": str(found.ca) if found.ca else None,
+    }
 
 
 def _verdict(answers: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:
@@ -150,9 +153,9 @@ def _test_results(journal: Journal, steps: dict[str, Step[World]]) -> Callable[[
     def result(key: str) -> tuple[bool | None, str]:
         event = last.get(key)
         if event is None:
-            return False, f"not run yet: inv {key}"
+            return False, advice(f"not run yet: inv {key}")
         if event["at"] < changed_at:
-            return False, f"something was deployed since its last run: inv {key}"
+            return False, advice(f"something was deployed since its last run: inv {key}")
         if event["status"] not in DONE:
             return False, f"{event['status']} at {event['at']}: {event['evidence']}"
         return (None if event["status"] == "skipped" else True), f"{event['evidence']} (at {event['at']})"
@@ -175,7 +178,7 @@ def _progress(world: World) -> str:
 
 def as_text(report: Report) -> str:
     """The checklist for a person."""
-    lines = [f"gateway   {report.endpoints['gateway']}", f"langfuse  {report.endpoints['langfuse']}"]
+    lines = [f"{name:<10}{report.endpoints[name] or 'not deployed yet'}" for name in ("gateway", "langfuse")]
     if report.endpoints["connect"]:
         lines.append(f"connect   {report.endpoints['connect']} (in rehearsal the names do not resolve)")
         lines.append(f"CA        {report.endpoints['ca']}")

@@ -16,11 +16,12 @@ find_python() {
 }
 
 # Runs a step in the background, saying that it still runs, so that a long download is not mistaken for a hang.
+# It gets a process group of its own, so that whatever it starts can be stopped with it.
 watched() {
     what=$1
     shift
     say "inv: $what ..."
-    "$@" >"$log" 2>&1 &
+    "$python" -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])' "$@" >"$log" 2>&1 &
     child=$!
     seconds=0
     while kill -0 "$child" 2>/dev/null; do
@@ -40,10 +41,10 @@ watched() {
 
 stopped() {
     if [ -n "${child:-}" ]; then
-        kill "$child" 2>/dev/null || true
+        kill -- "-$child" 2>/dev/null || kill "$child" 2>/dev/null || true
         wait "$child" 2>/dev/null || true
     fi
-    say "inv: $1 while preparing; nothing is half-done, run the same command again"
+    say "inv: $1 while preparing; run the same command again, it begins anew"
     exit "$2"
 }
 
@@ -60,6 +61,12 @@ bootstrap() {
     fi
     mkdir -p "$root/.state"
     log=$root/.state/bootstrap.log
+    # What was not finished, or has lost its Python, is not mended but made anew. Without the stamp it is not finished.
+    if [ -e "$stamp" ] && [ -x "$venv/bin/python" ]; then
+        rm -f "$stamp"
+    else
+        rm -rf "$venv"
+    fi
     # Our own lock brings uv along, so a changed lock is installed by it even where the machine has none.
     if command -v uv >/dev/null 2>&1; then
         uv=uv

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ from invoke.parser import ParserContext
 from invoke.program import Program as StockProgram
 
 from ops.runbook import early, interrupt
-from ops.runbook.errors import EXIT_FAILED, Interrupted, RunbookError
+from ops.runbook.errors import EXIT_FAILED, Interrupted, RunbookError, is_refusal, refused
 
 SECTIONS = (
     ("The five phases", ("setup", "build", "deploy", "test", "document")),
@@ -24,7 +28,38 @@ SECTIONS = (
 
 
 class Program(StockProgram):
-    """Invoke's program, started from the checkout whatever the current directory is."""
+    """Invoke's program, started from the checkout whatever the current directory is.
+
+    What it cannot make sense of on the command line becomes an error of the runbook's form.
+    """
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """The options before the first task."""
+        with self._understanding():
+            super().parse_core(argv)
+
+    def parse_tasks(self) -> None:
+        """The tasks and their options."""
+        with self._understanding():
+            super().parse_tasks()
+
+    def parse_cleanup(self) -> None:
+        """--list, --help TASK and their like."""
+        with self._understanding():
+            super().parse_cleanup()
+
+    @contextlib.contextmanager
+    def _understanding(self) -> Iterator[None]:
+        try:
+            yield
+        except ParseError as error:
+            # Of the core options there is no collection yet, only of tasks and theirs.
+            names = list(self.collection.task_names) if hasattr(self, "collection") else []
+            raise not_understood(str(error), getattr(error.context, "name", None), names) from None
+        except ValueError as error:
+            # What `int` says of an option's value that is no number.
+            word = str(error).rpartition(": ")[2]
+            raise not_understood(f"{word} is not a number", None, []) from None
 
     def list_tasks(self) -> None:
         """The flat list of everything, in the runbook's order; any narrower list is Invoke's own."""
@@ -57,8 +92,8 @@ class Executor(StockExecutor):
             raise StockExit(code=interrupted.exit_code) from None
         except (StockExit, Failure, ParseError, BrokenPipeError):
             raise
-        except Exception:
-            tell(_fault(), json)
+        except Exception as error:
+            tell(refused(error) if isinstance(error, OSError) and is_refusal(error) else _fault(), json)
             raise StockExit(code=EXIT_FAILED) from None
 
     def dedupe(self, calls: list[Any]) -> list[Any]:
@@ -82,6 +117,31 @@ class Executor(StockExecutor):
                 argument.value = next(iter(given))
 
 
+def not_understood(said: str, task: str | None, names: list[str]) -> RunbookError:
+    """The error for a command line that makes no sense.
+
+    Args:
+        said: what Invoke says of it.
+        task: whose options were being read, if any.
+        names: every task there is, for a suggestion.
+    """
+    what, why = said.rstrip("!"), ""
+    if found := re.fullmatch(r"No idea what '(.*)' is", what):
+        word = found[1]
+        kind = "option" if word.startswith("-") else "command"
+        what = f"there is no {kind} '{word}'" + (f" of {task}" if task and kind == "option" else "")
+        if kind == "command":
+            import difflib
+
+            near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+            why = f"did you mean {', '.join(near)}?" if near else ""
+    elif found := re.match(r"Flag <Argument: (\w+).*> needed value", what):
+        what = f"--{found[1]} needs a value"
+    elif found := re.match(r"'(.*)' did not receive required positional arguments: (.*)", what):
+        what = f"{found[1]} needs {found[2]}"
+    return RunbookError("CLI-008", what, why=why, next=f"inv --help {task}" if task else "inv --list")
+
+
 def _fault() -> RunbookError:
     """The exception being handled is a fault of ours: its traceback goes to a file, the operator gets three lines."""
     import traceback
@@ -92,17 +152,22 @@ def _fault() -> RunbookError:
 
     file = ROOT / ".state" / "crash.log"
     lines = traceback.format_exc()
-    write_atomic(file, redactor(lines), 0o600)
+    where = f"the details are in {file}"
+    try:
+        write_atomic(file, redactor(lines), 0o600)
+    except OSError as error:
+        where = f"its details could not be kept in {file}: {error.strerror}"
     return RunbookError(
         "RUN-001",
         redactor(f"unexpected {lines.strip().splitlines()[-1]}"),
-        why=f"this is a fault of the runbook; the details are in {file}",
+        why=f"this is a fault of the runbook; {where}",
         next="run the same command again; if it stays, report that file",
     )
 
 
 def tell(error: RunbookError, json: bool = False) -> None:
     """Say an error: three lines on standard error, or a JSON document on standard output."""
+    from ops.runbook.advice import advice
     from ops.runbook.console import error_lines
     from ops.runbook.report import document
 
@@ -113,7 +178,7 @@ def tell(error: RunbookError, json: bool = False) -> None:
                 code=error.code,
                 what=error.what,
                 why=error.why,
-                next=error.next,
+                next=advice(error.next),
                 exit_code=error.exit_code,
             )
         )
@@ -131,10 +196,15 @@ def main(root: Path) -> int:
     Returns:
         The exit code (see docs/runbooks/llm-gateway-deployment.md).
     """
-    program = Program(name="inv", binary="inv", executor_class=Executor, version=_version())
     try:
         interrupt.install()
-        program.run(["inv", "--search-root", str(root), *sys.argv[1:]])
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that knows no `…` shows `?`
+        code = _run(root)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # now, while it can still be said that it went nowhere
+        return code
     except Interrupted as interrupted:
         tell_interrupted(interrupted)
         return interrupted.exit_code
@@ -143,13 +213,28 @@ def main(root: Path) -> int:
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output is gone (`| head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return EXIT_FAILED
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else EXIT_FAILED if stop.code else 0
+    except OSError as error:
+        _drop_output()
+        tell(refused(error))
+        return EXIT_FAILED
     finally:
         early.install()
+
+
+def _run(root: Path) -> int:
+    program = Program(name="inv", binary="inv", executor_class=Executor, version=_version())
+    try:
+        program.run(["inv", "--search-root", str(root), *(sys.argv[1:] or ["--list"])])
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_FAILED if stop.code else 0
     return 0
+
+
+def _drop_output() -> None:
+    """Let what is still to be written to standard output, which cannot be written, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _version() -> str:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import invoke
 
-from ops.runbook import interrupt, lock, plan, run
-from ops.runbook.errors import EXIT_OK, Interrupted
-from ops.runbook.step import Step
+from ops.runbook import interrupt, lock, plan, proc, run
+from ops.runbook.advice import complete_with
+from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError, is_refusal, refused
+from ops.runbook.step import Look, Step, unknown
 from ops.world import World
 
 if TYPE_CHECKING:
     from ops.runbook.run import Observer, Result
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# A command with a target; the explanations, the rehearsal's and the project's own have none.
+COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]+(?:\.[a-z_]+)*\b(?! --target)")
 
 
 def open_world(target: str) -> World:
@@ -25,8 +35,12 @@ def open_world(target: str) -> World:
     from ops.settings import load
     from ops.world import ROOT
 
-    name = target or load(ROOT, os.environ).get("RUNBOOK_TARGET") or "local"
-    return World(name)
+    usual = load(ROOT, os.environ).get("RUNBOOK_TARGET") or "local"
+    world = World(target or usual)
+    # The next command an error names must reach the same target as the one that failed.
+    option = "" if world.target_name == usual else f" --target {world.target_name}"
+    complete_with(lambda text: COMMAND.sub(rf"\g<0>{option}", text))
+    return world
 
 
 def all_steps(world: World) -> dict[str, Step[World]]:
@@ -38,7 +52,31 @@ def all_steps(world: World) -> dict[str, Step[World]]:
         steps += phase.STEPS
     late.load(steps)
     extra = world.target.extra_needs
-    return {step.key: replace(step, needs=(*step.needs, *extra.get(step.key, ()))) for step in steps}
+    return {
+        step.key: replace(
+            step,
+            needs=(*step.needs, *extra.get(step.key, ())),
+            look=_with_reasons(step.look),
+            act=_with_reasons(step.act),
+            verify=_with_reasons(step.verify) if step.verify else None,
+        )
+        for step in steps
+    }
+
+
+def _with_reasons(function: Callable[P, R]) -> Callable[P, R]:
+    """What the system refuses (disk full, no permission) is the operator's to mend, and no fault of the step."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except OSError as error:
+            if is_refusal(error):
+                raise refused(error) from None
+            raise
+
+    return wrapped
 
 
 def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -> None:
@@ -49,16 +87,20 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
         Interrupted: after everything has been put in order.
     """
     world = open_world(target)
-    _ = world.stack  # a broken description is refused before anything is touched
-    steps = all_steps(world)
-    chosen = run.with_needs(steps, keys)
-    dry = bool(c.config.run.dry)
-    if dry:
-        result = _run(chosen, keys, world, [], json, dry=True)
-    else:
+    _ = world.stack, world.vault.names()  # a broken description or vault is refused before anything is touched
+    with contextlib.ExitStack() as held:
+        dry = bool(c.config.run.dry)
         command = " ".join(["inv", *sys.argv[1:]])
-        # Where others may deploy from other machines, the target locks them out as well.
-        with lock.held(world.paths.state / "lock", command), world.target.exclusive():
+        if not dry:
+            held.enter_context(lock.held(world.paths.state / "lock", command))
+            # Where others may deploy from other machines, the target locks them out as well. Before the steps are
+            # loaded: a target that is far away begins to look here.
+            held.enter_context(world.target.exclusive())
+        steps = all_steps(world)
+        chosen = run.with_needs(steps, keys)
+        if dry:
+            result = _run(_as_planned(chosen, world), keys, world, [], json, dry=True)
+        else:
             result = _recorded(chosen, keys, steps, world, json, command)
     if json:
         from ops.runbook.report import run_document
@@ -68,6 +110,26 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
         raise Interrupted(result.interrupted)
     if result.exit_code != EXIT_OK:
         raise invoke.Exit(code=result.exit_code)
+
+
+def _as_planned(steps: Sequence[Step[World]], world: World) -> list[Step[World]]:
+    """The steps of a dry run, each answering what a plan says of it.
+
+    So no test is run, and what cannot be seen before another step is done is no failure.
+    """
+    answers = {answer.key: answer for answer in plan.make(steps, world).steps}
+
+    def as_planned(step: Step[World]) -> Step[World]:
+        answer = answers[step.key]
+
+        def look(world: World) -> Look:
+            if answer.error is not None:
+                raise answer.error
+            return answer.look or unknown("a test, which would be run", until=step.number)
+
+        return replace(step, check=False, look=look)
+
+    return [as_planned(step) for step in steps]
 
 
 def _recorded(
@@ -93,6 +155,10 @@ def _recorded(
     except Interrupted as interrupted:
         journal.write("interrupted", signal=interrupted.signum)
         raise
+    except RunbookError:
+        # The journal cannot be written, so nothing more may be done: what is under way is stopped.
+        proc.stop_all()
+        raise
     finally:
         courier.finish()
 
@@ -108,8 +174,8 @@ def _run(
     from ops.runbook.console import Plain, view
 
     def crash_log(text: str) -> None:
-        file = world.paths.state / "crash.log"
-        with file.open("a", encoding="utf-8") as out:
+        # A disk that is full must not stop the run from saying so.
+        with contextlib.suppress(OSError), (world.paths.state / "crash.log").open("a", encoding="utf-8") as out:
             out.write(text + "\n")
 
     # Steps that are only needed, and are as wanted, are counted instead of listed.
@@ -128,7 +194,7 @@ def show_plan(keys: Collection[str], target: str, json: bool) -> int:
     from ops.runbook.report import plan_document
 
     world = open_world(target)
-    _ = world.stack
+    _ = world.stack, world.vault.names()
     steps = all_steps(world)
     chosen = run.with_needs(steps, keys)
     interrupt.check()

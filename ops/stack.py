@@ -253,14 +253,21 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunbookError("STACK-001", f"{file}: {error.strerror}", next="git checkout ops/stack.toml") from None
+        # Another file than the project's own was named by the operator.
+        own = "RUNBOOK_STACK" not in environ
+        raise RunbookError(
+            "STACK-001",
+            f"{file}: {error.strerror}",
+            why="nothing was done",
+            next=f"git checkout {file}" if own else "correct RUNBOOK_STACK in .env or the environment",
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunbookError(
             "STACK-001", f"{file} is not valid TOML: {error}", why="nothing was done", next=f"edit {file}"
         ) from None
-    for name, text in environ.items():
-        if name.startswith(OVERRIDE):
-            _override(data, name, text)
+    overrides = {name: text for name, text in environ.items() if name.startswith(OVERRIDE)}
+    for name, text in overrides.items():
+        _override(data, name, text)
     try:
         _name_the_entry(data)
         stack = convert(data, Stack)
@@ -270,7 +277,7 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
             "STACK-002",
             f"{file}: {_readable(str(error))}",
             why="nothing was done",
-            next=f"edit {file}, then inv plan",
+            next=" or ".join([f"edit {file}", *(f"unset {name}" for name in sorted(overrides))]) + ", then inv plan",
         ) from None
     return stack
 
@@ -291,9 +298,10 @@ def _override(data: dict[str, Any], name: str, text: str) -> None:
 
 def _name_the_entry(data: dict[str, Any]) -> None:
     """Check free-named tables one by one: in a whole document the error would say `teams[...]`, not which team."""
+    models = data.get("models")
     tables: tuple[tuple[str, object, type[_Table]], ...] = (
         ("teams", data.get("teams"), TeamTable),
-        ("models.prices", (data.get("models") or {}).get("prices"), Price),
+        ("models.prices", models.get("prices") if isinstance(models, dict) else None, Price),
     )
     for place, table, kind in tables:
         for name, entry in table.items() if isinstance(table, dict) else ():
@@ -313,6 +321,9 @@ def _readable(message: str) -> str:
 
 def _check(stack: Stack) -> None:
     """What types cannot say."""
+    from ops.render import sizes  # which renders stacks, and so needs this module first
+
+    sizes.parse(stack.edge.max_body)
     for name, table in stack.teams.items():
         if table.mirrors is not None and table.mirrors not in stack.teams:
             raise ValueError(f"teams.{name}.mirrors: there is no team '{table.mirrors}'")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ops.runbook.errors import RunbookError
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
+    from ops.stack import Stack, Team
     from ops.targets.base import Target
     from ops.vault import Vault
 
@@ -75,6 +75,18 @@ class World:
         from ops.vault import Vault
 
         return Vault(self.target.vault, target=self.target_name)
+
+    def team(self, name: str) -> Team:
+        """The team of that name.
+
+        Raises:
+            RunbookError: CLI-004 there is none.
+        """
+        for team in self.stack.resolved_teams:
+            if team.name == name:
+                return team
+        names = ", ".join(team.name for team in self.stack.resolved_teams)
+        raise RunbookError("CLI-004", f"there is no team '{name}'", why=f"teams are: {names}", next="inv teams.show")
 
     @property
     def gateway_dir(self) -> Path:

@@ -62,6 +62,8 @@ def test_a_mirror_follows_the_team_it_mirrors() -> None:
         ('key = "PROD_CEO_KEY"', 'key = "ADMIN_KEY"', "STACK-002", "share one key"),
         ('fallback = "gpt-4o"', 'fallback = "gpt-5"', "STACK-002", "no price for gpt-5"),
         ("ui = 3000", "ui = 4000", "STACK-002", "port"),
+        ('max_body = "2MB"', 'max_body = "lots"', "STACK-002", "edge.max_body: 'lots'"),
+        ("[models]", "[[models]]", "STACK-002", "models"),
     ],
 )
 def test_a_wrong_stack_file_is_refused_naming_file_and_key(
@@ -77,7 +79,10 @@ def test_a_wrong_stack_file_is_refused_naming_file_and_key(
 
 
 def test_a_missing_file_and_a_wrong_override_are_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path / "none.toml").code == "STACK-001"
+    error = refused(tmp_path / "none.toml")
+    assert (error.code, error.next) == ("STACK-001", f"git checkout {tmp_path / 'none.toml'}")
+    assert "RUNBOOK_STACK" in refused(tmp_path / "none.toml", {"RUNBOOK_STACK": str(tmp_path / "none.toml")}).next
     error = refused(ROOT / "ops" / "stack.toml", {"STACK__FLY__REGON": "ams"})
     assert error.code == "STACK-002"
     assert "regon" in error.what
+    assert "unset STACK__FLY__REGON" in error.next

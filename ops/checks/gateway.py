@@ -32,9 +32,23 @@ def smoke(world: World) -> Look:
         unknown = stranger.chat(models.default, "Test message")
     if unknown.status != 401:
         return missing(f"a request without a key answered {unknown.status}, not 401")
+    if alive := still_working(world):
+        return missing(f"rotated, but the old value still works: {', '.join(alive)}")
     return satisfied(
         f"200 from {answer.model or models.default} in {answer.seconds * 1000:.0f} ms; 401, 404 and 4xx where due"
     )
+
+
+def still_working(world: World) -> list[str]:
+    """Names of the team keys whose replaced value, kept in the vault's version before, is not refused."""
+    replaced = world.vault.replaced()
+    alive = []
+    for team in world.stack.resolved_teams:
+        if team.key in replaced:
+            with Gateway(world.target.endpoints(), replaced[team.key]) as holder:
+                if holder.request("GET", "/v1/models").status != 401:
+                    alive.append(team.key)
+    return alive
 
 
 def exact_cache(world: World) -> Look:
@@ -62,7 +76,7 @@ def quota(world: World, key: str = "") -> Look:
     Args:
         key: a team to test instead of the probe; only on explicit request, since it spends that team's quota.
     """
-    team = world.stack.probe_team if not key else _team(world, key)
+    team = world.stack.probe_team if not key else world.team(key)
     question = f"quota probe {_unique()}"
     with _caller(world, team.key) as gateway:
         first = _fresh_window(gateway, world, team, question)
@@ -156,14 +170,6 @@ def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> 
 
 def _caller(world: World, key: str) -> Gateway:
     return Gateway(world.target.endpoints(), world.vault.get(key))
-
-
-def _team(world: World, name: str) -> Team:
-    for team in world.stack.resolved_teams:
-        if team.name == name:
-            return team
-    names = ", ".join(team.name for team in world.stack.resolved_teams)
-    raise RunbookError("CLI-004", f"there is no team '{name}'", why=f"teams are: {names}", next="inv teams.show")
 
 
 def _unique() -> str:

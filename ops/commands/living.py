@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from functools import partial
 from typing import Any
 
 from invoke import Context, Exit, Task
@@ -24,7 +26,7 @@ def progress_show(c: Context, target: str = "", json: bool = False) -> None:
         print(document("progress", waiting=waiting, last_delivery=last))
         return
     for entry in waiting:
-        print(f"waiting since {entry['at']}: {entry['script']} {entry['arguments']}")
+        print(f"waiting since {entry['at']}: {entry['script']} {shlex.join(entry['arguments'])}")
     hours = age_hours(last)
     print(f"{len(waiting)} waiting; last delivered {'never' if hours is None else f'{hours:.1f} h ago'}")
 
@@ -46,8 +48,8 @@ def local_down(c: Context, purge: bool = False) -> None:
 
     world = open_world("local")
     with lock.held(world.paths.state / "lock", "inv local.down"):
-        for line in down(world, print, purge=purge):
-            print(line)
+        stopped = down(world, partial(print, flush=True), purge=purge)
+    print("\n".join(f"stopped {name}" for name in stopped) or "nothing was running")
 
 
 def local_status(c: Context, json: bool = False) -> None:
@@ -116,10 +118,11 @@ def local_environment(c: Context, json: bool = False) -> None:
 
 def vault_remove(c: Context, name: str, target: str = "") -> None:
     """Take a secret out of the vault that the contract no longer knows, such as a removed team's key."""
+    from ops.runbook.advice import advice
     from ops.session import open_world
     from ops.vault import rotate
 
-    print(rotate.remove(open_world(target), name))
+    print(advice(rotate.remove(open_world(target), name)))
 
 
 def lock(c: Context) -> None:
@@ -150,10 +153,11 @@ def vault_get(c: Context, name: str, target: str = "") -> None:
 
 def vault_rotate(c: Context, name: str, target: str = "", yes: bool = False) -> None:
     """Make a new value for a generated secret; says what to run next to bring it into service."""
+    from ops.runbook.advice import advice
     from ops.session import open_world
     from ops.vault import rotate
 
-    print(rotate.rotate(open_world(target), name, confirmed=yes))
+    print(advice(rotate.rotate(open_world(target), name, confirmed=yes)))
 
 
 def vault_audit(c: Context, target: str = "", json: bool = False) -> None:

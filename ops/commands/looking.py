@@ -16,7 +16,7 @@ def phase(c: Context, n: str = "", target: str = "", json: bool = False) -> None
     if n not in names:
         raise RunbookError(
             "CLI-001",
-            f"there is no phase '{n}'",
+            f"there is no phase '{n}'" if n else "which phase?",
             why="phases are 1 setup, 2 build, 3 deploy, 4 test, 5 document",
             next="inv phase --n 1",
         )
@@ -40,7 +40,7 @@ def plan(c: Context, target: str = "", json: bool = False, n: str = "", all: boo
 
         show(world.stack, json)
         return
-    if n and n not in "12345":
+    if n and n not in ("1", "2", "3", "4", "5"):
         raise RunbookError("CLI-001", f"there is no phase '{n}'", why="phases are 1 to 5", next="inv plan --n 1")
     phases = {int(n)} if n else {1, 2, 3, 4, 5} if all else {1, 2, 3}
     keys = [step.key for step in session.all_steps(world).values() if step.phase in phases]

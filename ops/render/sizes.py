@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ops.runbook.errors import RunbookError
-
 _UNITS = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmg", start=1):
     _UNITS[f"{_letter}b"] = _UNITS[_letter] = 1000**_power
@@ -16,15 +14,10 @@ def parse(text: str) -> int:
     """Bytes of a size such as ``2MB`` or ``512KiB``.
 
     Raises:
-        RunbookError: BUILD-005, it is not a size.
+        ValueError: it is not a size.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
     factor = _UNITS.get(match[2].lower()) if match else None
     if match is None or factor is None or float(match[1]) == 0:
-        raise RunbookError(
-            "BUILD-005",
-            f"edge.max_body: {text!r} is not a size",
-            why="a number and KB, MB, GB, KiB, MiB or GiB is needed",
-            next="edit ops/stack.toml",
-        )
+        raise ValueError(f"edge.max_body: {text!r} is not a size: a number and KB, MB, GB, KiB, MiB or GiB")
     return int(float(match[1]) * factor)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from ops.runbook.advice import advice
 from ops.runbook.errors import RunbookError
 from ops.runbook.plan import Plan
 from ops.runbook.run import Observer, Result
@@ -57,7 +58,7 @@ def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
     if why:
         lines += [f"  why:  {line}" if index == 0 else f"        {line}" for index, line in enumerate(why.splitlines())]
     if next:
-        lines.append(f"  next: {next}")
+        lines.append(f"  next: {advice(next)}")
     if code:
         lines.append(f"  more: inv explain {code}")
     return [redactor(line) for line in lines]
@@ -230,6 +231,6 @@ def plan_lines(plan: Plan) -> list[str]:
         if step.look is not None and step.look.diff:
             lines += [f"    {line}" for line in step.look.diff.splitlines()]
         if step.look is not None and step.look.next:
-            lines.append(f"    next: {step.look.next}")
+            lines.append(f"    next: {advice(step.look.next)}")
     lines.append(f"{plan.pending} of {len(plan.steps)} steps would do something")
     return [redactor(line) for line in lines]

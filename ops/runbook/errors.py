@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class RunbookError(Exception):
     """An error an operator can meet: a stable code, what happened, why, and the next command.
@@ -31,6 +33,27 @@ class RunbookError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.what}"
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether the system refused something about a file or the disk; a connection that broke is another matter."""
+    return error.filename is not None or error.errno in _DISK
+
+
+def refused(error: OSError) -> RunbookError:
+    """What the system would not do (disk full, no permission, a folder where a file belongs), as an error to act on."""
+    # A file that is open already is named by its number, which tells nobody anything.
+    place = error.filename if isinstance(error.filename, str) else ""
+    look = "df -h" if error.errno in _DISK else "ls -ld"
+    return RunbookError(
+        "RUN-006",
+        f"{place or 'a file'}: {error.strerror or error}",
+        why="the system refused it; nothing is half-written",
+        next=f"{f'{look} {place}'.rstrip()}, mend it, then run the same command again",
+    )
 
 
 class Interrupted(BaseException):

@@ -15,6 +15,8 @@ from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import redactor
 
+AGAIN = "mend what it complains of, then run the same command again"
+
 _children: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 
@@ -78,7 +80,7 @@ def run(
         out, err = child.communicate(input, timeout=timeout)
     except subprocess.TimeoutExpired:
         stop_group(child)
-        raise RunbookError("PROC-003", f"{words[0]} did not finish within {timeout:.0f} s") from None
+        raise RunbookError("PROC-003", f"{words[0]} did not finish within {timeout:.0f} s", next=AGAIN) from None
     except BaseException:
         stop_group(child)
         raise
@@ -92,6 +94,7 @@ def run(
             "PROC-002",
             f"{Path(words[0]).name} ended with exit code {done.returncode}",
             why=done.last_words,
+            next=AGAIN,
         )
     return done
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from ops.runbook.advice import advice
 from ops.runbook.plan import Plan
 from ops.runbook.run import Result
 from ops.runbook.secret import redactor
@@ -41,7 +42,7 @@ def run_document(target: str, steps: Sequence[Step[W]], result: Result) -> str:
                 "diff": outcome.diff,
                 "code": outcome.code,
                 "why": outcome.why,
-                "next": outcome.next,
+                "next": advice(outcome.next),
             }
             for key, outcome in sorted(result.outcomes.items(), key=lambda item: by_key[item[0]].order)
         ],
@@ -65,7 +66,7 @@ def plan_document(target: str, plan: Plan) -> str:
                 "diff": step.look.diff if step.look else "",
                 "until": step.look.until if step.look else "",
                 "code": step.error.code if step.error else "",
-                "next": step.look.next if step.look else (step.error.next if step.error else ""),
+                "next": advice(step.look.next if step.look else (step.error.next if step.error else "")),
             }
             for step in plan.steps
         ],

@@ -21,7 +21,7 @@ from ops.runbook.step import Look, Outcome, Say, State, Status, Step, heard_by
 
 W = TypeVar("W")
 
-WORKERS = 8
+WORKERS = 16
 PATIENCE = 10.0  # seconds an interrupted step gets to come to rest
 
 

@@ -20,24 +20,38 @@ def show(what: str, target: str, json: bool) -> None:
 
 
 def purge(team: str, entry: str, target: str) -> str:
-    """Forget a team's cached answers, or one entry; returns what was forgotten."""
+    """Forget a team's cached answers, or one entry; returns what was forgotten.
+
+    Raises:
+        RunbookError: CLI-004 there is no such team.
+    """
     world = open_world(target)
-    body = {"team": team, **({"entry": entry} if entry else {})}
+    body = {"team": world.team(team).name, **({"entry": entry} if entry else {})}
     answer = world.target.admin("POST", "/gateway/admin/cache/purge", body)
     return f"{answer.get('purged', 0)} entries of {team} forgotten"
 
 
 def _table(answer: dict[str, Any]) -> list[str]:
-    """Nested figures as aligned lines: `team.limit  value`."""
+    """Nested figures as aligned lines: `teams.NAME.limits.rpm  100`."""
     rows: list[tuple[str, str]] = []
 
-    def walk(prefix: str, value: Any) -> None:
+    def walk(place: str, value: Any) -> None:
+        if isinstance(value, list):
+            value = {row["name"]: {key: row[key] for key in row if key != "name"} for row in value}
         if isinstance(value, dict):
             for key, inner in value.items():
-                walk(f"{prefix}.{key}" if prefix else str(key), inner)
+                walk(f"{place}.{key}" if place else str(key), inner)
         else:
-            rows.append((prefix, f"{value:g}" if isinstance(value, float) else str(value)))
+            rows.append((place, _figure(value)))
 
     walk("", answer)
     width = max((len(name) for name, _ in rows), default=0)
     return [f"{name:<{width}}  {value}" for name, value in rows]
+
+
+def _figure(value: float | str | bool | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

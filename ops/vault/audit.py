@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from ops.runbook.advice import advice
 from ops.vault import contract as contracts
 from ops.vault.formats import fault
 from ops.vault.report import due
@@ -38,9 +39,9 @@ def findings(world: World, now: datetime | None = None) -> tuple[Finding, ...]:
             continue
         if entry is None:
             maker = f"inv setup.all (step {rule.step})" if rule.step else "inv setup.secrets"
-            result.append(Finding("missing", rule.name, "is not there", maker))
+            result.append(Finding("missing", rule.name, "is not there", advice(maker)))
             continue
-        mend = f"inv vault.rotate {rule.name}"
+        mend = advice(f"inv vault.rotate {rule.name}")
         why = fault(rule.format, world.vault.get(rule.name))
         if why:
             result.append(Finding("malformed", rule.name, why, mend))
@@ -49,7 +50,7 @@ def findings(world: World, now: datetime | None = None) -> tuple[Finding, ...]:
             age = f"is {(now - entry.changed).days} days old, its period is {rule.rotate_days}"
             result.append(Finding("overdue", rule.name, f"{age}; replacing it costs: {rule.rotation}", mend))
     result.extend(
-        Finding("unknown", name, "is in the vault and not in the contract", f"inv vault.remove {name}")
+        Finding("unknown", name, "is in the vault and not in the contract", advice(f"inv vault.remove {name}"))
         for name in sorted(entries.keys() - rules.keys())
     )
     return tuple(result)

@@ -56,10 +56,13 @@ class PrivateFile:
             raise RunbookError(
                 "VAULT-008", f"{self.path} cannot be read: {error.strerror}", next=f"ls -l {self.path}"
             ) from None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             self._check_file(os.fstat(descriptor))
             self._check_folder()
-            return file.read()
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
 
     def write(self, text: str, *, keep_previous: bool) -> None:
         """Replace the content; call inside `writing`.

@@ -145,6 +145,18 @@ class Vault:
             for name, record in sorted(content.secrets.items())
         )
 
+    def replaced(self) -> dict[str, Secret]:
+        """Values of the version before that have another value now, by name: what must no longer work anywhere.
+
+        Raises:
+            RunbookError: VAULT-003 ... 005, 008 when that version is not sound.
+        """
+        raw = PrivateFile(self.previous).read()
+        if raw is None:
+            return {}
+        before = {name: Secret(record.value) for name, record in self._decode(raw).secrets.items()}
+        return {name: old for name, old in before.items() if self.has(name) and self.get(name) != old}
+
     def put(self, values: Mapping[str, Secret], *, origin: Origin) -> None:
         """Store secrets, all in one write; values that are there already are not written again.
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-WHY_NOT = "the real flyctl is not here: run tests/install-go-tools.sh, or name it in FLYCTL"
+WHY_NOT = "the real flyctl is not here: run tests/install-test-servers.sh, or name it in FLYCTL"
 
 
 def real() -> Path | None:

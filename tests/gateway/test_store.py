@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Awaitable, Callable
 
@@ -15,9 +16,9 @@ from tests.gateway.valkey_server import ValkeyServer, free_port
 TIMEOUT_S = 0.2
 
 
-def with_store(url: str, work: Callable[[Store], Awaitable[None]]) -> None:
+def with_store(url: str, work: Callable[[Store], Awaitable[None]], timeout_s: float = TIMEOUT_S) -> None:
     async def run() -> None:
-        store = Store(url, prefix="t:", timeout_s=TIMEOUT_S, breaker_open_s=0.2)
+        store = Store(url, prefix="t:", timeout_s=timeout_s, breaker_open_s=0.2)
         try:
             await work(store)
         finally:
@@ -52,14 +53,15 @@ def test_a_burst_waits_for_connections_and_opens_no_more_than_the_bound(valkey: 
         clients = await store.call("CLIENT", "LIST")
         assert clients.count(b"cmd=incr") + clients.count(b"cmd=client") <= MAX_CONNECTIONS
 
-    with_store(valkey.url, work)
+    with_store(valkey.url, work, timeout_s=10)
 
 
 def test_nothing_listening_fails_at_once_and_then_without_trying() -> None:
     async def work(store: Store) -> None:
         assert not await store.start()
         assert not store.available
-        assert max([await fails(store) for _ in range(100)]) < 0.005
+        # A call that tried would wait; the median, since a busy machine may delay one.
+        assert statistics.median([await fails(store) for _ in range(100)]) < TIMEOUT_S / 10
         assert store.down_since is not None
 
     with_store(f"redis://:secret@127.0.0.1:{free_port()}/0", work)
@@ -70,8 +72,8 @@ def test_a_frozen_server_costs_one_deadline_for_all_who_wait(own_valkey: ValkeyS
         assert await store.start()
         own_valkey.freeze()
         waits = await asyncio.gather(*(fails(store) for _ in range(50)))
-        assert max(waits) < 0.25
-        assert await fails(store) < 0.005
+        assert max(waits) < 10 * TIMEOUT_S, "one after the other they would wait 50 deadlines"
+        assert statistics.median([await fails(store) for _ in range(9)]) < TIMEOUT_S / 10
         own_valkey.resume()
         async with asyncio.timeout(5):
             await store.wait_available()

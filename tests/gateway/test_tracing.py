@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
+from llm_gateway import tracing
 from llm_gateway.config import Langfuse, Team
 from llm_gateway.environment import LangfuseAccess
 from llm_gateway.outcome import Outcome
@@ -26,8 +28,10 @@ class Langfuses(SpanExporter):
         self.taken: list[ReadableSpan] = []
         self.open = threading.Event()
         self.refusing = False
+        self.tries = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.tries += 1
         self.open.wait(10)
         if self.refusing:
             raise ConnectionError
@@ -61,6 +65,35 @@ def test_a_full_queue_drops_and_counts_and_never_waits(langfuse: Langfuses) -> N
     assert counts.lost + counts.waiting == 200
     langfuse.open.set()
     assert tracer.close(5).sent == counts.waiting
+
+
+def test_long_texts_fill_the_queue_by_their_bytes(langfuse: Langfuses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "MOST_BYTES", 1_000_000)
+    tracer = Tracer(SETTINGS, langfuse)
+    for _ in range(SETTINGS.queue):
+        tracer.record(Outcome(TEAM, messages=[{"role": "user", "content": "\N{GRINNING FACE}" * LONGEST_TEXT}]))
+    counts = tracer.counts()
+    assert counts.waiting_bytes <= 1_000_000
+    assert 10 <= counts.waiting <= 1_000_000 // (4 * LONGEST_TEXT)
+    assert counts.lost + counts.waiting == SETTINGS.queue
+    langfuse.open.set()
+    assert tracer.close(5).sent == counts.waiting
+
+
+def test_while_langfuse_refuses_new_traces_cause_no_further_tries(langfuse: Langfuses) -> None:
+    langfuse.refusing = True
+    langfuse.open.set()
+    tracer = Tracer(Langfuse("HOST", "PUBLIC", "SECRET", environment="test", content=True, queue=5000), langfuse)
+    deadline = time.monotonic() + 10
+    while not langfuse.tries:
+        tracer.record(Outcome(TEAM))
+        assert time.monotonic() < deadline
+    for _ in range(2 * tracing.BATCH):
+        tracer.record(Outcome(TEAM))
+        time.sleep(0.001)  # Lets the delivering thread run, if it wants to.
+    assert langfuse.tries <= 2
+    assert tracer.counts().lost == 0
+    tracer.close(5)
 
 
 def test_what_a_dead_langfuse_never_took_counts_as_lost_at_the_stop(langfuse: Langfuses) -> None:

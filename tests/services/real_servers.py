@@ -13,19 +13,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from ops.runbook.secret import Secret
+from ops.targets.local.ports import has_ipv6
 from ops.targets.local.postgres import binaries
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def free_port() -> int:
-    """A loopback port nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+# Postgres and pgbouncer refuse root; a user namespace makes root somebody else.
+NOT_ROOT = ("unshare", "--user", "--map-user=65534", "--map-group=65534") if os.geteuid() == 0 else ()
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of a loopback address that nobody uses at this moment."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host.strip("[]"), 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -67,8 +73,9 @@ class Postgres:
     log: Path
 
     def url(self, *, user: str = "postgres", password: str | None = None, database: str = "postgres") -> Secret:
-        """A libpq URL; the superuser's by default."""
-        return Secret(f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}")
+        """A libpq URL, its password encoded; the superuser's by default."""
+        word = quote(password or self.password, safe="")
+        return Secret(f"postgresql://{user}:{word}@127.0.0.1:{self.port}/{database}")
 
 
 @contextlib.contextmanager
@@ -79,19 +86,17 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     folder.chmod(0o755)  # the server's user must get through
     password = secrets.token_hex(12)
     (folder / "password").write_text(password)
-    # Postgres refuses root; a user namespace makes root somebody else.
-    prefix = ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
     data = folder / "data"
     made = subprocess.run(
-        [*prefix, str(binaries() / "initdb"), "-D", str(data), "-U", "postgres", "--pwfile", str(folder / "password"),
+        [*NOT_ROOT, str(binaries() / "initdb"), "-D", str(data), "-U", "postgres", "--pwfile", str(folder / "password"),
          "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    if made.returncode != 0 and prefix and "unshare" in made.stderr:
+    if made.returncode != 0 and NOT_ROOT and "unshare" in made.stderr:
         pytest.skip(f"no user namespaces here, and Postgres refuses root: {made.stderr.strip()}")
     assert made.returncode == 0, made.stderr
     port = free_port()
-    argv = [*prefix, str(binaries() / "postgres"), "-D", str(data), "-p", str(port), "-c", "log_statement=all"]
+    argv = [*NOT_ROOT, str(binaries() / "postgres"), "-D", str(data), "-p", str(port), "-c", "log_statement=all"]
     argv += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
     with running(argv, folder, stop=signal.SIGINT) as log:
         server = Postgres(port, password, log)
@@ -105,6 +110,56 @@ def postgres(folder: Path) -> Iterator[Postgres]:
 
         wait_for(answers, "Postgres")
         yield server
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """A running pgbouncer before a Postgres, its process and its log."""
+
+    port: int
+    server: Postgres
+    pid: int
+    log: Path
+
+    def url(self, *, user: str = "postgres", password: str | None = None) -> Secret:
+        """A libpq URL that leads through it; the superuser's by default."""
+        word = quote(password or self.server.password, safe="")
+        return Secret(f"postgresql://{user}:{word}@127.0.0.1:{self.port}/postgres")
+
+
+@contextlib.contextmanager
+def pgbouncer(folder: Path, server: Postgres, *, port: int = 0, **settings: object) -> Iterator[Pooler]:
+    """A real pgbouncer of its own, where one is installed: in no package registry the project uses.
+
+    It pools transactions and checks passwords against Postgres' own, as Supabase's pooler does on 6543.
+
+    Args:
+        port: where it listens; a free one when not given.
+        settings: lines of its configuration, added or in the place of ours.
+    """
+    program = shutil.which("pgbouncer", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    if program is None:
+        pytest.skip("no pgbouncer on PATH (tests/install-test-servers.sh)")
+    port = port or free_port()
+    (folder / "userlist.txt").write_text(f'"postgres" "{server.password}"\n')
+    lines = {
+        "listen_addr": "127.0.0.1",
+        "listen_port": port,
+        "unix_socket_dir": "",
+        "pidfile": folder / "pgbouncer.pid",
+        "auth_type": "scram-sha-256",
+        "auth_file": folder / "userlist.txt",
+        "auth_user": "postgres",
+        "auth_query": "SELECT usename, passwd FROM pg_shadow WHERE usename = $1",
+        "pool_mode": "transaction",
+        **settings,
+    }
+    ini = folder / "pgbouncer.ini"
+    pgbouncer = "\n".join(f"{name} = {value}" for name, value in lines.items())
+    ini.write_text(f"[databases]\n* = host=127.0.0.1 port={server.port}\n\n[pgbouncer]\n{pgbouncer}\n")
+    with running([*NOT_ROOT, program, str(ini)], folder) as log:
+        wait_for(lambda: _accepts(port), "pgbouncer")
+        yield Pooler(port, server, int((folder / "pgbouncer.pid").read_text()), log)
 
 
 @dataclass(frozen=True)
@@ -139,26 +194,36 @@ def valkey(folder: Path, *options: str) -> Iterator[Valkey]:
 class Minio:
     """A running MinIO and its administrator."""
 
+    host: str
     port: int
     user: str
     password: str
 
     @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}"
 
 
 @contextlib.contextmanager
-def minio(folder: Path) -> Iterator[Minio]:
-    """A real MinIO of its own, where there is one: in no package registry the project uses."""
-    program = shutil.which("minio", path=os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".tools" / "bin")]))
+def minio(folder: Path, *, ipv6: bool = False) -> Iterator[Minio]:
+    """A real MinIO of its own, where there is one: in no package registry the project uses.
+
+    Args:
+        ipv6: listen there only, as whoever reaches it in Fly's private network does; if this machine has it.
+    """
+    places = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".tools" / "bin")])
+    program = os.environ.get("MINIO") or shutil.which("minio", path=places)
     if program is None:
-        pytest.skip("no minio on PATH or in .tools/bin (go install github.com/minio/minio@latest)")
-    server = Minio(free_port(), secrets.token_hex(10), secrets.token_hex(16))
+        pytest.skip("no minio on PATH or in .tools/bin: run tests/install-test-servers.sh, or name it in MINIO")
+    host = "[::1]" if ipv6 and has_ipv6() else "127.0.0.1"
+    server = Minio(host, free_port(host), secrets.token_hex(10), secrets.token_hex(16))
     env = {"MINIO_ROOT_USER": server.user, "MINIO_ROOT_PASSWORD": server.password, "HOME": str(folder)}
     env["MINIO_UPDATE"] = "off"
-    address = f"127.0.0.1:{server.port}"
-    argv = [program, "server", "--address", address, "--console-address", f"127.0.0.1:{free_port()}"]
+    argv = [program, "server", "--address", server.address, "--console-address", f"127.0.0.1:{free_port()}"]
     with running([*argv, str(folder / "data")], folder, env=env):
         import httpx
 

@@ -7,12 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from ops.render import render_all
 from ops.runbook.errors import RunbookError
 from ops.services import clickhouse
+from ops.stack import read
+from ops.world import ROOT
 
+STACK = read(ROOT / "ops" / "stack.toml", {})
 STUB = Path(__file__).parents[1] / "targets" / "fly" / "clickhouse_stub.py"
 
 
@@ -73,6 +78,27 @@ def test_the_user_gets_rights_on_its_database_and_six_system_tables_only(machine
         clickhouse.SYSTEM_TABLES
     )
     assert not any(right in ("ALL", "CREATE DATABASE", "DROP DATABASE") for right, _, _ in grants)
+
+
+def test_the_user_may_change_the_settings_of_its_own_tables(machine: Machine) -> None:
+    # Langfuse's migrations do (ALTER TABLE scores MODIFY SETTING enable_block_number_column = 1, from 0048 on).
+    machine.make()
+    grants = json.loads(machine.state.read_text())["users"]["langfuse"]["grants"]
+    assert ["ALTER SETTINGS", "langfuse", "*"] in grants
+
+
+# What a server of 25.12 or later keeps about itself as it comes, without an end.
+ENDLESS = {
+    "aggregated_zookeeper_log", "asynchronous_metric_log", "background_schedule_pool_log", "backup_log", "error_log",
+    "latency_log", "metric_log", "opentelemetry_span_log", "part_log", "query_log", "query_metric_log",
+    "query_thread_log", "query_views_log", "s3queue_log", "text_log", "trace_log", "zookeeper_connection_log",
+}  # fmt: skip
+
+
+def test_every_table_a_server_keeps_about_itself_is_off_or_ends() -> None:
+    root = ElementTree.fromstring(render_all(STACK)["clickhouse/config.d/docker_related_config.xml"])
+    ended = {part.tag for part in root if part.get("remove") == "1" or part.findtext("ttl")}
+    assert ENDLESS - ended == set()
 
 
 def test_a_changed_password_a_lost_right_and_one_too_many_are_found(machine: Machine) -> None:

@@ -24,7 +24,7 @@ WANTED = s3.Wanted("langfuse", expire_days=30)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minio]:
-    with minio(tmp_path_factory.mktemp("minio")) as running:
+    with minio(tmp_path_factory.mktemp("minio"), ipv6=True) as running:
         yield running
 
 

@@ -15,15 +15,6 @@ from ops.world import World
 from tests.vault.support import REF, STACK, given, provisioned, world
 
 
-@pytest.fixture
-def full(tmp_path: Path) -> World:
-    """Production with every secret in place."""
-    here = world(tmp_path, "fly", given())
-    setup.act(here, lambda text: None)
-    here.vault.put(provisioned(), origin="provisioned")
-    return here
-
-
 def handed(here: World, *consumers: str, database: deliver.Database = "pooled") -> dict[str, Secret]:
     return deliver.for_consumers(here.vault, contract.read(), here.stack, consumers, database=database)
 

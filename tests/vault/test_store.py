@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def test_what_is_put_comes_back_with_its_origin(vault: Vault) -> None:
         ("B_URL", "provisioned"),
     ]
     assert Vault(vault.path, target="local").get("B_URL").reveal() == "value-of-b"
+
+
+def test_what_was_replaced_is_what_the_version_before_had_and_this_one_has_otherwise(vault: Vault) -> None:
+    assert vault.replaced() == {}
+    vault.put({"A_KEY": Secret("value-of-a"), "B_KEY": Secret("value-of-b")}, origin="generated")
+    assert vault.replaced() == {}
+    vault.put({"A_KEY": Secret("another-value-of-a"), "C_KEY": Secret("value-of-c")}, origin="generated")
+    assert vault.replaced() == {"A_KEY": Secret("value-of-a")}
 
 
 def test_a_vault_that_is_not_there_holds_nothing_and_is_not_made_by_looking(vault: Vault) -> None:
@@ -123,9 +132,12 @@ def test_a_lock_or_temporary_file_planted_as_a_link_harms_nobody(vault: Vault, t
     assert not vault.path.is_symlink()
 
 
-def test_a_pipe_in_the_vaults_place_is_refused_and_does_not_hang(vault: Vault) -> None:
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_folder_in_the_vaults_place_is_refused_and_does_not_hang(
+    vault: Vault, make: Callable[[Path, int], None]
+) -> None:
     vault.path.parent.mkdir(parents=True, mode=0o700)
-    os.mkfifo(vault.path, 0o600)
+    make(vault.path, 0o600)
     with pytest.raises(RunbookError) as refused:
         vault.names()
     assert code_of(refused) == "VAULT-002"

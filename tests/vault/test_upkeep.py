@@ -10,18 +10,9 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.vault import audit, report, rotate, setup
+from ops.vault import audit, report, rotate
 from ops.world import World
-from tests.vault.support import given, provisioned, world
-
-
-@pytest.fixture
-def full(tmp_path: Path) -> World:
-    """Production with every secret in place."""
-    here = world(tmp_path, "fly", given())
-    setup.act(here, lambda text: None)
-    here.vault.put(provisioned(), origin="provisioned")
-    return here
+from tests.vault.support import given, world
 
 
 def test_the_list_shows_every_secret_and_no_value(full: World) -> None:

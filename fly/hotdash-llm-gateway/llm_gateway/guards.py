@@ -52,6 +52,10 @@ def compare(stored: str, new: str) -> Difference:
         doubts.append("kind")
     if one.past != two.past:
         doubts.append("tense")
+    if _modal(one, two) or _modal(two, one):
+        doubts.append("modality")
+    if _clash(one.persons, two.persons) or _clash(tuple(sorted(one.owners)), tuple(sorted(two.owners))):
+        doubts.append("person")
     if sorted(one.numbers) != sorted(two.numbers):
         doubts.append("numbers")
     if one.codes != two.codes:
@@ -63,6 +67,8 @@ def compare(stored: str, new: str) -> Difference:
         doubts.append("negation" if rest & lexicon.NEGATIONS else "words")
     elif not doubts and not _same_order(one, two):
         doubts.append("order")
+    elif not doubts and not _same_links(one, two):
+        doubts.append("relation")
     if not one.words and not two.words and stored.strip().casefold() != new.strip().casefold():
         doubts.append("words")  # Nothing left to compare: such a question means what its context says.
     return Difference(tuple(forbids), tuple(doubts))
@@ -80,3 +86,43 @@ def _same_order(one: Reading, two: Reading) -> bool:
         return True
     movable = len(one.words) == 2 and one.kind not in ("who", "say") and not one.numbers
     return movable and not set(one.words) & (one.names | two.names)
+
+
+def _modal(one: Reading, two: Reading) -> bool:
+    """Whether the first asks for a possibility and the second for another thing (can it, will it, does it)."""
+    either_way = one.kind in _EITHER_WAY or (one.kind == "do" and "you" in one.persons)
+    return one.modal == "can" != two.modal and (two.modal == "will" or not either_way)
+
+
+_EITHER_WAY = ("how", "where", "what", "can", "say")
+"""Kinds in which "can I" and "do I" ask the same; so do "can you" and "do you" in all."""
+
+
+def _clash(one: tuple[str, ...], two: tuple[str, ...]) -> bool:
+    """Whether each names a person that the other does not, or both the same two the other way round."""
+    if not one or not two:
+        return False
+    if not set(one) <= set(two) and not set(two) <= set(one):
+        return True
+    return set(one) == set(two) and len(set(one)) > 1 and one[0] != two[0]
+
+
+def _same_links(one: Reading, two: Reading) -> bool:
+    """Whether no word hangs on prepositions that say different things: with my dog, for my dog."""
+    left, right = _links(one), _links(two)
+    return all(
+        all(_compatible(a, b) for a, b in zip(left[word], right[word], strict=True))
+        for word in left
+        if len(left[word]) == len(right.get(word, ()))
+    )
+
+
+def _links(reading: Reading) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word, link in zip(reading.words, reading.links, strict=False):
+        found.setdefault(word, []).append(link)
+    return found
+
+
+def _compatible(one: str, two: str) -> bool:
+    return one == two or ("" in (one, two) and not {one, two} & {"with", "about", "as"})

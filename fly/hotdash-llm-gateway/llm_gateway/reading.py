@@ -7,11 +7,17 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from . import lexicon
-from .spelling import american
+from . import lexicon, phrases
+from .amounts import UNITS, dates, numbers
+from .grammar import rewrite
+from .spelling import american, english
 
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "´": "'", "`": "'", "–": "-", "—": " - ", "…": " "})
-_TOKEN = re.compile(r"¿[a-z]+|codex\w+|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*[a-z%]*|[$£€%°]")
+_OPERATOR = r"!=|&&|[<>=+*/\\|^~#@\[\]{}×÷≤≥≠±→]+|(?<![\w)])-(?=\d)|(?<=\d )-(?= \d)"
+"""Signs that code and sums hang on. Without them C, C++ and C# would be one language."""
+_FLAG = r"(?<!\S)--?[^\W\d_][\w-]*"
+_TOKEN = re.compile(rf"¿[a-z]+|codex\w+|{_FLAG}|[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*[a-z%]*|[$£€%°]|{_OPERATOR}")
+_FORMULA = re.compile(rf"{_TOKEN.pattern}|[()]")
 _CODE = re.compile(
     r"[^\s@]{1,64}@[^\s@]{1,255}\.\w+|(?:https?://|www\.)\S+|#\w+"
     r"|\b(?=[\w-]{0,64}\d)(?=[\w-]{0,64}[a-z])[a-z0-9]+(?:-[a-z0-9]+)*\b",
@@ -28,6 +34,13 @@ _FRONTED = re.compile(
     r"how|what|which|when|where|who|why)\b.*|¿.*)$"
 )
 _PRICES = frozenset(("price", "prices", "cost", "costs", "fee", "fees", "charge", "charges", "charged"))
+_YES_OR_NO = ("do", "can", "should", "have")
+_PRECISE = frozenset(("exactly", "precisely"))
+"""They count only where something is counted: exactly 4."""
+_LASTING = frozenset(("take", "takes", "period", "duration"))
+_PERSONS = dict.fromkeys(("i", "we", "me", "us", "my", "our"), "i") | dict.fromkeys(("you", "your"), "you")
+_PERSONS |= dict.fromkeys(("anyone", "anybody", "someone", "somebody"), "any")
+_MODALS = dict.fromkeys(("can", "could", "may", "might"), "can") | dict.fromkeys(("will", "shall"), "will")
 _AUXILIARY = re.compile(
     r"^(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|should|shall|must|has|have|had)\b"
 )
@@ -45,6 +58,10 @@ class Reading:
         quotes: quoted text.
         names: those written like a name.
         past: whether it asks about the past.
+        links: for each word, the preposition it hangs on, by group; empty if none was left out before it.
+        persons: who does what: `i` and `you` among subjects and objects, in order.
+        owners: `my` and `your`.
+        modal: `can` or `will`, where the sentence has one that is no part of its words.
     """
 
     kind: str
@@ -54,6 +71,10 @@ class Reading:
     quotes: tuple[str, ...]
     names: frozenset[str]
     past: bool
+    links: tuple[str, ...] = ()
+    persons: tuple[str, ...] = ()
+    owners: frozenset[str] = frozenset()
+    modal: str = ""
 
 
 @lru_cache(maxsize=16384)
@@ -64,27 +85,64 @@ def read(question: str) -> Reading:
     quotes = tuple(sorted((a or b).casefold().strip() for a, b in _QUOTED.findall(text)))
     plain = _expand(text.casefold())
     codes = tuple(sorted(code for code in _CODE.findall(plain) if not _AMOUNT.match(code)))
+    if not english(plain):
+        return _literal(text.casefold(), codes, quotes)
     plain = _unwrap(plain)
-    for pattern, becomes in lexicon.PHRASES:
+    for pattern, becomes in phrases.PHRASES:
         plain = pattern.sub(becomes, plain)
     kind = _kind(plain)
     words: list[str] = []
+    links: list[str] = []
     asked = past = False
-    for raw in _dates(_numbers(_split(plain))):
+    link = before = ""
+    tokens = dates(numbers(_split(plain)))
+    counting = any(token[0].isdigit() for token in tokens)
+    for raw in tokens:
         word = (
             raw if raw.startswith("¿") else "¿" + lexicon.QUESTIONS[raw] if raw in lexicon.QUESTIONS else canonical(raw)
         )
+        last, before = before, raw
+        if raw == "every" and kind in _YES_OR_NO:  # Is every, are all; but each ticket costs less than all of them.
+            word = "all"
+        elif raw in lexicon.NOUNS and (last in lexicon.DETERMINERS or raw.endswith("s")):
+            word = stem(raw)
         if word == "¿" + kind and not asked:
             asked = True
-            continue
-        empty = raw in lexicon.EMPTY or word in lexicon.EMPTY or (kind == "howmuch" and raw in _PRICES)
-        if raw in lexicon.PAST:
+        elif raw in lexicon.PAST:
             past = True
-            continue
-        if not empty:
+        elif _carries_nothing(raw, word, last, kind) or (raw in _PRECISE and not counting):
+            link = lexicon.PREPOSITIONS.get(raw, link)
+        else:
             words.append(word)
-    numbers = tuple(sorted(word for word in words if word[0].isdigit()))
-    return Reading(kind, tuple(words), numbers, codes, quotes, names, past)
+            links.append(link)
+            link = ""
+    figures = tuple(sorted(word for word in words if word[0].isdigit()))
+    persons = tuple(_PERSONS[word] for word in re.findall(r"\b(?:i|we|me|us|you|(?:any|some)(?:one|body))\b", plain))
+    owners = frozenset(_PERSONS[word] for word in re.findall(r"\b(?:my|our|your)\b", plain))
+    modal = re.search(r"\b(can|could|may|might|will|shall)\b", plain)
+    return Reading(
+        *(kind, tuple(words), figures, codes, quotes, names, past, tuple(links)),
+        *(persons, owners, _MODALS[modal.group()] if modal else ""),
+    )
+
+
+def _literal(text: str, codes: tuple[str, ...], quotes: tuple[str, ...]) -> Reading:
+    """Every word as it stands, for a language the lexicon does not know."""
+    words = tuple(re.findall(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|[^\w\s.,;:!?¿¡]", text))
+    figures = tuple(sorted(word for word in words if word[0].isdigit()))
+    return Reading("say", words, figures, codes, quotes, frozenset(), False)
+
+
+def _carries_nothing(raw: str, word: str, before: str, kind: str) -> bool:
+    if kind == "howmuch" and raw in _PRICES:
+        return True
+    if kind == "howlong" and raw in _LASTING:
+        return True
+    if raw == "do":  # What should I do?
+        return before not in ("i", "we", "you", "they", "to", "should", "must")
+    if raw == "have":  # I want to have a dog; what is left of it by then.
+        return before not in ("", "to", "must")
+    return raw in lexicon.EMPTY or word in lexicon.EMPTY
 
 
 @lru_cache(maxsize=16384)
@@ -117,7 +175,7 @@ def stem(word: str) -> str:
 
 
 _GROUPS = {form: group for word, group in lexicon.SYNONYMS.items() for form in (word, stem(word))} | {
-    word: unit for word, unit in lexicon.UNITS.items() if len(word) > 1
+    word: unit for word, unit in UNITS.items() if len(word) > 1
 }
 
 
@@ -125,9 +183,9 @@ def _expand(text: str) -> str:
     words = []
     for word in text.split(" "):
         bare = word.strip('.,!?;:()"')
-        full = lexicon.CONTRACTIONS.get(bare)
+        full = phrases.CONTRACTIONS.get(bare)
         if full is None:
-            ending = next((pair for pair in lexicon.ENDINGS if bare.endswith(pair[0])), None)
+            ending = next((pair for pair in phrases.ENDINGS if bare.endswith(pair[0])), None)
             full = (
                 bare[: -len(ending[0])] + ending[1]
                 if ending
@@ -139,23 +197,26 @@ def _expand(text: str) -> str:
 
 def _unwrap(text: str) -> str:
     for _ in range(2):
-        for pattern, becomes in lexicon.WRAPPERS:
+        for pattern, becomes in phrases.WRAPPERS:
             text = pattern.sub(becomes, text).strip(" ,.!:;-?") if text.strip() else text
-    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+", " ", text).strip()
     # "In Python, how do I ..." asks what "How do I ... in Python" asks; Mongolia's capital is the capital of Mongolia.
-    return _OF.sub(r"\2 \1", _FRONTED.sub(r"\2 \1", text))
+    return _OF.sub(r"\2 \1", rewrite(_FRONTED.sub(r"\2 \1", text)))
 
 
 def _split(text: str) -> list[str]:
     found = []
-    for token in _TOKEN.findall(_CODE.sub(lambda m: m.group() if _AMOUNT.match(m.group()) else _code(m.group()), text)):
+    text = _CODE.sub(lambda m: m.group() if _AMOUNT.match(m.group()) else _code(m.group()), text)
+    for token in (_FORMULA if re.search(_OPERATOR, text) else _TOKEN).findall(text):
         amount = _AMOUNT.match(token)
         if amount:
-            number, unit = amount.groups()
-            unit = unit.lower()
-            found += (
-                [number + "000"] if unit == "k" else [number] if unit in ("st", "nd", "rd", "th") else [number, unit]
-            )
+            number, unit = amount.group(1), amount.group(2).lower()
+            if unit == "k":
+                found.append(number + "000")
+            elif unit in ("st", "nd", "rd", "th"):
+                found.append(number + "th")
+            else:
+                found += [number, unit]
         else:
             found.append(re.sub(r"'s?$", "", token) or token)
     return found
@@ -164,67 +225,6 @@ def _split(text: str) -> list[str]:
 def _code(text: str) -> str:
     """A code as one token: nothing inside it may be read as a number or a word."""
     return "codex" + "".join(f"{ord(letter):x}" if not letter.isalnum() else letter for letter in text)
-
-
-def _numbers(tokens: list[str]) -> list[str]:
-    """Number words become digits: twenty-five is 25, two hundred 200, third 3; units get one name."""
-    found: list[str] = []
-    total = current = 0
-    running = False
-
-    def flush() -> None:
-        nonlocal total, current, running
-        if running:
-            found.append(str(total + current))
-        total, current, running = 0, 0, False
-
-    for word in tokens:
-        if word in lexicon.NUMBER_WORDS:
-            value = lexicon.NUMBER_WORDS[word]
-            if running and not (current % 100 >= 20 and value < 10) and not (current >= 100 and current % 100 == 0):
-                flush()
-            current, running = current + value, True
-        elif word in lexicon.MULTIPLIERS and (running or word == "dozen"):
-            factor = lexicon.MULTIPLIERS[word]
-            current = (current or 1) * factor
-            running = True
-            if factor >= 1000:
-                total, current = total + current, 0
-        elif word == "and" and running and current >= 100:
-            continue
-        else:
-            flush()
-            if word[0].isdigit():
-                plain = re.sub(r",(?=\d{3}\b)", "", word)
-                plain = re.sub(r"(\.\d*?)0+$", r"\1", plain).rstrip(".") if "." in plain else plain
-                found.append(plain.lstrip("0") or "0")
-            elif word in lexicon.ORDINALS:
-                found.append(str(lexicon.ORDINALS[word]))
-            elif word in ("$", "£", "€", "%", "°") or (found and found[-1][0].isdigit() and word in lexicon.UNITS):
-                found.append(lexicon.UNITS[word])
-            elif word in ("twice", "noon", "midnight"):
-                found += {"twice": ["2", "times"], "noon": ["12", "pm"], "midnight": ["12", "am"]}[word]
-            else:
-                found.append(lexicon.DAYS.get(word, word))
-    flush()
-    return found
-
-
-def _dates(tokens: list[str]) -> list[str]:
-    """Month and day, amount and currency in one order: 3rd of May and May 3, £5 and 5 pounds."""
-    found = list(tokens)
-    money = {"dollar", "pound", "euro"}
-    for at in range(len(found)):
-        one, two = found[at], found[at + 1] if at + 1 < len(found) else " "
-        if one in money and two[0].isdigit():
-            found[at], found[at + 1] = two, one
-        elif one[0].isdigit() and two == "of" and at + 2 < len(found) and found[at + 2] in lexicon.MONTHS:
-            found[at : at + 3] = [lexicon.MONTHS[found[at + 2]], one, "of"]
-        elif one[0].isdigit() and two in lexicon.MONTHS:
-            found[at], found[at + 1] = lexicon.MONTHS[two], one
-        elif one in lexicon.MONTHS and (one != "may" or two[0].isdigit()):
-            found[at] = lexicon.MONTHS[one]
-    return found
 
 
 def _kind(text: str) -> str:

@@ -31,6 +31,17 @@ def known(word: str) -> bool:
     return word in words() or american(word) in words()
 
 
+def english(text: str) -> bool:
+    """Whether the lexicon may be applied to a text in lower case.
+
+    At least half of its words are English, and unless all are or there are very few, one of them is a word that only
+    English has. Half, because names and slips of the keyboard are in no list of words.
+    """
+    found = re.findall(r"[^\W\d_]+", text)
+    share = sum(map(known, found)) / len(found) if found else 1.0
+    return share >= 0.5 and (share == 1.0 or len(found) <= 3 or not lexicon.ONLY_ENGLISH.isdisjoint(found))
+
+
 @lru_cache(maxsize=16384)
 def american(word: str) -> str:
     """The American spelling of a British one."""

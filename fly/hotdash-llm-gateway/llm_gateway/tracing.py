@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,27 +25,27 @@ from .config import Langfuse
 from .environment import LangfuseAccess
 from .outcome import Outcome
 from .settings import NANO
+from .trace_queue import Counts, TraceQueue
+
+__all__ = ["Counts", "Tracer", "attributes", "connect"]
 
 log = logging.getLogger(__name__)
 
 PATH = "/api/public/otel/v1/traces"
 BATCH = 64
+BATCH_BYTES = 512 * 1024
+"""In memory; sent it is at most twice that, so that no server or proxy on the way finds a batch too large."""
+MOST_BYTES = 64 * 1024 * 1024
+"""What waits takes no more memory than this, however long and in whatever script the texts are."""
+TRACE_BYTES = 2048
+"""What a trace takes beside its texts (measured: 1.5 kB)."""
 EVERY_S = 1.0
 RETRY_S = 5.0
 EXPORT_TIMEOUT_S = 5.0
 LONGEST_TEXT = 16_000
-"""Characters of a question or an answer that a trace keeps; bounds the memory of a full queue."""
+"""Characters of a question or an answer that a trace keeps."""
 LONGEST_LABEL = 200
 """Characters of a name or a setting; Langfuse takes no longer user id."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many traces were sent, were lost, and are waiting."""
-
-    sent: int
-    lost: int
-    waiting: int
 
 
 class Tracer:
@@ -55,26 +54,25 @@ class Tracer:
     def __init__(self, settings: Langfuse, exporter: SpanExporter) -> None:
         self._settings, self._exporter = settings, exporter
         self._resource = Resource({"service.name": "llm-gateway"})
-        self._queue: deque[ReadableSpan] = deque()
+        self._queue: TraceQueue[ReadableSpan] = TraceQueue(settings.queue, MOST_BYTES)
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._lock = threading.Lock()
-        self._sent = self._lost = self._under_way = 0
+        self._reachable = True
         self._thread = threading.Thread(target=self._deliver, name="traces", daemon=True)
         self._thread.start()
 
     def record(self, outcome: Outcome) -> None:
         """Queue the trace of a finished request; never waits, never raises for a full queue."""
-        if len(self._queue) + self._under_way >= self._settings.queue:
-            with self._lock:
-                self._lost += 1
+        if self._queue.full():
+            self._queue.lose()
             return
-        self._queue.append(self._span(outcome))
-        if len(self._queue) >= BATCH:
+        span = self._span(outcome)
+        self._queue.put(span, _size(span))
+        if len(self._queue) >= BATCH and self._reachable:
             self._wake.set()
 
     def counts(self) -> Counts:
-        return Counts(self._sent, self._lost, len(self._queue) + self._under_way)
+        return self._queue.counts()
 
     def close(self, timeout_s: float) -> Counts:
         """Send what is waiting, for at most `timeout_s` seconds; what is left then counts as lost."""
@@ -87,30 +85,23 @@ class Tracer:
         return Counts(counts.sent, counts.lost + counts.waiting, 0)
 
     def _deliver(self) -> None:
-        batch: list[ReadableSpan] = []
-        reachable = True
         while True:
             if not self._closing.is_set():
-                self._wake.wait(EVERY_S if reachable else RETRY_S)
+                self._wake.wait(EVERY_S if self._reachable else RETRY_S)
                 self._wake.clear()
-            while batch or self._queue:
-                while self._queue and len(batch) < BATCH:
-                    batch.append(self._queue.popleft())
-                    self._under_way = len(batch)
+            while batch := self._queue.take(BATCH, BATCH_BYTES):
                 delivered = self._export(batch)
-                if delivered != reachable:
+                if delivered != self._reachable:
                     log.warning("traces: Langfuse %s", "takes them again" if delivered else "does not take them")
-                reachable = delivered
+                self._reachable = delivered
                 if not delivered:
                     break
-                with self._lock:
-                    self._sent += len(batch)
-                batch, self._under_way = [], 0
+                self._queue.delivered()
             if self._closing.is_set():
                 self._exporter.shutdown()
                 return
 
-    def _export(self, batch: list[ReadableSpan]) -> bool:
+    def _export(self, batch: Sequence[ReadableSpan]) -> bool:
         try:
             return self._exporter.export(batch) is SpanExportResult.SUCCESS
         except Exception as error:  # The thread must outlive whatever the network library raises.
@@ -181,6 +172,11 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
         made["langfuse.observation.input"] = _shortened(outcome.messages)
         made["langfuse.observation.output"] = _shortened(_message(outcome.response))
     return {name: value for name, value in made.items() if value is not None}
+
+
+def _size(span: ReadableSpan) -> int:
+    """Bytes of memory a trace takes, about."""
+    return TRACE_BYTES + sum(map(sys.getsizeof, (span.attributes or {}).values()))
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, int]:

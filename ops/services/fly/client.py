@@ -284,24 +284,17 @@ class Fly:
             options += ["-c", str(config.resolve())]
         self.cli.run(f"scaling {app}", "scale", "count", *words, "-a", app, "-y", *options, timeout=900.0)
 
-    def exec(self, app: str, machine: str, command: str, *, timeout_s: int = 30) -> Executed:
+    def exec(self, app: str, machine: str, command: str, *, timeout_s: int = 30, reads: bool = False) -> Executed:
         """Run a command inside a machine, over HTTPS. No shell: wrap it in ``sh -c '…'``; no secret in it.
 
-        flyctl succeeds even when the command failed: read `exit_code`.
+        Fly's answer is a success even when the command failed: read `exit_code`.
+
+        Args:
+            timeout_s: seconds the command may take.
+            reads: it changes nothing, so it may be sent again.
         """
-        raw = self.cli.json(
-            f"running a command in machine {machine} of {app}",
-            "machines",
-            "exec",
-            machine,
-            command,
-            "-a",
-            app,
-            "--timeout",
-            str(timeout_s),
-            timeout=timeout_s + 30,
-        )
-        return Executed.read(raw)
+        doing = f"running a command in machine {machine} of {app}"
+        return Executed.read(self.api.exec(doing, app, machine, command, timeout_s, reads=reads))
 
     def logs(self, app: str, *, machine: str = "", region: str = "") -> list[LogLine]:
         """The newest log lines Fly keeps for the app, oldest first."""

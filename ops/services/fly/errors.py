@@ -267,6 +267,7 @@ MEANINGS = (
             "i/o timeout",
             "deadline exceeded",
             "server closed idle connection",
+            "transport connection broken",
         ),
         CUT_OFF,
         "the connection to Fly broke; what was asked may or may not have been done",

@@ -259,7 +259,7 @@ class Executed:
 
     @classmethod
     def read(cls, raw: Raw | None) -> Executed:
-        """From `machines exec --json`, which leaves zero and empty fields out."""
+        """From the Machines API, which leaves zero and empty fields out."""
         return cls(
             whole(pick(raw, "exit_code")) or 0,
             str(pick(raw, "stdout", default="")),

@@ -43,7 +43,9 @@ def session(url: PgUrl, *, connect_timeout: int = CONNECT_TIMEOUT) -> Iterator[p
             try:
                 yield connection
             except BaseException:
-                connection.rollback()
+                # A connection that is gone has nothing to roll back, and must not hide why it went.
+                with contextlib.suppress(psycopg.Error):
+                    connection.rollback()
                 raise
             connection.rollback()
     except psycopg.Error as error:
@@ -54,14 +56,15 @@ def connect_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
     """What kept us from connecting, from libpq's words."""
     text = " ".join(str(error).split())
     lower = text.lower()
-    if "password authentication failed" in lower or "wrong password" in lower:
+    # "password ..." says Postgres, "SASL ..." pgbouncer, the other Supabase's pooler.
+    if "authentication failed" in lower or "wrong password" in lower:
         return RunbookError(
             "PG-030",
             f"{url.where} refuses the password of {url.user}",
             why="the password in the vault and the one in the database differ",
             next="Supabase, Settings, Database: reset it, put the URL into .env, inv vault.rotate SUPABASE_DIRECT_URL",
         )
-    if "tenant or user not found" in lower:
+    if "tenant or user not found" in lower or "no such user" in lower:
         return RunbookError(
             "PG-030",
             f"the pooler at {url.where} knows no {url.user}",
@@ -76,7 +79,8 @@ def connect_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
             why="the name does not exist, or has an IPv6 address only and this machine has no IPv6",
             next="use the session pooler (port 5432) as SUPABASE_DIRECT_URL, or a machine with IPv6",
         )
-    if "too many clients" in lower or "too many connections" in lower or "max clients" in lower:
+    full = "too many clients", "too many connections", "max client", "no more connections", "query_wait_timeout"
+    if any(word in lower for word in full):
         return RunbookError(
             "PG-033",
             f"{url.where} has no free connection",
@@ -99,6 +103,9 @@ def statement_error(url: PgUrl, error: psycopg.Error) -> RunbookError:
     from psycopg import errors
 
     message = _first(error.diag.message_primary or str(error))
+    if "query_wait_timeout" in message or (isinstance(error, errors.OperationalError) and error.sqlstate is None):
+        # Not refused, but cut off: by the network, by a server that stops, by a pooler that has none to give.
+        return connect_error(url, error)
     if isinstance(error, errors.InsufficientPrivilege):
         return RunbookError(
             "PG-023",

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ops.runbook import interrupt
+from ops.runbook.errors import Interrupted
 from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import Secret
 from ops.runbook.step import Say
@@ -100,8 +101,22 @@ class Account:
             yield self.client
         finally:
             _acting.reset(token)
-            with self._lock:
-                self._shared.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        """From now on nobody uses an answer to what was asked before."""
+        with self._lock:
+            self._shared.clear()
+
+    def begin(self, *reads: Callable[[], Any]) -> None:
+        """Ask now, side by side, for what looks will ask for in a moment: they share the answers.
+
+        Raises:
+            FlyError: FLY-003 there is no token.
+        """
+        _ = self.client  # loaded once, before anything that could slow it down
+        for read in reads:
+            threading.Thread(target=_quietly, args=(read,), daemon=True).start()
 
     def _read(self, key: tuple[str, ...], fetch: Callable[[], T]) -> T:
         """The answer to `key`, shared with looks that ask the same at this moment."""
@@ -219,7 +234,7 @@ class Account:
         """The organisation's managed Redis databases, by name."""
         return self._read(("redis",), lambda: self.client.redis.all(self.org))
 
-    def execute(self, app: str, machine: str, script: str, *, interpreter: str = "sh") -> Executed:
+    def execute(self, app: str, machine: str, script: str, *, interpreter: str = "sh", reads: bool = False) -> Executed:
         """Run a script inside a machine, over HTTPS. It must hold no secret: it may read the machine's own.
 
         The command line is split and unquoted by rules Fly does not write down, so the script goes as base64.
@@ -227,15 +242,17 @@ class Account:
         Args:
             script: for the interpreter's standard input.
             interpreter: a program there that reads a script from standard input.
+            reads: the script changes nothing, so it may be sent again.
         """
         import base64
 
         packed = base64.b64encode(script.encode()).decode()
-        return self.client.exec(app, machine, f"sh -c 'echo {packed}|base64 -d|{interpreter}'", timeout_s=50)
+        command = f"sh -c 'echo {packed}|base64 -d|{interpreter}'"
+        return self.client.exec(app, machine, command, timeout_s=50, reads=reads)
 
     def inspect(self, app: str, machine: str, script: str) -> Executed:
         """As `execute`, for a script that only reads: looks made at the same moment share its answer."""
-        return self._read(("execute", app, machine, script), lambda: self.execute(app, machine, script))
+        return self._read(("execute", app, machine, script), lambda: self.execute(app, machine, script, reads=True))
 
     @staticmethod
     def patiently(act: Callable[[], T], say: Say) -> T:
@@ -265,3 +282,9 @@ class Account:
             return all(name in live and live[name].digest == digest for name, digest in digests.items())
 
         wait_until(shown, what=f"Fly to show the new secrets of {app}", timeout=30, code="FLY-041", next="inv plan")
+
+
+def _quietly(read: Callable[[], Any]) -> None:
+    # What it meets, the look meets again, and says so.
+    with contextlib.suppress(Exception, Interrupted):
+        read()

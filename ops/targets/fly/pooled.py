@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, missing, satisfied
+from ops.services.fly import errors
 from ops.targets.fly.secrets import DIRECT, POOLED
 
 if TYPE_CHECKING:
     from ops.targets.fly.release import Release
     from ops.targets.fly.secrets import Secrets
     from ops.world import World
+
+
+# How it is said that the new machines do not work, by us and by flyctl.
+UNHEALTHY = frozenset({"FLY-043", errors.CRASHING, errors.UNHEALTHY, errors.NEVER_STARTED})
 
 
 class Pooled:
@@ -35,8 +41,8 @@ class Pooled:
         """Prove the pooler, switch the secret, restart, wait for health; back to direct when it does not get healthy.
 
         Raises:
-            RunbookError: PG-03x, PG-040 the pooler is no good: nothing was changed then; FLY-043 the machines do
-                not get healthy over it.
+            RunbookError: PG-03x, PG-040 the pooler is no good: nothing was changed then; FLY-043, FLY-019 to 021
+                the machines do not get healthy over it.
         """
         say(preflight(world))
         before = self.secrets.stage(world)
@@ -44,8 +50,8 @@ class Pooled:
         self.secrets.send(world, world.stack.fly.app, say)
         try:
             self.release.act(world, say)
-        except Exception as error:
-            if before == DIRECT and getattr(error, "code", "") == "FLY-043":
+        except RunbookError as error:
+            if before == DIRECT and error.code in UNHEALTHY:
                 say("not healthy over the pooler: going back to the direct connection")
                 self.secrets.set_stage(world, DIRECT)
                 self.secrets.send(world, world.stack.fly.app, say)

@@ -28,15 +28,17 @@ GRACE_S = 2.0
 
 
 @contextlib.contextmanager
-def held(world: World) -> Iterator[None]:
-    """Hold the stack's lock while inside. Without a database URL there is nothing yet that two could deploy.
+def held(world: World) -> Iterator[bool]:
+    """Hold the stack's lock while inside; says whether somebody else held it a moment ago.
+
+    Without a database URL there is nothing yet that two could deploy.
 
     Raises:
         RunbookError: LOCK-010 somebody else deploys this stack; PG-0xx the database cannot be reached.
     """
     url = _url(world)
     if url is None:
-        yield
+        yield False
         return
     import psycopg
 
@@ -57,16 +59,22 @@ def held(world: World) -> Iterator[None]:
         raise connect_error(url, error) from None
     number = key(world.stack.fly.app)
     try:
-        if not _taken(connection, number):
-            raise RunbookError(
-                "LOCK-010",
-                f"{_holder(connection, number)} deploys {world.stack.fly.app} right now",
-                why="two deploys at once would undo each other",
-                next="wait until theirs has ended, then the same command again",
-                blocked=True,
-            )
+        waited = False
+        # A holder that has just died is given the moment the server needs to notice.
+        give_up = time.monotonic() + GRACE_S
+        while not _taken(connection, number):
+            if time.monotonic() > give_up:
+                raise RunbookError(
+                    "LOCK-010",
+                    f"{_holder(connection, number)} deploys {world.stack.fly.app} right now",
+                    why="two deploys at once would undo each other",
+                    next="wait until theirs has ended, then the same command again",
+                    blocked=True,
+                )
+            waited = True
+            interrupt.sleep(0.2)
         try:
-            yield
+            yield waited
         finally:
             # Closing alone frees it a moment later, when the server notices.
             with contextlib.suppress(psycopg.Error):
@@ -76,15 +84,9 @@ def held(world: World) -> Iterator[None]:
 
 
 def _taken(connection: Any, number: int) -> bool:
-    """Take the lock; a holder that has just died is given the moment the server needs to notice."""
-    give_up = time.monotonic() + GRACE_S
-    while True:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
-        if row and row[0]:
-            return True
-        if time.monotonic() > give_up:
-            return False
-        interrupt.sleep(0.2)
+    """Try to take the lock."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
+    return bool(row and row[0])
 
 
 def key(app: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from ops.runbook.secret import Secret
     from ops.targets.fly.account import Account
     from ops.targets.fly.seen import Stored
+    from ops.vault.contract import Contract
     from ops.vault.deliver import Database
     from ops.world import World
 
 DIRECT, POOLED = "direct", "pooled"
+DATABASE_URL = "LANGFUSE_DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,25 @@ class Secrets:
         return world.paths.state / "stage"
 
     def stage(self, world: World) -> Database:
-        """The connection Langfuse is to work by."""
+        """The connection Langfuse is to work by.
+
+        On a machine that has not switched it itself, the one that was sent last, as the vault remembers it.
+        """
         try:
             said = self.stage_file(world).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            said = DIRECT
+            said = POOLED if self._sent_pooled(world) else DIRECT
         return "pooled" if said == POOLED else "direct"
+
+    def _sent_pooled(self, world: World) -> bool:
+        from ops.vault import deliver
+
+        try:
+            url = deliver.value(world.vault, self._contract, world.stack, DATABASE_URL, database="pooled")
+        except RunbookError:
+            return False  # not all there yet, so it was never sent
+        pending = world.vault.pending(world.stack.fly.app, {DATABASE_URL: url})
+        return not pending.new and not pending.changed
 
     def set_stage(self, world: World, stage: str) -> None:
         """Remember the connection Langfuse is to work by."""
@@ -95,11 +111,18 @@ class Secrets:
 
     def wanted(self, world: World, app: str) -> dict[str, Secret]:
         """An app's secrets: environment name → value. Raises VAULT-013 while one is not there yet."""
-        from ops.vault import contract, deliver
+        from ops.vault import deliver
 
         return deliver.for_consumers(
-            world.vault, contract.read(), world.stack, consumers(world)[app], database=self.stage(world)
+            world.vault, self._contract, world.stack, consumers(world)[app], database=self.stage(world)
         )
+
+    @cached_property
+    def _contract(self) -> Contract:
+        """A part of the checkout, as the code is: read once, where a run with nothing to do asks for it ten times."""
+        from ops.vault import contract
+
+        return contract.read()
 
     def difference(self, world: World, app: str, wanted: Mapping[str, Secret]) -> Difference:
         """What an app lacks. Raises Gone."""

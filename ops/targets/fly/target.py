@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ops.runbook.errors import Interrupted
 from ops.runbook.step import Look, Say, Step, satisfied
+from ops.services.fly import FlyError
 from ops.targets.base import Endpoints, Part, Requirement
 from ops.targets.fly import clickhouse, storage
 from ops.targets.fly.account import Account
-from ops.targets.fly.app import Apps
+from ops.targets.fly.app import Apps, apps
 from ops.targets.fly.domains import Domains
 from ops.targets.fly.pooled import Pooled
 from ops.targets.fly.redis import Redis
@@ -86,16 +86,28 @@ class Fly:
         """
         from ops.targets.fly.remote_lock import held
 
-        # While the lock is being taken; whoever holds it changes things, but then this run ends here.
-        threading.Thread(target=self._look_early, daemon=True).start()
-        with held(self._world):
+        # While the lock is being taken; whoever holds it changes things, but then this run ends here, or forgets.
+        self._look_early()
+        with held(self._world) as waited:
+            if waited:
+                self.account.forget()
             yield
 
     def _look_early(self) -> None:
-        """Begin the look that waits longest while the rest is being put together; the step's own look shares it."""
-        # What it meets, that look meets again, and says so.
-        with contextlib.suppress(Exception, Interrupted):
-            self.clickhouse.look(self._world)
+        """Ask Fly for all that the looks will ask for, while the rest is being put together; they share the answers.
+
+        The look that waits longest, for one answer after the other, goes first.
+        """
+        account, world = self.account, self._world
+        gateway, *stores = apps(world)
+        reads: list[Callable[[], Any]] = []
+        for app in (*stores, gateway):
+            kinds = (account.machines, account.secrets, account.releases, account.addresses)
+            reads += [partial(kind, app) for kind in (*kinds, *((account.volumes,) if app in stores else ()))]
+        reads += [account.apps, account.databases, partial(account.certificates, gateway)]
+        # Without a token nothing is asked, and every step says so.
+        with contextlib.suppress(FlyError):
+            account.begin(*reads, partial(self.clickhouse.look, world))
 
     def endpoints(self) -> Endpoints:
         """The public names."""

@@ -13,6 +13,7 @@ from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local import processes, rpc
 from ops.targets.local.layout import RUN_RECORD, Layout, make_private, read, write_private
 from ops.targets.local.program import escape
+from ops.targets.local.supervise import AT_REST
 from ops.targets.local.variables import base_environment
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def stop_leftovers(supervisor: Supervisor, say: Say) -> None:
         processes.stop(daemon, signal.SIGKILL)
     for file in sorted(layout.pids.glob("*")):
         if file.name != NAME and processes.stop(file, *supervisor.manners(file.name)):
-            say(f"stopped {file.name}, left over from before")
+            say(f"{file.name} was left over from before")
 
 
 def shutdown(supervisor: Supervisor, say: Say) -> list[str]:
@@ -89,9 +90,9 @@ def shutdown(supervisor: Supervisor, say: Say) -> list[str]:
     known = supervisor.programs()
     if known is not None:
         leaders |= {info.pid for info in known.values()}
-        say(f"stopping {len(known)} servers")
         # Stage by stage here, and not by its own shutdown, which notices each end only up to a second later.
-        for stage in supervisor.stages(known):
+        for stage in supervisor.stages(name for name, info in known.items() if info.state not in AT_REST):
+            say(f"stopping {', '.join(stage)}")
             supervisor.stop(*stage)
         with rpc.connect(layout.supervisor_socket) as server:
             daemon = cast(int, server.supervisor.getPID())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,19 @@ class Layout:
         root: the checkout.
         state: this target's folder, ``.state/local``, ignored by git.
         run: short-lived sockets and pid files, outside the checkout; empty after a reboot.
-        gateway: the folder the image is made of.
+        find_gateway: tells the folder the image is made of. The stack file names it, and a rehearsal must be
+            stopped also while that file is broken; so it is asked only when needed.
     """
 
     root: Path
     state: Path
     run: Path
-    gateway: Path
+    find_gateway: Callable[[], Path]
+
+    @property
+    def gateway(self) -> Path:
+        """The folder the image is made of."""
+        return self.find_gateway()
 
     @property
     def home(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +40,11 @@ def status(world: World) -> list[Server]:
     rehearsal = _local(world).rehearsal
     layout, ports = rehearsal.layout, rehearsal.ports.known()
     known = rehearsal.supervisor.programs()
-    pid = processes.alive(layout.pids / daemon.NAME)
+    record = layout.pids / daemon.NAME
+    pid = processes.alive(record) if known is not None else 0
+    up_s = int(time.time() - record.stat().st_mtime) if pid else 0
     state = "RUNNING" if known is not None else "STOPPED"
-    servers = [Server(daemon.NAME, state, pid if known is not None else 0, 0, {}, layout.log(daemon.NAME))]
+    servers = [Server(daemon.NAME, state, pid, up_s, {}, layout.log(daemon.NAME))]
     for name in names(world):
         info = (known or {}).get(name)
         own = {
@@ -74,7 +77,8 @@ def logs(world: World, name: str, lines: int = 50) -> list[str]:
         RunbookError: LOCAL-009 there is no such server, or it has said nothing yet.
     """
     layout = _local(world).layout
-    known = [daemon.NAME, *names(world)]
+    # A server may keep more than one: the edge has its requests in a log of their own.
+    known = sorted({daemon.NAME, *names(world), *(file.stem for file in layout.logs.glob("*.log"))})
     if name not in known:
         raise RunbookError(
             "LOCAL-009", f"there is no server '{name}'", why=f"there are: {', '.join(known)}", next="inv local.status"
@@ -83,7 +87,9 @@ def logs(world: World, name: str, lines: int = 50) -> list[str]:
         with layout.log(name).open(encoding="utf-8", errors="replace") as stream:
             last = stream.readlines()[-lines:]
     except FileNotFoundError:
-        raise RunbookError("LOCAL-009", f"{name} has no log yet", next="inv local.status") from None
+        last = []
+    if not last:
+        raise RunbookError("LOCAL-009", f"{name} has said nothing yet", next="inv local.status")
     # Reading the vault tells the redactor its values.
     for secret in world.vault.names():
         world.vault.get(secret)
@@ -105,7 +111,9 @@ def down(world: World, say: Say, *, purge: bool = False) -> list[str]:
     local = _local(world)
     layout = local.layout
     stopped = daemon.shutdown(local.rehearsal.supervisor, say) if layout.state.exists() else []
-    storage.remove_sockets(local.rehearsal.ports.known())
+    # A broken record of the ports is removed by hand once everything is stopped: it must not keep us from stopping.
+    with contextlib.suppress(RunbookError):
+        storage.remove_sockets(local.rehearsal.ports.known())
     _remove(layout.run)
     if purge:
         say("removing the rehearsal's data, logs, ports and vault")

@@ -17,15 +17,7 @@ from ops.targets.local.layout import read, write_private
 # port there would now and then be taken by somebody's connection while our servers are down.
 LOWEST, HIGHEST = 20000, 31999
 
-NAMES = (
-    "postgres",
-    "pooler",
-    "redis",
-    "openai",
-    "langfuse",
-    "gateway",
-    "edge_http",
-    "edge_https",
+STORAGE = (
     "storage",
     "storage_grpc",
     "storage_master",
@@ -36,6 +28,17 @@ NAMES = (
     "storage_filer_grpc",
     "storage_admin",
     "storage_admin_grpc",
+)
+NAMES = (
+    "postgres",
+    "pooler",
+    "redis",
+    "openai",
+    "langfuse",
+    "gateway",
+    "edge_http",
+    "edge_https",
+    *STORAGE,
 )
 
 # SeaweedFS' own worker dials its admin server's port plus 10000, whatever -admin.port.grpc says.
@@ -65,10 +68,10 @@ class Ports:
         Raises:
             RunbookError: LOCAL-002 the file does not hold what it should.
         """
-        text = read(self.file)
-        if text is None:
-            return {}
         try:
+            text = read(self.file)
+            if text is None:
+                return {}
             found = {str(name): int(port) for name, port in json.loads(text).items()}
         except (ValueError, AttributeError, TypeError):
             raise RunbookError(

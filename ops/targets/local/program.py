@@ -63,7 +63,8 @@ class Program:
             "killasgroup=true",
             f"priority={self.priority}",
             "redirect_stderr=true",
-            f"stdout_logfile={escape(str(layout.log(self.name)))}",
+            # This one value it expands twice (supervisor 4.3).
+            f"stdout_logfile={escape(escape(str(layout.log(self.name))))}",
             "stdout_logfile_maxbytes=5MB",
             "stdout_logfile_backups=2",
         ]

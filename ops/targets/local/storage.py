@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unavailable
-from ops.targets.local import tools
+from ops.targets.local import ports, tools
 from ops.targets.local.layout import Layout, make_private, read
 from ops.targets.local.program import Program
 
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from ops.world import World
 
 NAME = "storage"
-PORTS = (
-    "storage",
-    "storage_grpc",
-    "storage_master",
-    "storage_master_grpc",
-    "storage_volume",
-    "storage_volume_grpc",
-    "storage_filer",
-    "storage_filer_grpc",
-    "storage_admin",
-    "storage_admin_grpc",
-)
 NOT_HERE = "no S3 server for this system: SeaweedFS has no wheel for macOS on Intel"
 
 
@@ -58,24 +46,24 @@ def _credentials(vault: Vault, user: str, password: str) -> dict[str, str]:
     return {"accessKey": vault.get(user).reveal(), "secretKey": vault.get(password).reveal()}
 
 
-def program(layout: Layout, ports: dict[str, int], bucket: str) -> Program:
+def program(layout: Layout, known: dict[str, int], bucket: str) -> Program:
     """``weed mini`` with everything on loopback, no telemetry, no extra services."""
     folder = layout.data(NAME)
     command = [tools.find("weed") or "weed", "-logtostderr", "mini", f"-dir={folder / 'volumes'}", f"-bucket={bucket}"]
     command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={folder / 's3.json'}"]
     for server in ("", "_master", "_volume", "_filer", "_admin"):
         option = server.removeprefix("_") or "s3"
-        command.append(f"-{option}.port={ports.get(f'storage{server}', 0)}")
-        command.append(f"-{option}.port.grpc={ports.get(f'storage{server}_grpc', 0)}")
+        command.append(f"-{option}.port={known.get(f'storage{server}', 0)}")
+        command.append(f"-{option}.port.grpc={known.get(f'storage{server}_grpc', 0)}")
     command += ["-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     command += [f"-s3.localSocket={layout.run / 's3.sock'}", f"-filer.localSocket={layout.run / 'filer.sock'}"]
-    return Program(NAME, tuple(command), PORTS, stop_s=15, priority=20)
+    return Program(NAME, tuple(command), ports.STORAGE, stop_s=15, priority=20)
 
 
-def remove_sockets(ports: dict[str, int]) -> None:
+def remove_sockets(known: dict[str, int]) -> None:
     """Remove the sockets SeaweedFS leaves in /tmp, named by port; another user's cannot be removed and stay."""
     for server in ("s3", "master", "volume", "filer", "admin"):
-        port = ports.get("storage_grpc" if server == "s3" else f"storage_{server}_grpc", 0)
+        port = known.get("storage_grpc" if server == "s3" else f"storage_{server}_grpc", 0)
         with contextlib.suppress(FileNotFoundError, PermissionError):
             Path(f"/tmp/seaweedfs-{server}-grpc-{port}.sock").unlink()  # noqa: S108 - its own choice
 

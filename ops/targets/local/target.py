@@ -63,7 +63,8 @@ class Local:
     def __init__(self, world: World) -> None:
         paths = world.paths
         self._world = world
-        self.layout = Layout(paths.root, paths.state, run_folder(paths.state, world.environ), world.gateway_dir)
+        run = run_folder(paths.state, world.environ)
+        self.layout = Layout(paths.root, paths.state, run, lambda: world.gateway_dir)
         self.vault = paths.state / "vault.json"
         self.rehearsal = Rehearsal(self.layout)
         self._environment = Environment(self.rehearsal)

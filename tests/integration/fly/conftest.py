@@ -35,11 +35,11 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
     """A real MinIO: address, administrator, password. None where there is none: its inside is left out then."""
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(minio(tmp_path_factory.mktemp("minio")))
+            server = stack.enter_context(minio(tmp_path_factory.mktemp("minio"), ipv6=True))
         except pytest.skip.Exception:
             yield None
             return
-        yield f"127.0.0.1:{server.port}", server.user, server.password
+        yield server.address, server.user, server.password
 
 
 def clean(url: Secret) -> None:

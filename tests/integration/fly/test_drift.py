@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,27 @@ def test_a_fresh_laptop_with_the_vault_alone_ends_at_the_same_state(place: Site)
     last = place.deploy()
     assert last.ok, last.troubles()
     assert place.sim.mutations == 0
+
+
+def test_a_fresh_laptop_does_not_take_langfuse_off_the_pooler(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    import shutil
+
+    shutil.rmtree(place.root / ".state")
+    planned = place.plan()["deploy.pooled"].look
+    assert "direct" not in planned.evidence, "the machines work over the pooler, whatever this laptop remembers"
+    started: list[str] = []
+    configure = place.sim.machines._configure
+
+    def watched(app: dict[str, Any], machine: dict[str, Any], config: dict[str, Any]) -> None:
+        configure(app, machine, config)
+        started.append(app["secrets"].get("LANGFUSE_DATABASE_URL", {}).get("value", "pgbouncer=true"))
+
+    place.sim.machines._configure = watched  # type: ignore[method-assign]
+    again = place.deploy()
+    assert again.ok, again.troubles()
+    assert all("pgbouncer=true" in url for url in started), "machines were started on the direct connection"
 
 
 def test_a_changed_config_is_deployed_and_only_it(place: Site) -> None:

@@ -6,6 +6,7 @@ meets no such call. So every call that is made on the way is struck exactly once
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -150,7 +151,8 @@ def test_the_runbook_may_be_killed_at_any_call(place: Site, reference: dict[str,
     def kill(call: Call) -> None:
         # flyctl first: it is in a process group of its own, and must not finish what its parent began.
         for pid in _children(child[0].pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         child[0].kill()
 
     seen: set[str] = set()
@@ -189,8 +191,10 @@ def _children(pid: int) -> list[int]:
     """Every process below `pid`."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for word in task.read_text().split():
-            found += [int(word), *_children(int(word))]
+        # Threads come and go while this reads.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for word in task.read_text().split():
+                found += [int(word), *_children(int(word))]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.step import State
 from ops.targets.fly import Fly
 from ops.targets.fly.destroy import confirm, destroy
 from ops.targets.fly.going_back import rollback
@@ -121,6 +122,41 @@ def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_valu
     assert kept != old
     now = {name: len(app["releases"]) for name, app in place.sim.state.apps.items()}
     assert now == {**releases, GATEWAY: releases[GATEWAY] + 1}
+
+
+def test_what_a_rotation_says_to_run_next_puts_the_new_value_in_service(deployed: Site) -> None:
+    from ops import session
+    from ops.runbook.run import with_needs
+    from ops.vault import contract
+
+    world, _ = production(deployed)
+    steps = session.all_steps(world)
+    # Secrets are staged by deploy.secrets: what restarts the machines that read one must be among the steps.
+    restarts = {"gateway": "deploy.release", "ui": "deploy.release", "worker": "deploy.release"}
+    restarts |= {"clickhouse": "deploy.clickhouse", "minio": "deploy.storage"}
+    forgotten = []
+    for name, rule in contract.read().rules(world.stack, "fly").items():
+        if rule.rotation not in ("restart", "breaks-sessions") or not rule.then:
+            continue
+        run = {step.key for step in with_needs(steps, rule.then)}
+        # Langfuse's database URLs are put together from these.
+        readers = {*rule.consumers, *(("ui",) if name in ("SUPABASE_POOLED_URL", "LANGFUSE_DB_PASSWORD") else ())}
+        needed = {restarts[reader] for reader in readers if reader in restarts}
+        forgotten += [f"{name}: inv {' '.join(rule.then)} lacks {step}" for step in sorted(needed - run)]
+    assert forgotten == []
+
+
+def test_a_redis_password_that_was_reset_is_taken_over_and_reaches_the_machines(place: Site) -> None:
+    first = place.deploy()
+    assert first.ok, first.troubles()
+    place.sim.state.addons["hotdash-llm-cache"]["password"] = "reset-by-hand-0123456789"
+    planned = place.plan()["setup.redis"].look
+    assert planned.state is State.DRIFTED
+    done = place.deploy()
+    assert done.ok, done.troubles()
+    app = place.sim.state.apps[GATEWAY]
+    assert "reset-by-hand" in app["secrets"]["GATEWAY_REDIS_URL"]["value"]
+    assert {machine["secrets_version"] for machine in app["machines"].values()} == {app["secrets_version"]}
 
 
 def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse(place: Site) -> None:

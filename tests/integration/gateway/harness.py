@@ -204,11 +204,20 @@ class GatewayProcess:
 
     def start(self, *, ready: bool = True) -> GatewayProcess:
         """Start it and wait until it is ready (or, with `ready=False`, until it lives)."""
+        return self.launch().wait(ready=ready)
+
+    def launch(self) -> GatewayProcess:
+        """Start it and return at once."""
         self._log = self.log_path.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "llm_gateway"],
             cwd=PACKAGE, env=self.environment, stdout=self._log, stderr=self._log,
         )  # fmt: skip
+        return self
+
+    def wait(self, *, ready: bool = True) -> GatewayProcess:
+        """Wait until it is ready (or, with `ready=False`, until it lives)."""
+        assert self.process is not None
         path = "/health/readiness" if ready else "/health/liveliness"
         with httpx.Client(base_url=self.url, timeout=5) as http:
             _until(lambda: _answers(http, path), self.process, "the gateway", self.log_path)
@@ -238,6 +247,10 @@ class GatewayProcess:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop it and delete its files."""
         self.stop()
         self._folder.cleanup()
 

@@ -330,7 +330,9 @@ def test_as_root_without_user_namespaces_postgres_runs_as_nobody(
     assert not home.exists()
 
 
-@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed here")
+@pytest.mark.skipif(
+    shutil.which("pgbouncer") is None, reason="pgbouncer is not here: run tests/install-test-servers.sh"
+)
 def test_where_pgbouncer_is_installed_the_pooled_port_really_pools(servers: World) -> None:
     up(servers)
     assert "pgbouncer" in servers.target.preparation()[3].look(servers).evidence

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ops.checks.gateway import still_working
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
@@ -185,7 +186,10 @@ def test_a_rotated_key_reaches_only_who_needs_it_and_works(rehearsal: World) -> 
     before = _pids(rehearsal)
     rehearsal.vault.put({"PROBE_KEY": Secret("a-new-key-for-the-probe-team-0123")}, origin="generated")
     assert rehearsal.target.secrets.look(rehearsal).state is State.DRIFTED
+    # The gateway has not been restarted: the old key still opens it, and the smoke test would say so.
+    assert still_working(rehearsal) == ["PROBE_KEY"]
     converge(rehearsal, EVERYTHING)
+    assert still_working(rehearsal) == []
     after = _pids(rehearsal)
     assert {name for name in after if after[name] != before[name]} == {"gateway"}
     assert chat(rehearsal, "asked with the new key")[0] == 200

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from supervisor.options import ServerOptions, UnhosedConfigParser
 
 from ops.targets.local.layout import Layout
 from ops.targets.local.program import Program
@@ -21,7 +22,7 @@ def section(program: Program, layout: Layout) -> dict[str, str]:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     root = tmp_path / "100% of a folder's name"
-    return Layout(root, root / ".state" / "local", tmp_path / "run", root / "fly")
+    return Layout(root, root / ".state" / "local", tmp_path / "run", lambda: root / "fly")
 
 
 def test_words_with_spaces_quotes_and_percent_signs_stay_one_word_each(layout: Layout) -> None:
@@ -30,11 +31,15 @@ def test_words_with_spaces_quotes_and_percent_signs_stay_one_word_each(layout: L
     assert tuple(shlex.split(command))[-len(words) :] == words
 
 
-def test_every_percent_sign_is_doubled(layout: Layout) -> None:
-    found = section(Program("x", ("/bin/true",), ()), layout)
-    for value in (found["command"], found["stdout_logfile"]):
-        assert "%%" in value
-        assert "%" not in value.replace("%%", "")
+def test_the_supervisor_reads_the_paths_as_they_are(layout: Layout) -> None:
+    """By its own parser, which expands `%` in some values once and in others twice."""
+    layout.logs.mkdir(parents=True)
+    parser = UnhosedConfigParser()
+    parser.read_string(Program("x", ("/bin/echo", "50%", "%(ENV_HOME)s"), ()).ini(layout))
+    (found,) = ServerOptions().processes_from_section(parser, "program:x", "x")
+    assert found.stdout_logfile == str(layout.log("x"))
+    assert shlex.split(found.command)[-3:] == ["/bin/echo", "50%", "%(ENV_HOME)s"]
+    assert str(layout.pids / "x") in shlex.split(found.command)
 
 
 def test_nothing_starts_before_a_step_starts_it(layout: Layout) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ops.targets.local import storage
-from ops.targets.local.ports import NAMES
+from ops.targets.local.ports import NAMES, STORAGE
 from tests.targets.local import support
 
 
@@ -24,7 +24,7 @@ def test_it_tells_nobody_about_its_use_and_opens_nothing_that_is_not_needed(tmp_
 
 
 def test_every_port_it_opens_is_one_of_its_reserved_ports(tmp_path: Path) -> None:
-    reserved = {str(20000 + NAMES.index(name)) for name in storage.PORTS}
+    reserved = {str(20000 + NAMES.index(name)) for name in STORAGE}
     given = {word.rpartition("=")[2] for word in command(tmp_path) if ".port" in word}
     assert given - {"0"} == reserved
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
-from ops.targets.local import operate
+from ops.targets.local import operate, processes
+from ops.targets.local.layout import make_private, write_private
 from ops.world import World
 from tests.targets.local import support
 
@@ -84,6 +87,27 @@ def test_the_log_of_no_server_is_refused_with_the_names_there_are(world: World) 
 
 def test_nothing_to_stop_is_no_error(world: World) -> None:
     assert operate.down(world, support.quiet) == []
+
+
+def test_it_is_shown_and_stopped_also_while_the_stack_file_is_broken(tmp_path: Path) -> None:
+    file = tmp_path / "stack.toml"
+    file.write_text("version = \n")
+    broken = support.world(tmp_path / "root", RUNBOOK_STACK=str(file))
+    layout = support.local(broken).layout
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        processes.record(layout.pids / "postgres", process.pid)
+        threading.Thread(target=process.wait, daemon=True).start()
+        assert operate.status(broken)[0].state == "STOPPED"
+        assert operate.down(broken, support.quiet, purge=True) == ["postgres"]
+    assert not layout.pids.exists()
+
+
+def test_it_is_stopped_also_while_the_record_of_its_ports_is_broken(world: World) -> None:
+    layout = support.local(world).layout
+    write_private(layout.state / "ports.json", "no JSON")
+    make_private(layout.run)
+    assert operate.down(world, support.quiet) == []
+    assert not layout.run.exists()
 
 
 def test_the_commands_for_local_servers_refuse_another_target(tmp_path: Path) -> None:

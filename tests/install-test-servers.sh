@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Brings the servers and tools that no Python package has, for the tests that use the real ones: flyctl and MinIO,
+# pinned, built with the Go toolchain into .tools/bin; pgbouncer and OpenSSH's server from Debian, as root.
+# What cannot be had is said, and the exit code is 0 all the same: those tests then skip themselves, saying why.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+bin="$PWD/.tools/bin"
+flyctl=v0.4.87
+minio=v0.0.0-20260212201848-7aac2a2c5b7c
+log=$(mktemp)
+trap 'rm -f "$log"; kill %% 2>/dev/null || :' EXIT
+
+# watched WHAT COMMAND...: run a command that takes minutes, its output in $log, and say every 15 s that it still runs.
+watched() {
+  local what=$1 started=$SECONDS said=$SECONDS
+  shift
+  echo "$what ..."
+  "$@" >"$log" 2>&1 &
+  while kill -0 $! 2>/dev/null; do
+    sleep 1
+    if ((SECONDS - said >= 15)); then
+      said=$SECONDS
+      echo "$what: $((SECONDS - started)) s, $(wc -l <"$log") lines of output so far"
+    fi
+  done
+  wait $!
+}
+
+# missing NAME WHY
+missing() {
+  echo "$1 not installed: $2; the tests with the real one are skipped" >&2
+}
+
+# The last words of what has just failed, without addresses.
+last_words() {
+  tail -n 2 "$log" | sed -E 's#https?://[^ ]+##g' >&2
+}
+
+# built NAME MODULE VERSION [GO INSTALL OPTIONS...]
+built() {
+  local name=$1 module=$2 version=$3
+  shift 3
+  if [[ -x "$bin/$name" && "$(cat "$bin/.$name" 2>/dev/null)" == "$version" ]]; then
+    echo "$name $version is there: $bin/$name"
+  elif ! command -v go >/dev/null; then
+    missing "$name" "Go is not on this machine"
+  elif watched "building $name $version with Go (takes minutes)" \
+    env GOBIN="$bin" GOFLAGS=-mod=mod nice -n 10 go install -v "$@" "$module@$version"; then
+    echo "$version" >"$bin/.$name"
+    echo "$name $version built: $bin/$name"
+  else
+    missing "$name" "go install of $version failed"
+    last_words
+  fi
+}
+
+apt() {
+  # In this runlevel a package starts nothing.
+  env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive timeout 300 \
+    apt-get -q -y -o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
+}
+
+installed() {
+  apt install --no-install-recommends "$1" || { apt update && apt install --no-install-recommends "$1"; }
+}
+
+# from_debian PROGRAM PACKAGE SERVICE
+from_debian() {
+  local program=$1 package=$2 service=$3
+  if command -v "$program" >/dev/null; then
+    echo "$program is there: $(command -v "$program")"
+  elif ! command -v apt-get >/dev/null || [[ $EUID != 0 ]]; then
+    missing "$program" "that takes Debian's apt-get and root (or have it on PATH)"
+  elif watched "installing $package with apt-get" installed "$package"; then
+    # The package may start a server of its own; the tests start theirs.
+    service "$service" stop >/dev/null 2>&1 || :
+    echo "$program installed: $(command -v "$program")"
+  else
+    missing "$program" "apt-get could not bring $package"
+    last_words
+  fi
+}
+
+mkdir -p "$bin"
+from_debian pgbouncer pgbouncer pgbouncer
+from_debian sshd openssh-server ssh
+# A release build of flyctl takes its version and date from the linker; without them it would not start.
+info=github.com/superfly/flyctl/internal/buildinfo
+built flyctl github.com/superfly/flyctl "$flyctl" -tags production \
+  -ldflags "-X $info.buildVersion=${flyctl#v} -X $info.buildDate=2026-08-21T00:00:00Z"
+built minio github.com/minio/minio "$minio"

@@ -1,0 +1,47 @@
+"""A run from a command: what goes wrong outside the steps' own logic is still told, and ends the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops import session
+from ops.runbook.step import Look, Status, Step
+from ops.world import World
+from tests.integration.checkout import Checkout
+from tests.targets.local import support
+
+
+def fails(world: World) -> Look:
+    raise ValueError("a fault of ours")
+
+
+@pytest.mark.timeout(20)
+def test_a_fault_is_told_also_where_its_details_cannot_be_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = support.world(tmp_path / "no such folder")
+    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], world, [], False)
+    assert result.outcomes["a"].status is Status.FAILED
+    assert "unexpected ValueError: a fault of ours" in capsys.readouterr().out
+
+
+def breaks(world: World) -> Look:
+    raise ConnectionResetError(104, "Connection reset by peer")
+
+
+def test_a_broken_connection_is_not_taken_for_a_full_disk() -> None:
+    with pytest.raises(ConnectionResetError):
+        session._with_reasons(breaks)(support.world(Path("/")))
+
+
+def test_what_the_system_refuses_a_step_is_no_fault_of_the_runbook(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    checkout.state.mkdir(parents=True, mode=0o700)
+    (checkout.state / "validated").write_text("a file where a folder belongs")
+    done = checkout.inv("build.dockerfile")
+    assert done.returncode == 1
+    assert f"failed       2.1    Write the Dockerfile: {checkout.state}/validated: File exists" in done.stdout
+    assert "more: inv explain RUN-006" in done.stdout
+    assert not (checkout.state / "crash.log").exists()
