@@ -5,18 +5,27 @@ import _signal
 import posix
 
 LINES = {
+    _signal.SIGHUP: b"Hung up: what was done stays done; run the same command to go on.\n",
     _signal.SIGINT: b"Interrupted: what was done stays done; run the same command to go on.\n",
     _signal.SIGTERM: b"Terminated: what was done stays done; run the same command to go on.\n",
 }
 
 
 def install() -> None:
-    """End at once, with the documented exit code, on SIGINT and SIGTERM. Call from the main thread."""
-    for number in LINES:
+    """End at once, with the documented exit code, on a signal that asks to. Call from the main thread."""
+    for number in asked():
         _signal.signal(number, _end)
+
+
+def asked() -> list[int]:
+    """The signals that ask a run to stop; not SIGHUP where `nohup` says that it must not."""
+    return [number for number in LINES if number != _signal.SIGHUP or _signal.getsignal(number) != _signal.SIG_IGN]
 
 
 def _end(signum: int, frame: object) -> None:
     # No exception: while modules are being imported, or the interpreter is closing down, nobody could catch it.
-    posix.write(2, LINES[signum])
+    try:  # noqa: SIM105 - without an import
+        posix.write(2, LINES[signum])
+    except OSError:
+        pass  # the terminal is gone
     posix._exit(128 + signum)

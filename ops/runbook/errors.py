@@ -57,7 +57,7 @@ def refused(error: OSError) -> RunbookError:
 
 
 class Interrupted(BaseException):
-    """The operator (Ctrl-C) or the system (SIGTERM) asked the run to stop.
+    """The operator (Ctrl-C), the system (SIGTERM) or a terminal that hung up (SIGHUP) asked the run to stop.
 
     A BaseException, so that no `except Exception` on the way swallows it.
     """
@@ -68,7 +68,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """The shell's convention: 128 + signal number (130 or 143)."""
+        """The shell's convention: 128 + signal number (130, 143 or 129)."""
         return 128 + self.signum
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: one place that knows what a signal means at each moment of a run.
+"""Ctrl-C, SIGTERM and a terminal that hangs up: one place that knows what a signal means at each moment of a run.
 
 Outside a run the signal raises `Interrupted` in the main thread. During a run a handler is installed
 with `during(...)` that only tells the runner, so that journal, lock and children are put in order
@@ -8,28 +8,42 @@ by ordinary code and not from inside a signal handler.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from ops.runbook import early
 from ops.runbook.errors import Interrupted, RunbookError
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 stop = threading.Event()
 _signum: int = signal.SIGINT
 
 
 def install() -> None:
-    """Let SIGINT and SIGTERM raise `Interrupted`. Call once, early, from the main thread."""
-    for number in SIGNALS:
+    """Let the signals that ask to stop raise `Interrupted`. Call once, early, from the main thread."""
+    for number in early.asked():
         signal.signal(number, _raise)
 
 
 def _raise(signum: int, frame: FrameType | None) -> None:
+    _leave_terminal(signum)
     raise Interrupted(signum)
+
+
+def _leave_terminal(signum: int) -> None:
+    """After a hang-up, write to nowhere what can no longer be written to the terminal."""
+    if signum != signal.SIGHUP:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        # A terminal that is gone no longer says that it is one.
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(number).st_mode):
+                os.dup2(nowhere, number)
 
 
 @contextlib.contextmanager
@@ -45,10 +59,11 @@ def during(tell: Callable[[int], None]) -> Iterator[None]:
     def handler(signum: int, frame: FrameType | None) -> None:
         global _signum
         _signum = signum
+        _leave_terminal(signum)
         stop.set()
         tell(signum)
 
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    before = {number: signal.signal(number, handler) for number in early.asked()}
     try:
         yield
     finally:

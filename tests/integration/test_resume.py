@@ -154,6 +154,20 @@ def test_ctrl_c_typed_at_a_terminal_ends_the_run_in_order(fresh: Callable[[], Ch
     _in_order(checkout, b"".join(shown).decode(errors="replace"), "Interrupted", signal.SIGINT)
 
 
+def test_a_run_whose_terminal_goes_away_ends_in_order_too(fresh: Callable[[], Checkout]) -> None:
+    """The laptop's lid, a lost ssh connection: the kernel sends SIGHUP, and nothing can be written any more."""
+    checkout = fresh()
+    process, leader = _start_on_terminal(checkout, "deploy.all")
+    reader = _read_terminal(leader, [])
+    assert wait_for(lambda: begun(checkout, "setup.schema", 0), process)  # type: ignore[arg-type]
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 128 + signal.SIGHUP
+    reader.join(5)
+    os.close(leader)
+    assert (checkout.journal[-1]["event"], checkout.journal[-1]["signal"]) == ("interrupted", int(signal.SIGHUP))
+    assert checkout.inv("plan").returncode in (0, 2)
+
+
 def _in_order(checkout: Checkout, shown: str, word: str, signum: signal.Signals) -> None:
     assert shown.count(f"{word}: what was done stays done") == 1, shown
     assert "Traceback" not in shown
