@@ -14,8 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.flysim.double_api import Api, Failed, flag
+from tests.flysim.double_api import Api, Failed, flag, show
 from tests.flysim.double_deploy import deploy, restart, scale, validate
+from tests.flysim.double_network import (
+    certs_add,
+    certs_check,
+    certs_list,
+    certs_remove,
+    ips_allocate,
+    ips_list,
+    ips_release,
+)
 
 VERSION = "0.4.87"
 
@@ -55,7 +64,6 @@ def _options(argv: list[str], command: tuple[str, ...]) -> Namespace:
         ("--process-groups",),
         ("--release-command-timeout",),
         ("--deploy-retries",),
-        ("--timeout",),
         ("--snapshot-retention",),
         ("--image-label",),
         ("--dockerfile",),
@@ -73,11 +81,6 @@ def _options(argv: list[str], command: tuple[str, ...]) -> Namespace:
         raise Failed(f"unknown flag: {unknown[0]}")
     options.words = options.words[len(command) :]
     return options
-
-
-def show(value: Any) -> None:
-    """Print as flyctl's --json does."""
-    print(json.dumps(value, indent=4, ensure_ascii=False))
 
 
 def version(api: Api, options: Namespace) -> None:
@@ -213,91 +216,6 @@ def volumes_destroy(api: Api, options: Namespace) -> None:
     api.v1("DELETE", f"/apps/{options.app}/volumes/{options.words[0]}")
 
 
-def ips_list(api: Api, options: Namespace) -> None:
-    """`ips list --json`."""
-    app = api.query(
-        "query($n: String!) { app(name: $n) { sharedIpAddress ipAddresses { nodes "
-        "{ id address type region createdAt } } } }",
-        n=options.app,
-    )["app"]
-    rows = [
-        {
-            "ID": n["id"],
-            "Address": n["address"],
-            "Type": n["type"],
-            "Region": n["region"],
-            "CreatedAt": n["createdAt"],
-            "ServiceName": "",
-            "Network": None,
-        }
-        for n in app["ipAddresses"]["nodes"]
-    ]
-    if app["sharedIpAddress"]:
-        rows.append(
-            {
-                "ID": "",
-                "Address": app["sharedIpAddress"],
-                "Type": "shared_v4",
-                "Region": "",
-                "CreatedAt": "0001-01-01T00:00:00Z",
-                "ServiceName": "",
-                "Network": None,
-            }
-        )
-    show(rows)
-
-
-def _allocate(kind: str) -> Callable[[Api, Namespace], None]:
-    def run(api: Api, options: Namespace) -> None:
-        api.query(
-            "mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { app { name } } }",
-            input={"appId": options.app, "type": "shared_v4" if options.shared else kind},
-        )
-        print(" VERSION │ IP │ TYPE │ REGION ")
-
-    return run
-
-
-def ips_release(api: Api, options: Namespace) -> None:
-    """`ips release ADDRESS ...`."""
-    for address in options.words:
-        api.query(
-            "mutation($input: ReleaseIPAddressInput!) { releaseIpAddress(input: $input) { clientMutationId } }",
-            input={"appId": options.app, "ip": address},
-        )
-        print(f"Released {address} from {options.app}")
-
-
-def certs_list(api: Api, options: Namespace) -> None:
-    """`certs list --json`."""
-    path = f"/apps/{options.app}/certificates?limit=50"
-    show(api.v1("GET", path, wrap="failed to list certificates")["certificates"])
-
-
-def certs_add(api: Api, options: Namespace) -> None:
-    """`certs add --json`."""
-    show(
-        api.v1(
-            "POST",
-            f"/apps/{options.app}/certificates/acme",
-            {"hostname": options.words[0]},
-            wrap="failed to create ACME certificate",
-        )
-    )
-
-
-def certs_check(api: Api, options: Namespace) -> None:
-    """`certs check --json`."""
-    show(
-        api.v1("POST", f"/apps/{options.app}/certificates/{options.words[0]}/check", wrap="failed to check certificate")
-    )
-
-
-def certs_remove(api: Api, options: Namespace) -> None:
-    """`certs remove`."""
-    api.v1("DELETE", f"/apps/{options.app}/certificates/{options.words[0]}", wrap="failed to delete certificate")
-
-
 def status(api: Api, options: Namespace) -> None:
     """`status --json`."""
     app = api.query(
@@ -355,20 +273,6 @@ def machines_start(api: Api, options: Namespace) -> None:
     api.v1("POST", f"/apps/{options.app}/machines/{options.words[0]}/start")
 
 
-def machines_exec(api: Api, options: Namespace) -> None:
-    """`machines exec --json`."""
-    machine, command = options.words
-    try:
-        api.v1("GET", f"/apps/{options.app}/machines/{machine}")
-    except Failed as failed:
-        if "not found" in str(failed):
-            raise Failed(f"machine {machine} was not found in app '{options.app}'") from None
-        raise
-    body = {"cmd": command, "timeout": int(options.timeout)}
-    done = api.v1("POST", f"/apps/{options.app}/machines/{machine}/exec", body)
-    show({key: value for key, value in done.items() if value})
-
-
 def scale_show(api: Api, options: Namespace) -> None:
     """`scale show --json`."""
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -413,8 +317,8 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("volumes", "extend"): volumes_extend,
     ("volumes", "destroy"): volumes_destroy,
     ("ips", "list"): ips_list,
-    ("ips", "allocate-v4"): _allocate("v4"),
-    ("ips", "allocate-v6"): _allocate("v6"),
+    ("ips", "allocate-v4"): ips_allocate("v4"),
+    ("ips", "allocate-v6"): ips_allocate("v6"),
     ("ips", "release"): ips_release,
     ("certs", "list"): certs_list,
     ("certs", "add"): certs_add,
@@ -424,7 +328,6 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("releases",): releases,
     ("machines", "list"): machines_list,
     ("machines", "start"): machines_start,
-    ("machines", "exec"): machines_exec,
     ("scale", "show"): scale_show,
     ("scale", "count"): scale,
     ("deploy",): deploy,

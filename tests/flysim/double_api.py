@@ -42,7 +42,7 @@ class Api:
                     return reply.status, json.loads(raw) if raw else None
             except urllib.error.HTTPError as error:
                 if error.code in _RETRIED and attempt < 3:
-                    time.sleep(0.1 * 2**attempt)
+                    time.sleep(0.1 * 2**attempt)  # flyctl waits between its tries too
                     continue
                 raw = error.read()
                 return error.code, json.loads(raw) if raw else {}
@@ -75,3 +75,8 @@ class Api:
         if status > 299:
             raise Failed(f"failed to {doing} (status {status}): {json.dumps(answer)}")
         return answer
+
+
+def show(value: Any) -> None:
+    """Print as flyctl's --json does."""
+    print(json.dumps(value, indent=4, ensure_ascii=False))

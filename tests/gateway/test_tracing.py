@@ -90,7 +90,8 @@ def test_while_langfuse_refuses_new_traces_cause_no_further_tries(langfuse: Lang
         assert time.monotonic() < deadline
     for _ in range(2 * tracing.BATCH):
         tracer.record(Outcome(TEAM))
-        time.sleep(0.001)  # Lets the delivering thread run, if it wants to.
+        # That nothing happens cannot be awaited: with each trace the delivering thread gets a chance to try again.
+        time.sleep(0.001)
     assert langfuse.tries <= 2
     assert tracer.counts().lost == 0
     tracer.close(5)

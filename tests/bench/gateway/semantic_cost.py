@@ -34,6 +34,7 @@ from llm_gateway.store import Store
 from llm_gateway.zones import Thresholds
 from numpy.typing import NDArray
 
+from tests.bench.gateway.goals import tell
 from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
@@ -174,14 +175,7 @@ def main() -> int:
     asked = parser.parse_args()
     with ValkeyServer() as server:
         figures = asyncio.run(measure(server.url, asked.entries))
-    met = {name: figures[name] <= most for name, most in GOALS.items()}
-    if asked.json:
-        print(json.dumps({"figures": figures, "goals": met}, indent=2))
-    else:
-        for name, value in figures.items():
-            goal = f"   goal {GOALS[name]:g}: {'met' if met[name] else 'missed'}" if name in GOALS else ""
-            print(f"{name:50}{value:12.2f}{goal}")
-    return 0 if all(met.values()) else 1
+    return tell(figures, GOALS, as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import copy
-import json
 import secrets
 import signal
 import statistics
@@ -30,6 +29,7 @@ from typing import Any
 
 import httpx
 
+from tests.bench.gateway.goals import tell
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import PACKAGE, GatewayProcess, Provider, configuration
 
@@ -187,14 +187,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     figures = measure(options.entries, options.rounds)
-    met = {name: figures[name] <= most for name, most in GOALS.items()}
-    if options.json:
-        print(json.dumps({"figures": figures, "goals": met}, indent=2))
-    else:
-        for name, value in figures.items():
-            goal = f"   goal {GOALS[name]:g}: {'met' if met[name] else 'missed'}" if name in GOALS else ""
-            print(f"{name:32}{value:12.3f}{goal}")
-    return 0 if all(met.values()) else 1
+    return tell(figures, GOALS, as_json=options.json)
 
 
 if __name__ == "__main__":

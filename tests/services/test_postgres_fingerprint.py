@@ -1,0 +1,105 @@
+"""Step 1.3 against a real Postgres: the shop beside our schema is not touched, and the fingerprint would tell."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import State
+from ops.services.postgres import fingerprint, setup
+from ops.services.postgres import make as postgres_make
+from tests.services.shop import Place
+
+
+def test_the_shop_is_the_same_before_and_after(place: Place) -> None:
+    before = place.fingerprint()
+    place.act()
+    assert place.fingerprint() == before
+    assert set(before) == {"public", "auth"}
+
+
+def test_an_event_trigger_that_touches_the_shop_has_everything_rolled_back(place: Place) -> None:
+    place.execute(
+        "CREATE FUNCTION react() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " 'BEGIN CREATE TABLE IF NOT EXISTS public.reaction (id int); END';"
+        "CREATE EVENT TRIGGER reacts ON ddl_command_end WHEN TAG IN ('CREATE SCHEMA') EXECUTE FUNCTION react()"
+    )
+    before = place.fingerprint()
+    with pytest.raises(RunbookError) as refused:
+        place.act()
+    assert refused.value.code == "PG-020"
+    assert "public.reaction" in refused.value.what
+    assert place.fingerprint() == before
+    assert place.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{place.role}'") == []
+    assert place.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'langfuse'") == []
+
+
+def test_what_others_change_meanwhile_is_not_taken_for_ours(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = postgres_make.make
+
+    def meanwhile(*arguments: Any) -> None:
+        other = threading.Thread(target=place.execute, args=("CREATE TABLE auth.partition_of_today (id int)",))
+        other.start()
+        other.join()
+        make(*arguments)
+
+    monkeypatch.setattr(setup, "make", meanwhile)
+    place.act()
+    assert place.look().state is State.SATISFIED
+    assert place.execute("SELECT count(*) FROM auth.partition_of_today") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("ALTER TABLE customer ADD COLUMN age int", "changed: relation public.customer"),
+        ("ALTER TABLE customer ALTER name DROP NOT NULL", "changed: relation public.customer"),
+        ("ALTER TABLE customer ALTER name SET DEFAULT 'y'", "changed: relation public.customer"),
+        ("ALTER TABLE \"order\" DROP CONSTRAINT order_price_check", "removed: constraint public.order_price_check"),
+        ("DROP INDEX by_name", "removed: index public.by_name"),
+        ("CREATE OR REPLACE VIEW names AS SELECT upper(name) AS name FROM customer", "changed: relation public.names"),
+        ("CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+         "changed: function public.touch"),
+        ("ALTER TABLE customer DISABLE TRIGGER touched", "changed: trigger public.touched on customer"),
+        ("ALTER POLICY mine ON customer USING (false)", "changed: policy public.mine on customer"),
+        ("ALTER TABLE customer ENABLE ROW LEVEL SECURITY", "changed: relation public.customer"),
+        ("GRANT SELECT ON customer TO PUBLIC", "changed: relation public.customer"),
+        ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "changed: schema public"),
+        ("ALTER TYPE colour ADD VALUE 'blue'", "changed: type public.colour"),
+        ("ALTER SEQUENCE customer_id_seq INCREMENT 5", "changed: relation public.customer_id_seq"),
+        ("ALTER TABLE auth.users OWNER TO pg_monitor", "changed: relation auth.users"),
+        ("ALTER DEFAULT PRIVILEGES IN SCHEMA auth GRANT SELECT ON TABLES TO PUBLIC", "added: default grants auth.r"),
+        ("CREATE SCHEMA storage", "added: schema storage"),
+    ],
+)  # fmt: skip
+def test_the_fingerprint_sees_every_kind_of_change(place: Place, statement: str, line: str) -> None:
+    with psycopg.connect(place.url()) as connection:
+        before = fingerprint.take(connection, "langfuse")
+        connection.execute(statement)
+        assert line in before.difference(fingerprint.take(connection, "langfuse"))
+
+
+def test_the_fingerprint_does_not_see_rows_nor_upkeep(place: Place) -> None:
+    before = place.fingerprint()
+    place.execute("INSERT INTO customer (name) SELECT 'n' || g FROM generate_series(1, 1000) g")
+    place.execute("VACUUM FULL customer")
+    place.execute("ANALYZE")
+    assert place.fingerprint() == before
+
+
+def test_the_kept_fingerprint_tells_later_changes_of_the_shop(place: Place) -> None:
+    with pytest.raises(RunbookError) as none_yet:
+        setup.changed_since(place.world)
+    assert none_yet.value.code == "PG-027"
+    place.act()
+    assert setup.changed_since(place.world) == ()
+    place.execute("ALTER TABLE auth.users ADD COLUMN email text")
+    assert setup.changed_since(place.world) == ("auth",)
+    kept = json.loads((place.paths.state / "fingerprint.json").read_text())
+    assert kept["version"] == 1
+    assert set(kept["schemas"]) == {"auth", "public"}
