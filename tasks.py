@@ -16,7 +16,9 @@ if __name__ == "__main__":
 
     from ops.cli import main
 
-    sys.exit(main(Path(__file__).resolve().parent))
+    code = main(Path(__file__).resolve().parent)
+    # All is written and closed: taking the interpreter apart would only keep the operator waiting.
+    early.leave(code)
 
 from ops import commands
 
