@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ops.runbook import interrupt
+from ops.runbook.loading import spared
 from ops.runbook.secret import Secret
 from ops.services.fly import errors
 from ops.services.fly.errors import FlyError, of_text
@@ -61,8 +61,9 @@ class FlyApi:
     def _http(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                _load_httpx()
-                import httpx
+                # Its own command line comes along where click is installed, and takes longer than it.
+                with spared("httpx._main", "main"):
+                    import httpx
 
                 # One context: each proxy's would otherwise load the authorities once more.
                 context = httpx.create_ssl_context()
@@ -178,14 +179,3 @@ class FlyApi:
 def segment(text: str) -> str:
     """A path segment, escaped."""
     return quote(text, safe="")
-
-
-def _load_httpx() -> None:
-    """Load httpx without its command line, which comes along where click is installed, and takes longer than it."""
-    name = "httpx._main"
-    if "httpx" not in sys.modules:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that it cannot be imported
-        try:
-            import httpx  # noqa: F401
-        finally:
-            del sys.modules[name]
