@@ -10,7 +10,7 @@ from types import ModuleType
 
 @contextmanager
 def spared(name: str, *wanted: str) -> Iterator[None]:
-    """While inside, whoever imports from module `name` gets None for the `wanted` names instead of loading it.
+    """While inside, whoever imports from module `name` gets empty classes of the `wanted` names instead.
 
     Whoever imports it afterwards loads it as usual. Does nothing if it is loaded already.
     """
@@ -19,7 +19,7 @@ def spared(name: str, *wanted: str) -> Iterator[None]:
         return
     empty = ModuleType(name)
     for word in wanted:
-        setattr(empty, word, None)
+        setattr(empty, word, type(word, (), {}))
     sys.modules[name] = empty
     try:
         yield
