@@ -65,6 +65,9 @@ class World:
             from ops.targets.local import Local
 
             return Local(self)
+        from ops.services import trust
+
+        trust.begin()  # Fly will be called in a moment
         from ops.targets.fly import Fly
 
         return Fly(self)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 
@@ -25,3 +26,34 @@ def spared(name: str, *wanted: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[name]
+
+
+class _Deferring:
+    """A finder whose one module is executed only when somebody asks it for something."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != self.name:
+            return None
+        from importlib.util import LazyLoader
+
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+@contextmanager
+def deferred(name: str) -> Iterator[None]:
+    """While inside, module `name` is imported without being executed: that is done at its first use, if ever.
+
+    For modules a library imports at its start and seldom uses. Does nothing if it is loaded already.
+    """
+    finder = _Deferring(name)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from ops.runbook.errors import RunbookError
@@ -54,7 +54,7 @@ def for_consumers(
             absent = [rules[name] for name in _sources(rule) if not vault.has(name)]
             lacking.extend(absent)
             if not absent:
-                own[rule.consumers[consumer]] = value(vault, contract, stack, rule.name, database=database)
+                own[rule.consumers[consumer]] = _value(vault, rules, stack, rule.name, database)
         for name, secret in own.items():
             if result.setdefault(name, secret) != secret:
                 raise RunbookError(
@@ -74,7 +74,10 @@ def value(vault: Vault, contract: Contract, stack: Stack, name: str, *, database
     Raises:
         RunbookError: VAULT-001 not in the vault, VAULT-013 a derived one lacks a source, PG-... a bad URL.
     """
-    rules = contract.rules(stack, vault.target)
+    return _value(vault, contract.rules(stack, vault.target), stack, name, database)
+
+
+def _value(vault: Vault, rules: Mapping[str, Rule], stack: Stack, name: str, database: Database) -> Secret:
     rule = rules.get(name)
     if rule is None or rule.derive is None:
         return vault.get(name)

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from ops.runbook import interrupt
 from ops.runbook.loading import spared
 from ops.runbook.secret import Secret
+from ops.services import trust
 from ops.services.fly import errors
 from ops.services.fly.errors import FlyError, of_text
 
@@ -65,9 +66,7 @@ class FlyApi:
                 with spared("httpx._main", "main"):
                     import httpx
 
-                # One context: each proxy's would otherwise load the authorities once more.
-                context = httpx.create_ssl_context()
-                self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, verify=context)
+                self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, verify=trust.trusted())
             return self._client
 
     def close(self) -> None:

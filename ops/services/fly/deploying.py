@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from ops.services.fly.shapes import Release
 
 
-@dataclass(frozen=True)
-class Deploy:
+class Deploy(msgspec.Struct, frozen=True):
     """How to deploy.
 
     Attributes:
@@ -30,7 +30,7 @@ class Deploy:
     image: str = ""
     dockerfile: Path | None = None
     context: Path | None = None
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = msgspec.field(default_factory=dict)
     label: str = ""
     strategy: str = "rolling"
     groups: tuple[str, ...] = ()

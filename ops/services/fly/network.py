@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from ops.services.fly.reading import Raw, pick, rows
 
 
-@dataclass(frozen=True)
-class IpAddress:
+class IpAddress(msgspec.Struct, frozen=True):
     """One address; `kind` is v4, v6, shared_v4, private_v6, egress_v4 or egress_v6."""
 
     address: str
@@ -25,8 +24,7 @@ class IpAddress:
         )
 
 
-@dataclass(frozen=True)
-class DnsRecords:
+class DnsRecords(msgspec.Struct, frozen=True):
     """The DNS records a hostname needs; either A and AAAA, or the CNAME."""
 
     a: tuple[str, ...] = ()
@@ -38,8 +36,7 @@ class DnsRecords:
     ownership_value: str = ""
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True):
     """One hostname's certificate.
 
     Attributes:
@@ -53,7 +50,7 @@ class Certificate:
     status: str = ""
     configured: bool = False
     issued: bool = False
-    needs: DnsRecords = field(default_factory=DnsRecords)
+    needs: DnsRecords = msgspec.field(default_factory=DnsRecords)
     problems: tuple[str, ...] = ()
     expires_at: str = ""
     rate_limited_until: str = ""

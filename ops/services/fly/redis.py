@@ -6,8 +6,9 @@ Fields and arguments as in flyctl's own schema and its `redis` commands (v0.4.87
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ops.runbook.secret import Secret
 from ops.services.fly.api import FlyApi
@@ -42,8 +43,7 @@ UPDATE = f"mutation($input: UpdateAddOnInput!) {{ updateAddOn(input: $input) {{ 
 DELETE = "mutation($input: DeleteAddOnInput!) { deleteAddOn(input: $input) { deletedAddOnName } }"
 
 
-@dataclass(frozen=True)
-class RedisPlan:
+class RedisPlan(msgspec.Struct, frozen=True):
     """One managed Redis plan; price in US cents a month."""
 
     id: str
@@ -52,8 +52,7 @@ class RedisPlan:
     max_size: str = ""
 
 
-@dataclass(frozen=True)
-class ManagedRedis:
+class ManagedRedis(msgspec.Struct, frozen=True):
     """One managed Redis database.
 
     `options` and `metadata` are kept as read: an update must send them back or lose them.
@@ -69,8 +68,8 @@ class ManagedRedis:
     org: str = ""
     eviction: bool = False
     read_regions: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    metadata: Mapping[str, Any] = msgspec.field(default_factory=dict)
     error: str = ""
 
     @classmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from ops.services.fly.reading import Raw, pick, rows, whole
 
@@ -12,8 +13,7 @@ from ops.services.fly.reading import Raw, pick, rows, whole
 _PASSING_GROUPS = ("fly_app_release_command", "fly_app_console", "fly_app_test_machine_command")
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """`flyctl version`: the text, and its numbers for comparing."""
 
     text: str
@@ -24,8 +24,7 @@ class Version:
         return tuple(whole(part) or 0 for part in self.text.split("-")[0].split("."))
 
 
-@dataclass(frozen=True)
-class App:
+class App(msgspec.Struct, frozen=True):
     """One app of the organisation. `deployed` is false until it has had machines."""
 
     name: str
@@ -58,8 +57,7 @@ class SecretState(NamedTuple):
     status: str
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One health check of one machine; `status` is passing, warning or critical."""
 
     name: str
@@ -67,8 +65,7 @@ class Check:
     output: str = ""
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True):
     """One machine, with what a health gate needs.
 
     Attributes:
@@ -150,8 +147,7 @@ class Machine:
         return tuple(check for check in self.checks if check.status != "passing")
 
 
-@dataclass(frozen=True)
-class AppStatus:
+class AppStatus(msgspec.Struct, frozen=True):
     """`flyctl status`: the app, and the machines that are its own."""
 
     name: str
@@ -177,8 +173,7 @@ class AppStatus:
         return tuple(m for m in self.machines if m.group == name and not m.standby)
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """One release; `status` is pending, running, complete, failed or interrupted."""
 
     id: str
@@ -201,8 +196,7 @@ class Release:
         )
 
 
-@dataclass(frozen=True)
-class Volume:
+class Volume(msgspec.Struct, frozen=True):
     """One volume, and the machine it is mounted in (empty: none)."""
 
     id: str
@@ -227,15 +221,14 @@ class Volume:
         )
 
 
-@dataclass(frozen=True)
-class GroupScale:
+class GroupScale(msgspec.Struct, frozen=True):
     """How many machines a process group has, and their size."""
 
     group: str
     count: int
     cpus: int = 0
     memory_mb: int = 0
-    regions: Mapping[str, int] = field(default_factory=dict)
+    regions: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     @classmethod
     def read(cls, raw: Raw) -> GroupScale:
@@ -249,8 +242,7 @@ class GroupScale:
         )
 
 
-@dataclass(frozen=True)
-class Executed:
+class Executed(msgspec.Struct, frozen=True):
     """What a command inside a machine ended with."""
 
     exit_code: int
@@ -267,8 +259,7 @@ class Executed:
         )
 
 
-@dataclass(frozen=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line of an app's log."""
 
     timestamp: str

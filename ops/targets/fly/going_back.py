@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Say
@@ -71,7 +72,7 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         releases = target.account.releases(app)
         newest = releases[0].version if releases else 0
         wanted = wanted_apps.gateway(world)
-        wanted = replace(wanted, image=Image(app, given=image))
+        wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))
         rollout = Rollout(target.account, wanted, (), say)
         # What was deployed last is not what runs from here on.
         target.account.memory.forget("deployed", app)

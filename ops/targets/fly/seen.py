@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from ops.services.fly.reading import pick, whole
 from ops.services.fly.shapes import Machine
@@ -17,8 +18,7 @@ class Gone(Exception):
     """There is no such app in the account."""
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """One machine, with the variables and the size it was configured with."""
 
     machine: Machine
@@ -50,8 +50,7 @@ class Seen:
         return f"{self.machine.group or 'machine'} {self.machine.id}"
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A secret as Fly shows it: an opaque digest, and when it was last set."""
 
     digest: str
@@ -63,8 +62,7 @@ class Stored:
         return cls(str(pick(raw, "digest", default="")), moment(str(pick(raw, "updated_at", "created_at", default=""))))
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """One address; `kind` is shared_v4, v4, v6 or private_v6."""
 
     text: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ops.runbook.errors import RunbookError
 from ops.targets.fly import image
@@ -19,16 +20,14 @@ if TYPE_CHECKING:
 ONLY_GROUP = "app"  # what flyctl calls the one group of an app that names none
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(msgspec.Struct, frozen=True):
     """A machine's size."""
 
     cpus: int
     memory_mb: int
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """The described state of one app's machines.
 
     Attributes:
