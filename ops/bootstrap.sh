@@ -93,7 +93,7 @@ bootstrap() {
         watched "installing the packages of requirements.lock (pip)" \
             "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r "$lock"
     fi
-    # Invoke switches off the writing of bytecode, so compile once what every start imports.
+    # Now, side by side, and for whoever may read the checkout but not write to it.
     watched "compiling" env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m compileall -q -j 0 \
         "$venv/lib" "$root/ops" "$root/tasks.py"
     : >"$stamp"

@@ -225,8 +225,10 @@ def main(root: Path) -> int:
 
 def _run(root: Path) -> int:
     program = Program(name="inv", binary="inv", executor_class=Executor, version=_version())
+    # Invoke would have Python compile what has changed at each start anew.
+    keep = [] if sys.dont_write_bytecode else ["--write-pyc"]
     try:
-        program.run(["inv", "--search-root", str(root), *(sys.argv[1:] or ["--list"])])
+        program.run(["inv", *keep, "--search-root", str(root), *(sys.argv[1:] or ["--list"])])
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED if stop.code else 0
     return 0

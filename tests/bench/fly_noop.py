@@ -123,7 +123,7 @@ def once(place: Site, checkout: Checkout, latency_s: float) -> Run:
     done = subprocess.run(
         [sys.executable, "-c", RUNNER],
         input=json.dumps([str(place.root), place.environ]),
-        capture_output=True, text=True, cwd=checkout.root, timeout=120, check=True,
+        capture_output=True, text=True, cwd=checkout.root, env=checkout.environment(), timeout=120, check=True,
     )  # fmt: skip
     said = json.loads(done.stdout)
     assert said["exit"] == 0, done.stdout + done.stderr
@@ -154,8 +154,7 @@ def deployed(flyctl: Path) -> Iterator[tuple[Site, Checkout]]:
         address = (f"127.0.0.1:{store.port}", store.user, store.password)
         place = stack.enter_context(site(folder, flyctl, database.url(), minio=address))
         checkout = Checkout(folder / "copy")
-        # As ./inv does once: Invoke keeps Python from doing it at each start.
-        compileall.compile_dir(checkout.root / "ops", quiet=1)
+        compileall.compile_dir(checkout.root / "ops", quiet=1)  # as ./inv does once
         place = replace(place, root=checkout.root)
         administrator = {"MINIO_ROOT_USER": Secret(store.user), "MINIO_ROOT_PASSWORD": Secret(store.password)}
         place.world().vault.put(administrator, origin="generated")

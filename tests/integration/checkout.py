@@ -82,10 +82,9 @@ class Checkout:
         return [sys.executable, "-S", str(self.root / "tasks.py"), *words]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Ours, without what would reach into the rehearsal."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("STACK__", "RUNBOOK_", "FLY_"))
-        }
+        """Ours, without what would reach into the rehearsal, or keep Python from remembering what it compiled."""
+        foreign = ("STACK__", "RUNBOOK_", "FLY_", "PYTHONDONTWRITEBYTECODE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {**kept, **more}
 
     def inv(self, *words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
