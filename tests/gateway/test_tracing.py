@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 from llm_gateway import tracing
@@ -13,30 +13,40 @@ from llm_gateway.config import Langfuse, Team
 from llm_gateway.environment import LangfuseAccess
 from llm_gateway.outcome import Outcome
 from llm_gateway.pricing import Spend
+from llm_gateway.trace_export import Verdict
 from llm_gateway.tracing import LONGEST_TEXT, Tracer, attributes, connect
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from tests.integration.gateway.harness import wait_until
 
 SETTINGS = Langfuse("HOST", "PUBLIC", "SECRET", environment="test", content=True, queue=50)
 TEAM = Team("shop", "SHOP_KEY", 1, 1, 1)
+USER = "user.id"
+Attributes = Mapping[str, object]
 
 
-class Langfuses(SpanExporter):
-    """Takes spans, or refuses, raises or hangs until told otherwise."""
+class Langfuses:
+    """Takes traces, is away, hangs, or refuses some for good."""
 
     def __init__(self) -> None:
         self.taken: list[ReadableSpan] = []
         self.open = threading.Event()
-        self.refusing = False
+        self.away = False
+        self.refused: Callable[[Attributes], bool] = lambda about: False
         self.tries = 0
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, batch: Sequence[ReadableSpan]) -> Verdict:
         self.tries += 1
         self.open.wait(10)
-        if self.refusing:
-            raise ConnectionError
-        self.taken += spans
-        return SpanExportResult.SUCCESS
+        if self.away:
+            return Verdict.AWAY
+        if any(self.refused(span.attributes or {}) for span in batch):
+            return Verdict.REFUSED
+        self.taken += batch
+        return Verdict.TAKEN
+
+    def shutdown(self) -> None:
+        return
 
 
 @pytest.fixture
@@ -80,8 +90,8 @@ def test_long_texts_fill_the_queue_by_their_bytes(langfuse: Langfuses, monkeypat
     assert tracer.close(5).sent == counts.waiting
 
 
-def test_while_langfuse_refuses_new_traces_cause_no_further_tries(langfuse: Langfuses) -> None:
-    langfuse.refusing = True
+def test_while_langfuse_is_away_new_traces_cause_no_further_tries(langfuse: Langfuses) -> None:
+    langfuse.away = True
     langfuse.open.set()
     tracer = Tracer(Langfuse("HOST", "PUBLIC", "SECRET", environment="test", content=True, queue=5000), langfuse)
     deadline = time.monotonic() + 10
@@ -98,12 +108,95 @@ def test_while_langfuse_refuses_new_traces_cause_no_further_tries(langfuse: Lang
 
 
 def test_what_a_dead_langfuse_never_took_counts_as_lost_at_the_stop(langfuse: Langfuses) -> None:
-    langfuse.refusing = True
+    langfuse.away = True
     langfuse.open.set()
     tracer = Tracer(SETTINGS, langfuse)
     for _ in range(7):
         tracer.record(Outcome(TEAM))
     assert tracer.close(5).lost == 7
+
+
+def is_bad(about: Attributes) -> bool:
+    return "bad" in str(about[USER])
+
+
+def record(tracer: Tracer, *users: str) -> None:
+    for user in users:
+        outcome = Outcome(TEAM)
+        outcome.end_user = user
+        tracer.record(outcome)
+
+
+def test_a_trace_that_is_refused_for_good_is_lost_alone(langfuse: Langfuses) -> None:
+    tracer = Tracer(SETTINGS, langfuse)
+    record(tracer, "a", "bad 1", "b", "bad 2", "c")
+    langfuse.refused = is_bad
+    langfuse.open.set()
+    counts = tracer.close(5)
+    assert (counts.sent, counts.lost) == (3, 2)
+    assert sorted(str((span.attributes or {})[USER]) for span in langfuse.taken) == ["a", "b", "c"]
+
+
+def test_refused_ones_by_the_batch_hold_nobody_up(langfuse: Langfuses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "RETRY_S", 0.01)
+    monkeypatch.setattr(tracing, "BATCH", 5)
+    tracer = Tracer(SETTINGS, langfuse)
+    record(tracer, *(f"bad {number}" for number in range(15)), "good")
+    langfuse.refused = is_bad
+    langfuse.open.set()
+    wait_until(lambda: tracer.counts().waiting == 0)
+    counts = tracer.close(5)
+    assert (counts.sent, counts.lost) == (1, 15)
+
+
+def test_a_langfuse_that_refuses_everything_loses_nothing(langfuse: Langfuses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "RETRY_S", 0.01)
+    langfuse.refused = lambda about: True
+    langfuse.open.set()
+    tracer = Tracer(SETTINGS, langfuse)
+    record(tracer, *map(str, range(10)))
+    wait_until(lambda: langfuse.tries > 100)
+    assert tracer.counts().waiting == 10
+    langfuse.refused = lambda about: False
+    wait_until(lambda: tracer.counts().waiting == 0)
+    assert tracer.close(5).sent == 10
+
+
+def test_a_single_refused_trace_waits_until_another_was_taken(
+    langfuse: Langfuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "RETRY_S", 0.01)
+    langfuse.refused = is_bad
+    langfuse.open.set()
+    tracer = Tracer(SETTINGS, langfuse)
+    record(tracer, "bad")
+    wait_until(lambda: langfuse.tries > 3)
+    assert tracer.counts().waiting == 1
+    record(tracer, "good")
+    wait_until(lambda: tracer.counts().waiting == 0)
+    counts = tracer.close(5)
+    assert (counts.sent, counts.lost) == (1, 1)
+
+
+def test_what_is_left_when_langfuse_goes_away_in_the_middle_waits(
+    langfuse: Langfuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "RETRY_S", 0.01)
+    tracer = Tracer(SETTINGS, langfuse)
+    record(tracer, "a", "bad", "b", "leaves", "c")
+
+    def refused(about: Attributes) -> bool:
+        langfuse.away = about[USER] == "leaves"
+        return is_bad(about)
+
+    langfuse.refused = refused
+    langfuse.open.set()
+    wait_until(lambda: langfuse.away)
+    langfuse.refused = is_bad
+    langfuse.away = False
+    wait_until(lambda: tracer.counts().waiting == 0)
+    counts = tracer.close(5)
+    assert (counts.sent, counts.lost) == (4, 1)
 
 
 def test_a_trace_says_what_happened() -> None:

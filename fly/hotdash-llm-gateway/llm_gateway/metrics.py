@@ -53,3 +53,5 @@ def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str
         yield f'gateway_traces_total{{result="lost"}} {counts.lost}'
         yield "# TYPE gateway_traces_waiting gauge"
         yield f"gateway_traces_waiting {counts.waiting}"
+        yield "# TYPE gateway_traces_waiting_bytes gauge"
+        yield f"gateway_traces_waiting_bytes {counts.waiting_bytes}"

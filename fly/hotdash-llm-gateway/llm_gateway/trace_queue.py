@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -74,9 +75,21 @@ class TraceQueue(Generic[T]):
 
     def delivered(self) -> None:
         """The batch that was taken has arrived."""
+        self.settle([True] * len(self._taken))
+
+    def settle(self, arrived: Sequence[bool | None]) -> None:
+        """Say for each of the batch that was taken: True it has arrived, False it is lost, None it is still waiting."""
         with self._lock:
-            self._sent += len(self._taken)
-            self._bytes -= sum(size for _, size in self._taken)
+            fates = list(zip(self._taken, arrived, strict=True))
+            self._sent += sum(fate is True for _, fate in fates)
+            self._lost += sum(fate is False for _, fate in fates)
+            self._bytes -= sum(size for (_, size), fate in fates if fate is not None)
+            self._taken = [taken for taken, fate in fates if fate is None]
+
+    def postpone(self) -> None:
+        """Let those that are still in the batch wait behind all others."""
+        with self._lock:
+            self._waiting.extend(self._taken)
             self._taken = []
 
     def counts(self) -> Counts:

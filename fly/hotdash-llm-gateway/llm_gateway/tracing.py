@@ -1,12 +1,12 @@
 """Traces to Langfuse over OTLP: one observation per request, cache hits and refusals included.
 
 Requests only append to a bounded queue. A thread sends batches and keeps trying while Langfuse is away; when the
-queue is full, new traces are dropped and counted. `close` sends what is left.
+queue is full, new traces are dropped and counted. A trace that Langfuse refuses while it takes its neighbours is
+dropped and counted too: it would hold up all that come after it. `close` sends what is left.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import sys
@@ -15,23 +15,21 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from .config import Langfuse
 from .environment import LangfuseAccess
 from .outcome import Outcome
 from .settings import NANO
+from .trace_export import Exporter, Otlp, Verdict
 from .trace_queue import Counts, TraceQueue
 
 __all__ = ["Counts", "Tracer", "attributes", "connect"]
 
 log = logging.getLogger(__name__)
 
-PATH = "/api/public/otel/v1/traces"
 BATCH = 64
 BATCH_BYTES = 512 * 1024
 """In memory; sent it is at most twice that, so that no server or proxy on the way finds a batch too large."""
@@ -41,7 +39,6 @@ TRACE_BYTES = 2048
 """What a trace takes beside its texts (measured: 1.5 kB)."""
 EVERY_S = 1.0
 RETRY_S = 5.0
-EXPORT_TIMEOUT_S = 5.0
 LONGEST_TEXT = 16_000
 """Characters of a question or an answer that a trace keeps."""
 LONGEST_LABEL = 200
@@ -51,13 +48,14 @@ LONGEST_LABEL = 200
 class Tracer:
     """Turns outcomes into Langfuse observations and delivers them from a thread of its own."""
 
-    def __init__(self, settings: Langfuse, exporter: SpanExporter) -> None:
+    def __init__(self, settings: Langfuse, exporter: Exporter) -> None:
         self._settings, self._exporter = settings, exporter
         self._resource = Resource({"service.name": "llm-gateway"})
         self._queue: TraceQueue[ReadableSpan] = TraceQueue(settings.queue, MOST_BYTES)
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._reachable = True
+        self._suspects: dict[int, int] = {}  # refused traces: how many had been sent when that happened first
         self._thread = threading.Thread(target=self._deliver, name="traces", daemon=True)
         self._thread.start()
 
@@ -90,23 +88,57 @@ class Tracer:
                 self._wake.wait(EVERY_S if self._reachable else RETRY_S)
                 self._wake.clear()
             while batch := self._queue.take(BATCH, BATCH_BYTES):
-                delivered = self._export(batch)
+                delivered = self._send(batch)
                 if delivered != self._reachable:
                     log.warning("traces: Langfuse %s", "takes them again" if delivered else "does not take them")
                 self._reachable = delivered
                 if not delivered:
                     break
-                self._queue.delivered()
             if self._closing.is_set():
                 self._exporter.shutdown()
                 return
 
-    def _export(self, batch: Sequence[ReadableSpan]) -> bool:
-        try:
-            return self._exporter.export(batch) is SpanExportResult.SUCCESS
-        except Exception as error:  # The thread must outlive whatever the network library raises.
-            log.debug("traces: %s", type(error).__name__)
-            return False
+    def _send(self, batch: Sequence[ReadableSpan]) -> bool:
+        """Deliver the batch that was taken, and settle it; False if Langfuse takes nothing now."""
+        verdict = self._exporter.export(batch)
+        if verdict is Verdict.TAKEN:
+            self._queue.delivered()
+        elif verdict is Verdict.REFUSED:
+            return self._send_singly(batch)
+        return verdict is Verdict.TAKEN
+
+    def _send_singly(self, batch: Sequence[ReadableSpan]) -> bool:
+        """Find out which of a refused batch it is.
+
+        A trace is lost only once Langfuse has taken another since it refused this one: a Langfuse that refuses
+        everything is an operator's to mend, and until then all of them wait, those that come after first.
+        """
+        before = self._queue.counts().sent
+        verdicts: list[Verdict] = []
+        for span in batch:
+            verdict = self._exporter.export([span]) if len(batch) > 1 else Verdict.REFUSED
+            if verdict is Verdict.AWAY:
+                break
+            verdicts.append(verdict)
+        sent = before + verdicts.count(Verdict.TAKEN)
+        fates = [self._fate(span, verdict, before, sent) for span, verdict in zip(batch, verdicts, strict=False)]
+        self._queue.settle([*fates, *[None] * (len(batch) - len(fates))])
+        self._queue.postpone()
+        if refused := fates.count(False):
+            log.warning("traces: Langfuse takes others but refuses %d, which are lost", refused)
+        return any(fate is not None for fate in fates)
+
+    def _fate(self, span: ReadableSpan, verdict: Verdict, before: int, sent: int) -> bool | None:
+        """Whether a trace sent by itself has arrived (True), is lost (False) or waits (None).
+
+        Args:
+            before, sent: how many had arrived before this round, and after it.
+        """
+        identity = span.context.trace_id if span.context else 0
+        if verdict is Verdict.REFUSED and sent <= self._suspects.setdefault(identity, before):
+            return None
+        self._suspects.pop(identity, None)
+        return verdict is Verdict.TAKEN
 
     def _span(self, outcome: Outcome) -> ReadableSpan:
         failed = outcome.error is not None
@@ -121,7 +153,7 @@ class Tracer:
             resource=self._resource,
             attributes=attributes(outcome, self._settings),
             kind=SpanKind.SERVER,
-            status=Status(StatusCode.ERROR, outcome.error) if failed else Status(StatusCode.OK),
+            status=Status(StatusCode.ERROR, _whole(outcome.error)) if failed else Status(StatusCode.OK),
             start_time=outcome.started_ns,
             end_time=time.time_ns(),
         )
@@ -171,7 +203,14 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
     if settings.content:
         made["langfuse.observation.input"] = _shortened(outcome.messages)
         made["langfuse.observation.output"] = _shortened(_message(outcome.response))
-    return {name: value for name, value in made.items() if value is not None}
+    return {name: _whole(value) for name, value in made.items() if value is not None}
+
+
+def _whole(value: Any) -> Any:
+    """A text that can be sent: half a character, which a provider's JSON may hold, becomes a question mark."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode()
 
 
 def _size(span: ReadableSpan) -> int:
@@ -202,20 +241,4 @@ def _shortened(value: Any) -> str | None:
 
 def connect(settings: Langfuse, access: LangfuseAccess) -> Tracer:
     """A tracer for a Langfuse project. Nothing is sent yet."""
-    pair = base64.b64encode(f"{access.public_key}:{access.secret_key}".encode()).decode()
-    for noisy in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "urllib3.connectionpool"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # One line of ours per outage is enough.
-    return Tracer(
-        settings,
-        OTLPSpanExporter(
-            endpoint=access.host.rstrip("/") + PATH,
-            headers={
-                "Authorization": f"Basic {pair}",
-                "x-langfuse-ingestion-version": "4",
-                "x-langfuse-public-key": access.public_key,
-                "x-langfuse-sdk-name": "llm-gateway",
-                "x-langfuse-sdk-version": "1.0.0",
-            },
-            timeout=EXPORT_TIMEOUT_S,
-        ),
-    )
+    return Tracer(settings, Otlp(access))

@@ -23,6 +23,8 @@ from tests.gateway.valkey_server import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 READY_S = 20.0
+REFUSED = b"what this sink refuses"
+"""A batch that contains it gets 400, as Langfuse answers a batch with a span it cannot read."""
 
 
 class SinkProcess:
@@ -85,11 +87,17 @@ def serve(port: int, file: Path) -> None:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            if REFUSED in body:
+                self._answer(400)
+                return
             found = ExportTraceServiceRequest.FromString(body)
             ids = [span.trace_id.hex() for r in found.resource_spans for s in r.scope_spans for span in s.spans]
             with file.open("a") as lines:
                 lines.write("".join(f"{id_}\n" for id_ in ids))
-            self.send_response(200)
+            self._answer(200)
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
             self.send_header("content-length", "0")
             self.end_headers()
 
