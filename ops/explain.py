@@ -30,7 +30,7 @@ def text(code: str) -> str:
             "CLI-005",
             f"there is no error code '{code}'",
             why=f"did you mean {', '.join(near)}?" if near else f"codes look like {next(iter(codes))}",
-            next=f"inv explain {near[0]}" if near else "inv explain CLI-005",
+            next=f"inv explain {near[0]}" if near else "type the code behind 'error' or 'more'",
         )
     entry = codes[wanted]
     return f"{wanted}: {entry['title']}\n\n{entry['text'].strip()}"

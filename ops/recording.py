@@ -109,7 +109,8 @@ class Reporter:
                 next_action,
             )
         elif self.left[step.phase] == 0 and self.news:
-            self._report(f"Phase {step.phase}: {', '.join(self.news)}", self._journal_name(), self._after(step.phase))
+            phase = f"Phase {step.phase}" if step.phase else "Preparation"
+            self._report(f"{phase}: {', '.join(self.news)}", self._journal_name(), self._after(step.phase))
             self.news = []
 
     def finished(self, result: Result) -> None:

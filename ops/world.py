@@ -42,7 +42,7 @@ class World:
                 "CLI-002",
                 f"there is no target '{target_name}'",
                 why=f"targets are: {', '.join(TARGETS)}",
-                next="inv deploy.all --target local",
+                next="type the command again with one of them",
             )
         from ops.settings import load
 

@@ -154,7 +154,8 @@ class Vault:
         raw = PrivateFile(self.previous).read()
         if raw is None:
             return {}
-        before = {name: Secret(record.value) for name, record in self._decode(raw).secrets.items()}
+        content = self._decode(raw, self.previous)
+        before = {name: Secret(record.value) for name, record in content.secrets.items()}
         return {name: old for name, old in before.items() if self.has(name) and self.get(name) != old}
 
     def put(self, values: Mapping[str, Secret], *, origin: Origin) -> None:
@@ -249,7 +250,7 @@ class Vault:
         with self._guard:
             if not fresh and self._seen is not None and self._seen[0] == raw:
                 return self._seen[1]
-        content = self._decode(raw)
+        content = self._decode(raw, self.path)
         for record in content.secrets.values():
             Secret(record.value)  # known to the redactor from here on, asked for or not
         if not fresh:
@@ -257,7 +258,7 @@ class Vault:
                 self._seen = (raw, content)
         return content
 
-    def _decode(self, raw: bytes) -> _Content:
+    def _decode(self, raw: bytes, path: Path) -> _Content:
         # msgspec's errors, unlike the standard library's, do not carry the document.
         try:
             data: Any = msgspec.json.decode(raw)
@@ -265,28 +266,30 @@ class Vault:
             if isinstance(version, int) and version != VERSION:
                 raise RunbookError(
                     "VAULT-004",
-                    f"{self.path} is a vault of version {version}; this runbook knows version {VERSION}",
+                    f"{path} is a vault of version {version}; this runbook knows version {VERSION}",
                     why="another version of the runbook wrote it",
                     next="use that version of the runbook",
                 )
             content = convert(data, _Content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            reason = _without_values(str(error))
-            aside = f"; the version before is {self.previous}" if self.previous.exists() else ""
-            raise RunbookError(
-                "VAULT-003",
-                f"{self.path} is not a vault: {reason}",
-                why=f"it was edited or damaged{aside}",
-                next=f"cp -p {self.previous} {self.path}" if aside else "restore it from your backup",
-            ) from None
+            raise self._broken(path, _without_values(str(error))) from None
         if content.target != self.target:
             raise RunbookError(
                 "VAULT-005",
-                f"{self.path} is the vault of target '{content.target}', not of '{self.target}'",
+                f"{path} is the vault of target '{content.target}', not of '{self.target}'",
                 why="a rehearsal never uses production's secrets, nor production a rehearsal's",
                 next="check stack.vault and --target",
             )
         return content
+
+    def _broken(self, path: Path, reason: str) -> RunbookError:
+        what, why = f"{path} is not a vault: {reason}", "it was edited or damaged"
+        if path == self.previous:
+            return RunbookError("VAULT-003", what, why=f"{why}; the vault itself is sound", next=f"rm {path}")
+        if self.previous.exists():
+            why += f"; the version before is {self.previous}"
+            return RunbookError("VAULT-003", what, why=why, next=f"cp -p {self.previous} {path}")
+        return RunbookError("VAULT-003", what, why=why, next="restore it from your backup")
 
 
 def _without_values(message: str) -> str:

@@ -187,6 +187,22 @@ def test_a_broken_file_is_named_with_the_way_back_and_without_its_content(vault:
     assert vault.get("A_KEY").reveal() == "value-of-a"
 
 
+def test_a_broken_version_before_is_named_and_the_vault_itself_goes_on(vault: Vault) -> None:
+    vault.put({"A_KEY": Secret("value-of-a")}, origin="generated")
+    vault.put({"A_KEY": Secret("value-of-b")}, origin="generated")
+    vault.previous.write_text('{"version": 1, "secrets": "secret-in-file"')
+    with pytest.raises(RunbookError) as refused:
+        vault.replaced()
+    error = refused.value
+    assert error.code == "VAULT-003"
+    assert str(vault.previous) in error.what
+    assert error.next == f"rm {vault.previous}"
+    assert "secret-in-file" not in "".join(traceback.format_exception(error))
+    assert vault.get("A_KEY").reveal() == "value-of-b"
+    vault.previous.unlink()
+    assert vault.replaced() == {}
+
+
 def test_another_version_is_refused(vault: Vault) -> None:
     vault.put({"A_KEY": Secret("value-of-a")}, origin="generated")
     vault.path.write_text(json.dumps(json.loads(vault.path.read_text()) | {"version": 2, "more": 1}))

@@ -67,14 +67,14 @@ class Flyctl:
     process that would outlive us.
 
     Args:
-        token: an org token.
+        token: an org token; None for what needs none, as `version`.
         state: private folder, made with mode 0700.
         binary: the program's name or path.
         environ: where the inherited variables come from.
     """
 
     def __init__(
-        self, token: Secret, state: Path, *, binary: str = "flyctl", environ: Mapping[str, str] | None = None
+        self, token: Secret | None, state: Path, *, binary: str = "flyctl", environ: Mapping[str, str] | None = None
     ) -> None:
         self._token = token
         self.state = state
@@ -85,7 +85,8 @@ class Flyctl:
     def environment(self) -> dict[str, str]:
         """The child's whole environment."""
         kept = {name: self._environ[name] for name in _INHERITED if self._environ.get(name)}
-        return {**kept, **_FIXED, "FLY_CONFIG_DIR": str(self.state), "FLY_API_TOKEN": self._token.reveal()}
+        token = {"FLY_API_TOKEN": self._token.reveal()} if self._token else {}
+        return {**kept, **_FIXED, "FLY_CONFIG_DIR": str(self.state), **token}
 
     def prepare(self) -> None:
         """Make the state folder, private, and keep flyctl from writing a log into it."""

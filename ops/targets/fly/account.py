@@ -18,6 +18,7 @@ from ops.runbook.step import Say
 from ops.services.fly import Fly as Client
 from ops.services.fly import FlyError
 from ops.services.fly.api import segment
+from ops.services.fly.cli import Flyctl
 from ops.services.fly.errors import APP_MISSING, FORBIDDEN, LEASED, NO_TOKEN, NOT_FOUND
 from ops.services.fly.network import Certificate
 from ops.services.fly.reading import pick, rows
@@ -26,6 +27,8 @@ from ops.targets.fly.memory import Memory
 from ops.targets.fly.seen import Address, Gone, Seen, Stored
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ops.services.fly.redis import ManagedRedis
     from ops.world import World
 
@@ -74,8 +77,12 @@ class Account:
                 self._client.api._http()
             return self._client
 
-    def _connect(self) -> Client:
+    @property
+    def flyctl(self) -> Flyctl:
+        """The binary by itself, for what needs no token."""
+        return Flyctl(None, self._folder, binary=self._binary, environ=self.world.environ)
 
+    def _connect(self) -> Client:
         environ = self.world.environ
         token = (environ.get("FLY_ACCESS_TOKEN") or environ.get("FLY_API_TOKEN") or "").strip()
         if not token:
@@ -86,12 +93,15 @@ class Account:
                 f"put FLY_API_TOKEN into {self.world.paths.root / '.env'}: flyctl tokens create org",
                 blocked=True,
             )
-        return Client(
-            Secret(token),
-            self.world.paths.state / "flyctl",
-            binary=environ.get("FLYCTL") or "flyctl",
-            environ=environ,
-        )
+        return Client(Secret(token), self._folder, binary=self._binary, environ=environ)
+
+    @property
+    def _folder(self) -> Path:
+        return self.world.paths.state / "flyctl"
+
+    @property
+    def _binary(self) -> str:
+        return self.world.environ.get("FLYCTL") or "flyctl"
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[Client]:

@@ -19,10 +19,12 @@ def requirements(world: World, account: Account) -> Sequence[Requirement]:
     """Each thing, whether it is there, and how to get it."""
     least = world.stack.fly.min_flyctl
     found = [
-        _tried(f"flyctl {least} or newer", lambda: account.client.require(least).text, INSTALL),
+        _tried(f"flyctl {least} or newer", lambda: account.flyctl.require(least).text, INSTALL),
         _tried("Fly token", lambda: account.client.whoami(), "flyctl tokens create org; FLY_API_TOKEN in .env"),
-        _tried(f"organisation {account.org}", lambda: _org(account), "fly.org in ops/stack.toml"),
     ]
+    # Without a token who could say?
+    if found[-1].ok:
+        found.append(_tried(f"organisation {account.org}", lambda: _org(account), "fly.org in ops/stack.toml"))
     for name in ("OPENAI_API_KEY", "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"):
         there = world.vault.has(name) or bool(world.environ.get(name, "").strip())
         where = "in the vault" if world.vault.has(name) else "in .env or the environment" if there else "nowhere"

@@ -134,6 +134,11 @@ def test_the_doctor_says_what_is_missing(place: Site, operator: Operator) -> Non
     assert ill.returncode == 1
     assert "MISSING" in ill.stdout
     assert "OPENAI_API_KEY" in ill.stdout
+    stranger = operator.inv("doctor", "--target", "fly", FLY_API_TOKEN="")
+    assert stranger.returncode == 1
+    said = stranger.stdout.splitlines()
+    assert said[0].startswith("ok       flyctl"), "the binary's version needs no token"
+    assert stranger.stdout.count("there is no token") == 1
     assert place.sim.mutations == 0
 
 
