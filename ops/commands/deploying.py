@@ -118,7 +118,9 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
 
     world, fly = _production(target)
     if not name and sys.stdin.isatty():
-        name = input(f"this destroys production and its data; type {world.stack.fly.app} to go on: ")
+        question = f"this destroys production and its data; type {world.stack.fly.app} to go on: "
+        print(question, end="", file=sys.stderr, flush=True)
+        name = sys.stdin.readline()
     confirm(world, name)
     with _alone(world, fly, "inv deploy.destroy"):
         done = go(world, fly, _say)

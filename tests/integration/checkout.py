@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -149,3 +151,54 @@ class Checkout:
 def outcomes(document: Any) -> dict[str, str]:
     """Status by step key of a run's JSON document."""
     return {step["key"]: step["status"] for step in document["steps"]}
+
+
+class Terminal:
+    """`./inv WORDS` with a terminal, as a person has one: Ctrl-C typed there reaches the whole foreground group.
+
+    Attributes:
+        process: the command.
+        shown: what the terminal has shown so far.
+    """
+
+    def __init__(self, checkout: Checkout, *words: str, **env: str) -> None:
+        self._leader, follower = pty.openpty()
+
+        def take_terminal() -> None:
+            import fcntl
+            import termios
+
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            checkout.command(*words), cwd=checkout.root, env=checkout.environment(TERM="xterm", **env),
+            stdin=follower, stdout=follower, stderr=follower, preexec_fn=take_terminal,
+        )  # fmt: skip
+        os.close(follower)
+        self._chunks: list[bytes] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def shown(self) -> str:
+        return b"".join(self._chunks).decode(errors="replace")
+
+    def type(self, text: str) -> None:
+        """Press these keys."""
+        os.write(self._leader, text.encode())
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := os.read(self._leader, 65536):
+                self._chunks.append(chunk)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._reader.join(5)
+        os.close(self._leader)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import signal
 import subprocess
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.checkout import Checkout, outcomes
+from tests.integration.checkout import Checkout, Terminal, outcomes
 
 STEPS = (
     "local.supervisor", "local.postgres", "local.pooler", "setup.secrets", "setup.schema", "setup.redis",
@@ -24,7 +23,9 @@ STEPS = (
 )  # fmt: skip
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> bool:
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[str] | subprocess.Popen[bytes], seconds: float = 120
+) -> bool:
     """Wait until the condition holds or the process has ended; whether it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -94,36 +95,6 @@ def _nothing_twice(checkout: Checkout) -> None:
     assert (schemas, roles) == ((1,), (1,))
 
 
-def _start_on_terminal(checkout: Checkout, *words: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start with a terminal, as a person would: Ctrl-C typed there reaches the whole foreground group."""
-    leader, follower = pty.openpty()
-
-    def take_terminal() -> None:
-        import fcntl
-        import termios
-
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    process = subprocess.Popen(
-        checkout.command(*words), cwd=checkout.root, env=checkout.environment(TERM="xterm"),
-        stdin=follower, stdout=follower, stderr=follower, preexec_fn=take_terminal,
-    )  # fmt: skip
-    os.close(follower)
-    return process, leader
-
-
-def _read_terminal(leader: int, into: list[bytes]) -> threading.Thread:
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while chunk := os.read(leader, 65536):
-                into.append(chunk)
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
-
-
 @pytest.mark.parametrize("step", ["local.postgres", "setup.schema", "deploy.release"])
 @pytest.mark.parametrize(
     ("signum", "code", "word"), [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")]
@@ -143,27 +114,20 @@ def test_a_signal_in_a_pipe_ends_the_run_in_order(
 
 def test_ctrl_c_typed_at_a_terminal_ends_the_run_in_order(fresh: Callable[[], Checkout]) -> None:
     checkout = fresh()
-    process, leader = _start_on_terminal(checkout, "deploy.all")
-    shown: list[bytes] = []
-    reader = _read_terminal(leader, shown)
-    assert wait_for(lambda: begun(checkout, "deploy.release", 0), process)  # type: ignore[arg-type]
-    os.write(leader, b"\x03")
-    assert process.wait(60) == 130
-    reader.join(5)
-    os.close(leader)
-    _in_order(checkout, b"".join(shown).decode(errors="replace"), "Interrupted", signal.SIGINT)
+    with Terminal(checkout, "deploy.all") as terminal:
+        assert wait_for(lambda: begun(checkout, "deploy.release", 0), terminal.process)
+        terminal.type("\x03")
+        assert terminal.process.wait(60) == 130
+    _in_order(checkout, terminal.shown, "Interrupted", signal.SIGINT)
 
 
 def test_a_run_whose_terminal_goes_away_ends_in_order_too(fresh: Callable[[], Checkout]) -> None:
     """The laptop's lid, a lost ssh connection: the kernel sends SIGHUP, and nothing can be written any more."""
     checkout = fresh()
-    process, leader = _start_on_terminal(checkout, "deploy.all")
-    reader = _read_terminal(leader, [])
-    assert wait_for(lambda: begun(checkout, "setup.schema", 0), process)  # type: ignore[arg-type]
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(60) == 128 + signal.SIGHUP
-    reader.join(5)
-    os.close(leader)
+    with Terminal(checkout, "deploy.all") as terminal:
+        assert wait_for(lambda: begun(checkout, "setup.schema", 0), terminal.process)
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.process.wait(60) == 128 + signal.SIGHUP
     assert (checkout.journal[-1]["event"], checkout.journal[-1]["signal"]) == ("interrupted", int(signal.SIGHUP))
     assert checkout.inv("plan").returncode in (0, 2)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.world import World
-from tests.integration.checkout import Checkout
+from tests.integration.checkout import Checkout, Terminal
 from tests.services.real_servers import wait_for
 from tests.targets.fly.support import GATEWAY, HOSTS, OPENAI_KEY, Site
 
@@ -105,6 +105,30 @@ def test_the_runbook_is_used_from_plan_to_destroy(place: Site, operator: Operato
     gone = operator.inv("deploy.destroy", "--name", GATEWAY, "--target", "fly")
     assert gone.returncode == 0, gone.stderr
     assert place.sim.state.apps == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (f"{GATEWAY}\n", 0, f"destroyed: {GATEWAY}"),
+        ("yes\n", 3, "FLY-049"),
+        ("\x04", 3, "FLY-049"),  # Ctrl-D
+        ("\x03", 130, "Interrupted"),
+    ],
+    ids=["the name", "another word", "end of input", "Ctrl-C"],
+)
+def test_a_person_who_destroys_is_asked_for_the_name(
+    place: Site, operator: Operator, typed: str, code: int, said: str
+) -> None:
+    done = operator.inv("deploy.app", "--target", "fly")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with Terminal(operator.checkout, "deploy.destroy", "--target", "fly", **operator.environ) as terminal:
+        wait_for(lambda: f"type {GATEWAY} to go on: " in terminal.shown, "the question")
+        terminal.type(typed)
+        assert terminal.process.wait(60) == code
+    assert said in terminal.shown
+    assert "Traceback" not in terminal.shown
+    assert bool(place.sim.state.apps) == (code != 0)
 
 
 def test_a_second_laptop_is_told_who_deploys_and_changes_nothing(place: Site, operator: Operator) -> None:
