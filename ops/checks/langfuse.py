@@ -12,6 +12,7 @@ from ops.runbook.secret import Secret
 from ops.runbook.step import Look, missing, satisfied, say
 from ops.services.gateway import Gateway
 from ops.services.langfuse import Langfuse
+from ops.services.langfuse_accounts import PASSWORD, PUBLIC, SECRET
 from ops.world import World
 
 VISIBLE_WITHIN = 120.0  # seconds; Langfuse shows a trace after 2 to 5 s, later when busy
@@ -31,9 +32,7 @@ def ui(world: World) -> Look:
             answer = gateway.chat(stack.models.default, "What does a trace cost?", user=user)
             if answer.status != 200:
                 return missing(f"the gateway answered {answer.status}: {answer.error}")
-    with Langfuse(
-        endpoints, world.vault.get("LANGFUSE_PUBLIC_KEY"), world.vault.get("LANGFUSE_SECRET_KEY")
-    ) as langfuse:
+    with Langfuse(endpoints, world.vault.get(PUBLIC), world.vault.get(SECRET)) as langfuse:
         seen: list[dict[str, Any]] = []
 
         def both_visible() -> bool:
@@ -58,7 +57,7 @@ def _login_problem(world: World) -> str:
     stack, endpoints = world.stack, world.target.endpoints()
     email = stack.stack.operator_email
     with _visitor(world) as visitor:
-        session = visitor.login(email, world.vault.get("LANGFUSE_ADMIN_PASSWORD"))
+        session = visitor.login(email, world.vault.get(PASSWORD))
     user = session.get("user") or {}
     if user.get("email") != email:
         return f"{email} cannot log in at {endpoints.langfuse}"
@@ -70,12 +69,28 @@ def _login_problem(world: World) -> str:
             return "a wrong password was let in"
         if visitor.site.request("POST", "/api/auth/signup", json={}).status_code != 422:
             return "signing up is not disabled"
+    if alive := still_working(world):
+        return f"rotated, but the old value still works: {', '.join(alive)}"
     return ""
+
+
+def still_working(world: World) -> list[str]:
+    """Names whose replaced value, kept in the vault's version before, Langfuse still takes."""
+    replaced, alive = world.vault.replaced(), []
+    if PUBLIC in replaced and SECRET in replaced:
+        with Langfuse(world.target.endpoints(), replaced[PUBLIC], replaced[SECRET]) as holder:
+            if holder.site.request("GET", "/api/public/projects", auth=holder.auth).status_code != 401:
+                alive.append(PUBLIC)
+    if PASSWORD in replaced:
+        with _visitor(world) as visitor:
+            if visitor.login(world.stack.stack.operator_email, replaced[PASSWORD]).get("user"):
+                alive.append(PASSWORD)
+    return alive
 
 
 def _visitor(world: World) -> Langfuse:
     vault = world.vault
-    return Langfuse(world.target.endpoints(), vault.get("LANGFUSE_PUBLIC_KEY"), vault.get("LANGFUSE_SECRET_KEY"))
+    return Langfuse(world.target.endpoints(), vault.get(PUBLIC), vault.get(SECRET))
 
 
 def _cost(item: dict[str, Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ops.phases import late
 from ops.runbook.step import Look, Say, Step
 from ops.targets.base import Part
 from ops.world import World
@@ -86,5 +87,14 @@ STEPS: tuple[Step[World], ...] = (
         "Langfuse's run-time connection goes through the pooler; migrations stay direct",
         lambda world: world.target.pooled,
         ("deploy.release",),
+    ),
+    Step(
+        "3.6",
+        "deploy.accounts",
+        "Retire what was replaced",
+        "of Langfuse's key pairs and its first user's password only the vault's are valid",
+        late.look("ops.services.langfuse_accounts:look"),
+        late.act("ops.services.langfuse_accounts:act"),
+        needs=("deploy.release",),
     ),
 )

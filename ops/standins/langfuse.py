@@ -50,7 +50,7 @@ class Langfuse:
     ) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self._settings = settings
-        self._login = Login(settings)
+        self._login = Login(settings, database)
         observations = Lines(state / "observations.jsonl", Observation, kept)
         self._api = PublicApi(settings, observations, Lines(state / "scores.jsonl", Score, kept), switches, database)
 
@@ -148,8 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     database = None
     try:
         if settings.database_url:
-            project = settings.project_id, settings.project_name
-            database = Database(settings.direct_url, settings.database_url, project, os.getpid())
+            database = Database(settings, os.getpid())
             log(f"langfuse: migrated {database.info()['direct_url']}, reads {database.info()['database_url']}")
             _try(database)
         sockets = listen(args.port) + (listen(args.worker_port) if args.worker_port else [])

@@ -75,7 +75,13 @@ def authenticated(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     async def checked(self: PublicApi, request: Request) -> Response:
-        if not self.knows(request.headers.get("authorization", "")):
+        try:
+            known = await asyncio.to_thread(self.knows, request.headers.get("authorization", ""))
+        except DatabaseProblem as exc:
+            await request.body()
+            return problem(500, str(exc), "InternalServerError")
+        if not known:
+            await request.body()  # a connection closed with unread bytes takes the answer with it
             message = "Invalid credentials. Confirm that you've configured the correct host."
             return problem(401, message, "Unauthorized")
         try:
@@ -129,13 +135,18 @@ class PublicApi:
         ]
 
     def knows(self, authorization: str) -> bool:
-        """Whether a Basic authorization header carries the project's key pair."""
+        """Whether a Basic authorization header carries a valid key pair; blocks. Raises DatabaseProblem."""
         scheme, _, given = authorization.partition(" ")
         try:
             pair = base64.b64decode(given.strip(), validate=True)
         except binascii.Error:
             return False
-        return scheme.lower() == "basic" and hmac.compare_digest(pair, self._pair)
+        if scheme.lower() != "basic":
+            return False
+        if self.database is None:
+            return hmac.compare_digest(pair, self._pair)
+        public, _, secret = pair.decode(errors="replace").partition(":")
+        return self.database.knows_key(public, secret)
 
     def _visible(self) -> list[Observation]:
         return self.observations.visible(self.switches.visibility_delay_s)

@@ -1,15 +1,20 @@
 """The stand-in's hold on Postgres: migrations over the direct URL, reading over the pooled one.
 
 It exists to prove what the real Langfuse needs of a database: a role that may create tables in its schema
-over DIRECT_URL, and reach them over DATABASE_URL through a pooler in transaction mode.
+over DIRECT_URL, and reach them over DATABASE_URL through a pooler in transaction mode. And it keeps key pairs and the
+first user where the real one keeps them, made at the start and never changed by it afterwards.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from ops.standins.langfuse_settings import Settings
 
 if TYPE_CHECKING:
     import psycopg
@@ -18,6 +23,7 @@ CONNECT_TIMEOUT_S = 5
 # Prisma's: one lock per database for all its applications, given up after ten seconds.
 MIGRATION_LOCK = 72707369
 LOCK_TIMEOUT = "10s"
+BCRYPT_ROUNDS = 10
 PRISMA_ONLY = frozenset(
     {"schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"}
 )
@@ -26,6 +32,18 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
         "0002_boots",
         "CREATE TABLE standin_boots (at timestamptz NOT NULL DEFAULT now(), pid integer NOT NULL)",
+    ),
+    # The columns of Langfuse's own tables that matter here (packages/shared/prisma/schema.prisma of 4.16.0).
+    (
+        "0003_api_keys",
+        "CREATE TABLE api_keys (id text PRIMARY KEY, created_at timestamp(3) NOT NULL DEFAULT now(), note text,"
+        " public_key text NOT NULL UNIQUE, hashed_secret_key text NOT NULL UNIQUE, display_secret_key text NOT NULL,"
+        " project_id text REFERENCES standin_projects (id) ON DELETE CASCADE)",
+    ),
+    (
+        "0004_users",
+        "CREATE TABLE users (id text PRIMARY KEY, name text, email text UNIQUE, password text,"
+        " created_at timestamp(3) NOT NULL DEFAULT now(), updated_at timestamp(3) NOT NULL DEFAULT now())",
     ),
 )
 
@@ -75,21 +93,21 @@ class Database:
 
     Args:
         direct_url: where tables are made. database_url: where they are read from then on.
-        project: id and name of the project, written once as the first boot does.
+        settings: project, key pair and user, each written once, by the first boot that has them.
         pid: process id, noted as one more boot.
 
     Raises DatabaseProblem when migrating fails.
     """
 
-    def __init__(self, direct_url: str, database_url: str, project: tuple[str, str], pid: int) -> None:
-        self._direct = Address.parse(direct_url)
-        self._runtime = Address.parse(database_url)
+    def __init__(self, settings: Settings, pid: int) -> None:
+        self._direct = Address.parse(settings.direct_url)
+        self._runtime = Address.parse(settings.database_url)
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
         self._connected_with: str | None = None
-        self.applied = self._migrate(project, pid)
+        self.applied = self._migrate(settings, pid)
 
-    def _migrate(self, project: tuple[str, str], pid: int) -> list[str]:
+    def _migrate(self, settings: Settings, pid: int) -> list[str]:
         import psycopg
 
         try:
@@ -106,7 +124,7 @@ class Database:
                     if name not in done:
                         connection.execute(statement.encode())
                         connection.execute("INSERT INTO standin_migrations (name) VALUES (%s)", (name,))
-                connection.execute("INSERT INTO standin_projects VALUES (%s, %s) ON CONFLICT DO NOTHING", project)
+                _provision(connection, settings)
                 connection.execute("INSERT INTO standin_boots (pid) VALUES (%s)", (pid,))
         except psycopg.Error as exc:
             raise DatabaseProblem(f"migrations failed on {self._direct.where} ({_cause(exc)})") from None
@@ -114,6 +132,21 @@ class Database:
 
     def check(self) -> None:
         """Read one row of the project's table over DATABASE_URL; blocks. Raises DatabaseProblem."""
+        self._one("SELECT 1 FROM standin_projects LIMIT 1", ())
+
+    def knows_key(self, public: str, secret: str) -> bool:
+        """Whether this is a valid pair; blocks. Raises DatabaseProblem."""
+        row = self._one("SELECT hashed_secret_key FROM api_keys WHERE public_key = %s", (public,))
+        return row is not None and hmac.compare_digest(row[0], _hashed(secret))
+
+    def knows_user(self, email: str, password: str) -> bool:
+        """Whether this user has this password; blocks. Raises DatabaseProblem."""
+        import bcrypt
+
+        row = self._one("SELECT password FROM users WHERE email = %s", (email.strip().lower(),))
+        return row is not None and bcrypt.checkpw(password.encode()[:72], row[0].encode())
+
+    def _one(self, query: LiteralString, values: tuple[str, ...]) -> tuple[Any, ...] | None:
         import psycopg
 
         with self._lock:
@@ -122,13 +155,13 @@ class Database:
                 try:
                     with connection.transaction():
                         _enter(connection, self._runtime.schema)
-                        connection.execute("SELECT 1 FROM standin_projects LIMIT 1").fetchone()
-                    return
+                        return connection.execute(query, values).fetchone()
                 except psycopg.Error as exc:
                     self._drop()
-                    # The first failure may be a connection which died since the last check.
+                    # The first failure may be a connection which died since the last time.
                     if attempt == 2:
                         raise DatabaseProblem(f"no answer from {self._runtime.where} ({_cause(exc)})") from None
+        return None
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
@@ -156,6 +189,36 @@ class Database:
             "schema": self._runtime.schema,
             "migrations": self.applied,
         }
+
+
+def _provision(connection: psycopg.Connection[Any], settings: Settings) -> None:
+    """Make what is not there yet, as Langfuse's initialize.ts does; what is there stays as it is."""
+    import bcrypt
+
+    project = settings.project_id, settings.project_name
+    connection.execute("INSERT INTO standin_projects VALUES (%s, %s) ON CONFLICT DO NOTHING", project)
+    connection.execute(
+        "INSERT INTO api_keys (id, note, public_key, hashed_secret_key, display_secret_key, project_id)"
+        " VALUES (gen_random_uuid(), %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (
+            "Provisioned API Key",
+            settings.public_key,
+            _hashed(settings.secret_key),
+            f"{settings.secret_key[:6]}...{settings.secret_key[-4:]}",
+            settings.project_id,
+        ),
+    )
+    there = connection.execute("SELECT 1 FROM users WHERE email = %s", (settings.email,)).fetchone()
+    if settings.email and settings.password and there is None:
+        hashed = bcrypt.hashpw(settings.password.encode(), bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
+        connection.execute(
+            "INSERT INTO users (id, name, email, password) VALUES (gen_random_uuid(), %s, %s, %s)",
+            (settings.user_name, settings.email, hashed),
+        )
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _enter(connection: psycopg.Connection[Any], schema: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ops.standins.langfuse_database import Database, DatabaseProblem
 from ops.standins.langfuse_pages import SIGN_IN_PATH, sign_in_page
 from ops.standins.langfuse_settings import Settings
 from ops.standins.langfuse_store import iso
@@ -28,10 +30,15 @@ class Login:
     """Sign-in with a CSRF token bound to a cookie, and the session it leads to.
 
     Cookie names follow NEXTAUTH_URL: with https they are prefixed ``__Secure-`` and marked Secure.
+
+    Args:
+        settings: the user and the secret that signs cookies.
+        database: where the user's password is, if there is one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, database: Database | None = None) -> None:
         self._settings = settings
+        self._database = database
         self._secure = settings.url.startswith("https://")
         self._secret = settings.session_secret.encode()
 
@@ -91,7 +98,7 @@ class Login:
         token = self._csrf_of(request)
         if token is None or not hmac.compare_digest(form.get("csrfToken", "").encode(), token.encode()):
             return self._lead(f"{self._settings.url}/api/auth/signin?csrf=true", 200, as_json)
-        if not self._knows(form.get("email", ""), form.get("password", "")):
+        if not await asyncio.to_thread(self._knows, form.get("email", ""), form.get("password", "")):
             failed = quote("Invalid credentials")
             where = f"{self._settings.url}{SIGN_IN_PATH}" if not as_json else f"{self._settings.url}/api/auth/error"
             return self._lead(f"{where}?error={failed}", 401, as_json)
@@ -115,6 +122,11 @@ class Login:
         return url if (mine.scheme, mine.netloc) == (other.scheme, other.netloc) else self._settings.url
 
     def _knows(self, email: str, password: str) -> bool:
+        if self._database is not None:
+            try:
+                return self._database.knows_user(email, password)
+            except DatabaseProblem:
+                return False
         settings = self._settings
         right = hmac.compare_digest(password.encode(), settings.password.encode())
         return bool(settings.password) and right and email.strip().lower() == settings.email
@@ -144,6 +156,7 @@ class Login:
 
     async def sign_up(self, request: Request) -> Response:
         """``POST /api/auth/signup``: switched off."""
+        await request.body()  # a connection closed with unread bytes takes the answer with it
         return JSONResponse({"message": "Sign up is disabled."}, 422)
 
     async def page(self, request: Request) -> Response:

@@ -77,13 +77,16 @@ def test_commands_work_from_any_directory(rehearsal: Checkout, tmp_path: Path) -
     assert rehearsal.inv("plan", cwd=tmp_path).returncode == 0
 
 
+# The servers themselves write their data and their logs all the time, and Python what it has compiled.
+FOREIGN = {"data", "logs", ".venv", ".venv-gateway", "__pycache__"}
+
+
 def snapshot(checkout: Checkout) -> dict[str, Any]:
     """Files with their content, processes, and the database's schemas, roles and tables."""
     files = {}
     for file in sorted(checkout.root.rglob("*")):
         relative = file.relative_to(checkout.root)
-        # The servers themselves write their data and their logs all the time; a look must not.
-        if file.is_symlink() or not file.is_file() or {"data", "logs", ".venv", ".venv-gateway"} & set(relative.parts):
+        if file.is_symlink() or not file.is_file() or FOREIGN & set(relative.parts):
             continue
         info = file.stat()
         files[str(relative)] = (hashlib.sha256(file.read_bytes()).hexdigest(), info.st_mode, info.st_mtime_ns)
@@ -203,6 +206,20 @@ def test_a_killed_gateway_comes_back_by_itself_or_by_a_deploy(rehearsal: Checkou
     os.kill(pid, signal.SIGKILL)
     assert rehearsal.inv("deploy.all").returncode == 0
     assert rehearsal.inv("test.smoke").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["LANGFUSE_SECRET_KEY", "LANGFUSE_ADMIN_PASSWORD"])
+def test_what_a_rotation_says_to_run_next_leaves_the_old_value_dead(rehearsal: Checkout, name: str) -> None:
+    told = rehearsal.inv("vault.rotate", name, "--yes")
+    assert told.returncode == 0, told.stderr
+    assert rehearsal.inv("plan").returncode == 2
+    alive = rehearsal.inv("test.langfuse")
+    assert alive.returncode == 1, "the old value still works, or the new one not yet"
+    following = told.stdout.partition("next: inv ")[2].split()
+    assert "deploy.accounts" in following
+    done = rehearsal.inv(*following)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rehearsal.inv("plan").returncode == 0
 
 
 def test_every_line_of_the_journal_is_json_with_a_version(rehearsal: Checkout) -> None:

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ops.standins.langfuse_database import MIGRATIONS
 from tests.services.real_servers import Postgres, free_port, postgres, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,10 @@ class World:
         pooled = url(self.forward.port) + "&pgbouncer=true&connection_limit=5&sslmode=disable"
         return {"DATABASE_URL": pooled, "DIRECT_URL": url(self.server.port) + "&sslmode=disable"}
 
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.server.url().reveal()) as connection:
+            connection.execute(statement.encode())
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.server.url().reveal()) as connection:
             return connection.execute(query.encode()).fetchall()
@@ -93,9 +98,11 @@ def server(start: Callable[..., Any], world: World, langfuse_env: dict[str, str]
 def test_its_tables_are_made_in_its_schema_and_nowhere_else(server: Any, world: World) -> None:
     tables = world.rows("SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'lf_app' ORDER BY 2")
     assert tables == [
+        ("langfuse", "api_keys"),
         ("langfuse", "standin_boots"),
         ("langfuse", "standin_migrations"),
         ("langfuse", "standin_projects"),
+        ("langfuse", "users"),
     ]
     assert world.rows("SELECT id FROM langfuse.standin_projects") == [("the-project",)]
 
@@ -105,7 +112,7 @@ def test_it_says_where_it_migrated_and_where_it_reads_without_credentials(server
     database = answer.json()["database"]
     assert database["direct_url"] == f"127.0.0.1:{world.server.port}"
     assert database["database_url"] == database["connected"] == f"127.0.0.1:{world.forward.port}"
-    assert database["migrations"] == ["0001_projects", "0002_boots"]
+    assert database["migrations"] == [name for name, _ in MIGRATIONS]
     assert world.password not in answer.text
 
 
@@ -117,6 +124,41 @@ def test_a_second_start_applies_no_migration_twice(
     assert world.rows("SELECT name, at FROM langfuse.standin_migrations ORDER BY 1") == before
     booted = {row[0] for row in world.rows("SELECT pid FROM langfuse.standin_boots")}
     assert {server.process.pid, second.process.pid} <= booted
+
+
+def projects(server: Any, env: dict[str, str]) -> int:
+    pair = env["LANGFUSE_PUBLIC_KEY"], env["LANGFUSE_SECRET_KEY"]
+    return httpx.get(server.url + "/api/public/projects", auth=pair, timeout=10).status_code
+
+
+def test_a_pair_from_the_environment_is_made_once_and_stays_valid_until_it_is_deleted(
+    start: Callable[..., Any], server: Any, world: World, langfuse_env: dict[str, str]
+) -> None:
+    new = {**langfuse_env, "LANGFUSE_PUBLIC_KEY": f"pk-lf-{secrets.token_hex(8)}"}
+    new["LANGFUSE_SECRET_KEY"] = f"sk-lf-{secrets.token_hex(8)}"
+    assert projects(server, langfuse_env) == 200
+    assert projects(server, new) == 401
+    second = start("langfuse", env={**new, **world.env()})
+    assert projects(second, new) == projects(second, langfuse_env) == 200
+    # The same public key with another secret: what is there is not changed.
+    third = start("langfuse", env={**new, "LANGFUSE_SECRET_KEY": "sk-lf-another", **world.env()})
+    assert projects(third, new) == 200
+    assert projects(third, {**new, "LANGFUSE_SECRET_KEY": "sk-lf-another"}) == 401
+    world.execute(f"DELETE FROM langfuse.api_keys WHERE public_key = '{new['LANGFUSE_PUBLIC_KEY']}'")
+    assert projects(second, new) == projects(third, new) == 401
+    assert projects(second, langfuse_env) == 200
+
+
+def test_the_pair_cannot_be_checked_while_the_database_is_away(
+    server: Any, world: World, langfuse_env: dict[str, str]
+) -> None:
+    world.forward.down()
+    try:
+        world.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lf_app'")
+        assert projects(server, langfuse_env) == 500
+    finally:
+        world.forward.up()
+    assert projects(server, langfuse_env) == 200
 
 
 def test_health_is_503_while_the_pooled_port_is_away_and_200_afterwards(server: Any, world: World) -> None:

@@ -45,7 +45,7 @@ def look(world: World) -> Look:
         return missing(f"neither {place} nor role {want.role} is there")
     differences = list(plan.differences)
     # The digest is asked before the server: Supabase bans addresses after failed logins.
-    if facts["role"] and world.vault.pending(CONSUMER, {"LANGFUSE_DB_PASSWORD": password}):
+    if facts["role"] and password_pending(world):
         differences.append("password of the role: not known to be the vault's → the vault's")
     elif facts["role"] and not differences:
         differences += _try_login(admin, want.schema, want.role, password)
@@ -54,6 +54,11 @@ def look(world: World) -> Look:
     return satisfied(
         "; ".join([f"{place}, owned by {want.role}, which opens with the vault's password", *plan.warnings])
     )
+
+
+def password_pending(world: World) -> bool:
+    """Whether the role may not have the vault's password yet."""
+    return bool(world.vault.pending(CONSUMER, {"LANGFUSE_DB_PASSWORD": world.vault.get("LANGFUSE_DB_PASSWORD")}))
 
 
 def act(world: World, say: Say) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from ops.runbook.errors import RunbookError
@@ -144,6 +145,42 @@ def test_what_a_rotation_says_to_run_next_puts_the_new_value_in_service(deployed
         needed = {restarts[reader] for reader in readers if reader in restarts}
         forgotten += [f"{name}: inv {' '.join(rule.then)} lacks {step}" for step in sorted(needed - run)]
     assert forgotten == []
+
+
+def test_a_replaced_langfuse_pair_is_found_by_plan_and_deleted_by_deploy(place: Site) -> None:
+    from ops.services.langfuse_accounts import NOTE
+    from ops.standins.langfuse_database import MIGRATIONS
+
+    assert place.deploy().ok
+    world = place.world()
+
+    def start() -> None:
+        """What Langfuse does in Postgres when it starts."""
+        with psycopg.connect(world.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
+            connection.execute("SET ROLE langfuse")
+            connection.execute("SET search_path TO langfuse")
+            if connection.execute("SELECT to_regclass('api_keys')").fetchone() == (None,):
+                for _, statement in MIGRATIONS:
+                    connection.execute(statement.encode())
+                connection.execute("INSERT INTO standin_projects VALUES (%s, 'p')", (world.stack.langfuse.project_id,))
+            key = world.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
+            connection.execute(
+                "INSERT INTO api_keys (id, note, public_key, hashed_secret_key, display_secret_key, project_id)"
+                " VALUES (%s, %s, %s, %s, 'sk', %s)",
+                (key, NOTE, key, key, world.stack.langfuse.project_id),
+            )
+
+    start()
+    assert place.plan()["deploy.accounts"].look.satisfied
+    old = world.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
+    rotate.rotate(world, "LANGFUSE_SECRET_KEY", confirmed=True)
+    start()
+    planned = place.plan()["deploy.accounts"].look
+    assert planned.state is State.DRIFTED
+    assert old in planned.diff
+    done = place.deploy()
+    assert done.ok, done.troubles()
+    assert place.plan()["deploy.accounts"].look.satisfied
 
 
 def test_a_redis_password_that_was_reset_is_taken_over_and_reaches_the_machines(place: Site) -> None:
