@@ -60,7 +60,7 @@ STEPS: tuple[Step[World], ...] = (
         "Langfuse UI test",
         "login works, and the tests' traces are there with their costs and cache hits",
         late.look("ops.checks.langfuse:ui"),
-        needs=("test.cache",),
+        needs=("test.cache", "deploy.accounts"),
         check=True,
     ),
 )
