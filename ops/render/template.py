@@ -45,7 +45,7 @@ def _compiled() -> BytecodeCache | None:
         def load_bytecode(self, bucket: Bucket) -> None:
             try:
                 super().load_bytecode(bucket)
-            except Exception:
+            except Exception:  # a damaged file ends in any of pickle's and marshal's errors
                 bucket.reset()
 
         def dump_bytecode(self, bucket: Bucket) -> None:

@@ -7,9 +7,8 @@ in our schema, as its own role. Keys and users that people have made in Langfuse
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import msgspec
 
@@ -29,11 +28,18 @@ KNOWN_WITHIN_S = 120.0
 PUBLIC, SECRET, PASSWORD = "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY", "LANGFUSE_ADMIN_PASSWORD"
 
 
-class Accounts(msgspec.Struct, frozen=True):
-    """What Langfuse has: the provisioned public keys, and the first user's password as bcrypt has it."""
+class Stale(msgspec.Struct, frozen=True):
+    """What Langfuse still takes and should not.
 
-    keys: frozenset[str] = frozenset()
-    password: str | None = None
+    Attributes:
+        known: whether it knows the vault's key pair.
+        keys: public keys of provisioned pairs that are not the vault's.
+        password: whether the first user's password was replaced, and Langfuse has another.
+    """
+
+    known: bool = False
+    keys: tuple[str, ...] = ()
+    password: bool = False
 
 
 def look(world: World) -> Look:
@@ -42,22 +48,20 @@ def look(world: World) -> Look:
     Raises:
         RunbookError: PG-0xx where the connection is no good.
     """
-    vault = world.vault
-    absent = [name for name in (PUBLIC, SECRET, PASSWORD, "SUPABASE_DIRECT_URL") if not vault.has(name)]
-    if absent:
+    names = (PUBLIC, SECRET, PASSWORD, "SUPABASE_DIRECT_URL", "LANGFUSE_DB_PASSWORD")
+    if absent := [name for name in names if not world.vault.has(name)]:
         return unknown(f"not in the vault yet: {', '.join(absent)}", until="1.2")
     # The digest is asked before the server: Supabase bans addresses after failed logins.
-    if not vault.has("LANGFUSE_DB_PASSWORD") or setup.password_pending(world):
+    if setup.password_pending(world):
         return unknown("the role's password is not known to be the vault's", until="1.3")
     with _as_langfuse(world) as connection:
-        found = _read(connection, world)
-    stale = found.keys - {vault.get(PUBLIC).reveal()}
-    differences = [f"key pair {key}: valid → deleted" for key in sorted(stale)]
-    if _replaced(world) and found.password and not _opens(world, found.password):
+        stale = _read(connection, world)
+    differences = [f"key pair {key}: valid → deleted" for key in stale.keys]
+    if stale.password:
         differences.append(f"password of {world.stack.stack.operator_email}: not the vault's → the vault's")
     if differences:
         return drifted("Langfuse takes what was replaced", "\n".join(differences))
-    if not found.keys:
+    if not stale.known:
         return satisfied("Langfuse has been given no key pair yet")
     return satisfied("the vault's key pair is the only provisioned one")
 
@@ -68,13 +72,11 @@ def act(world: World, say: Say) -> None:
     Raises:
         RunbookError: LF-003 Langfuse does not know the vault's pair; PG-0xx as `look`.
     """
-    mine = world.vault.get(PUBLIC).reveal()
     with _as_langfuse(world) as connection:
 
         def known() -> bool:
-            found = _read(connection, world)
-            connection.rollback()
-            return mine in found.keys
+            connection.rollback()  # the next look is to see what has come since
+            return _read(connection, world).known
 
         wait_until(
             known,
@@ -84,63 +86,52 @@ def act(world: World, say: Say) -> None:
             code="LF-003",
             next="inv deploy.release",
         )
-        found = _read(connection, world)
-        for key in sorted(found.keys - {mine}):
+        stale = _read(connection, world)
+        for key in stale.keys:
             say(f"deleting the key pair {key}")
-            _execute(connection, world, "DELETE FROM {}.api_keys WHERE public_key = %s AND note = %s", (key, NOTE))
-        if _replaced(world) and found.password and not _opens(world, found.password):
+            _execute(connection, world, "DELETE FROM {}.api_keys WHERE public_key = %s AND note = %s", key, NOTE)
+        if stale.password:
             say("setting the first user's password")
             import bcrypt
 
             hashed = bcrypt.hashpw(world.vault.get(PASSWORD).reveal().encode(), bcrypt.gensalt(ROUNDS)).decode()
-            _execute(
-                connection,
-                world,
-                "UPDATE {}.users SET password = %s, updated_at = now() WHERE email = %s",
-                (hashed, world.stack.stack.operator_email.lower()),
-            )
+            statement = "UPDATE {}.users SET password = %s, updated_at = now() WHERE email = %s"
+            _execute(connection, world, statement, hashed, _email(world))
         connection.commit()
 
 
-@contextmanager
-def _as_langfuse(world: World) -> Iterator[psycopg.Connection[Any]]:
+def _as_langfuse(world: World) -> AbstractContextManager[psycopg.Connection[Any]]:
     direct = urls.direct(world.vault.get("SUPABASE_DIRECT_URL"))
-    role = direct.as_role(world.stack.postgres.role, world.vault.get("LANGFUSE_DB_PASSWORD"))
-    with session(role) as connection:
-        yield connection
+    return session(direct.as_role(world.stack.postgres.role, world.vault.get("LANGFUSE_DB_PASSWORD")))
 
 
-def _read(connection: psycopg.Connection[Any], world: World) -> Accounts:
-    schema = world.stack.postgres.schema
-    made = connection.execute("SELECT to_regclass(format('%%I.api_keys', %s::text)) IS NOT NULL", (schema,)).fetchone()
-    if made is None or not made[0]:
-        return Accounts()
-    rows = _execute(
-        connection,
-        world,
-        "SELECT public_key FROM {}.api_keys WHERE project_id = %s AND note = %s",
-        (world.stack.langfuse.project_id, NOTE),
-    )
-    keys = frozenset(str(row[0]) for row in rows.fetchall())
-    user = _execute(
-        connection,
-        world,
-        "SELECT password FROM {}.users WHERE email = %s",
-        (world.stack.stack.operator_email.lower(),),
-    ).fetchone()
-    return Accounts(keys, str(user[0]) if user and user[0] else None)
+def _read(connection: psycopg.Connection[Any], world: World) -> Stale:
+    name = "SELECT to_regclass(format('%%I.api_keys', %s::text)) IS NOT NULL"
+    if connection.execute(name, (world.stack.postgres.schema,)).fetchone() != (True,):
+        return Stale()
+    statement = "SELECT public_key FROM {}.api_keys WHERE project_id = %s AND note = %s ORDER BY 1"
+    rows = _execute(connection, world, statement, world.stack.langfuse.project_id, NOTE).fetchall()
+    mine, keys = world.vault.get(PUBLIC).reveal(), [str(row[0]) for row in rows]
+    user = _execute(connection, world, "SELECT password FROM {}.users WHERE email = %s", _email(world)).fetchone()
+    # Until it is replaced the password is the one Langfuse was started with, or what the user has made of it.
+    hashed = str(user[0]) if user and user[0] else ""
+    password = bool(hashed) and _replaced(world) and not _opens(world, hashed)
+    return Stale(mine in keys, tuple(key for key in keys if key != mine), password)
 
 
 def _execute(
-    connection: psycopg.Connection[Any], world: World, statement: str, values: tuple[str, ...]
+    connection: psycopg.Connection[Any], world: World, statement: LiteralString, *values: str
 ) -> psycopg.Cursor[Any]:
     from psycopg import sql
 
     return connection.execute(sql.SQL(statement).format(sql.Identifier(world.stack.postgres.schema)), values)
 
 
+def _email(world: World) -> str:
+    return world.stack.stack.operator_email.lower()
+
+
 def _replaced(world: World) -> bool:
-    """Whether the first user's password was ever replaced: until then it is the one Langfuse was started with."""
     return any(entry.name == PASSWORD and entry.changed > entry.created for entry in world.vault.entries())
 
 

@@ -156,7 +156,6 @@ class Login:
 
     async def sign_up(self, request: Request) -> Response:
         """``POST /api/auth/signup``: switched off."""
-        await request.body()  # a connection closed with unread bytes takes the answer with it
         return JSONResponse({"message": "Sign up is disabled."}, 422)
 
     async def page(self, request: Request) -> Response:

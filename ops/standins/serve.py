@@ -116,9 +116,20 @@ class Outermost:
         began = time.monotonic()
         status: list[int | str] = ["-"]
 
+        read = False
+
+        async def reading() -> Message:
+            nonlocal read
+            message = await receive()
+            read = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
         async def watching(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status[0] = message["status"]
+                # A connection that is closed with unread bytes takes the answer with it.
+                while not read:
+                    await reading()
             await send(message)
 
         async def disconnect(reset: bool) -> None:
@@ -130,12 +141,12 @@ class Outermost:
             else:
                 transport.close()
             status[0] = "reset" if reset else f"{status[0]} cut"
-            while (await receive())["type"] != "http.disconnect":
+            while (await reading())["type"] != "http.disconnect":
                 pass
 
         scope[DISCONNECT] = disconnect
         try:
-            await self.app(scope, receive, watching)
+            await self.app(scope, reading, watching)
         finally:
             took = (time.monotonic() - began) * 1000
             log(f"{self.name} {scope['method']} {scope['path']} {status[0]} {took:.0f}ms")

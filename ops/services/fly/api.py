@@ -59,7 +59,8 @@ class FlyApi:
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
 
-    def _http(self) -> httpx.Client:
+    def connect(self) -> httpx.Client:
+        """The HTTP client, loaded at first use: looks that begin side by side have one of them load it ahead."""
         with self._lock:
             if self._client is None:
                 # Its own command line comes along where click is installed, and takes longer than it.
@@ -125,7 +126,7 @@ class FlyApi:
         bearer: bool = False,
         timeout_s: float = TIMEOUT_S,
     ) -> Any:
-        client = self._http()
+        client = self.connect()
         import httpx
 
         header = authorization(self._token.reveal())

@@ -74,7 +74,7 @@ class Account:
             if self._client is None:
                 self._client = self._connect()
                 # Looks begin side by side: one thread loads the HTTP client and its certificates, not each.
-                self._client.api._http()
+                self._client.api.connect()
             return self._client
 
     @property

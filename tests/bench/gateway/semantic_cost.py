@@ -16,7 +16,6 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
@@ -35,21 +34,13 @@ from llm_gateway.zones import Thresholds
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell
+from tests.gateway.semantic_gateways import answer
 from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
 TTL_S = {"exact": 86400, "semantic": 604800, "verdict": 604800}
 ANSWER = "You may return any item within thirty days. " * 8
 LOOKUPS = 400
-
-
-def body(text: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": text}
-    return {
-        "id": "x",
-        "object": "chat.completion",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-    }
 
 
 def part(question: str) -> Partition:
@@ -91,18 +82,18 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     put_ms = []
     for question, vector in zip(questions, made, strict=True):
         began = time.perf_counter()
-        await cache.put(part(question), vector, body(ANSWER))
+        await cache.put(part(question), vector, answer(ANSWER))
         put_ms.append((time.perf_counter() - began) * 1e3)
     after = int((await store.redis.info("memory"))["used_memory"])
     accounted = int(await store.call("GET", "gw:used:{a}"))
-    answer_bytes = len(json.dumps(body(ANSWER), separators=(",", ":")))
+    answer_bytes = len(json.dumps(answer(ANSWER), separators=(",", ":")))
 
     while len(other.index) < entries:
         await asyncio.sleep(0.005)
     seen_ms = []
     for number in range(20):
         began = time.perf_counter()
-        await cache.put(part(f"fresh {number}"), made[number], body(ANSWER))
+        await cache.put(part(f"fresh {number}"), made[number], answer(ANSWER))
         while len(other.index) < entries + number + 1:
             await asyncio.sleep(0.001)
         seen_ms.append((time.perf_counter() - began) * 1e3)
