@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from llm_gateway.limits import Grant, Limiter, Refusal
+from llm_gateway.limits.limiter import Grant, Limiter, Refusal
 from llm_gateway.store import Store
 
 from tests.gateway.valkey_server import ValkeyServer

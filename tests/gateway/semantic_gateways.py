@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from llm_gateway.aliases import Aliases
-from llm_gateway.budget import Ledger
-from llm_gateway.canonical import Partition, partition
-from llm_gateway.exact import Hit
-from llm_gateway.index import Vector
-from llm_gateway.judge import Judge
-from llm_gateway.mirror import Mirror
-from llm_gateway.semantic import Lookup, SemanticCache
+from llm_gateway.cache.aliases import Aliases
+from llm_gateway.cache.exact import Hit
+from llm_gateway.cache.index import Vector
+from llm_gateway.cache.judge import Judge
+from llm_gateway.cache.keys import Partition, partition
+from llm_gateway.cache.ledger import Ledger
+from llm_gateway.cache.mirror import Mirror
+from llm_gateway.cache.semantic import Lookup, SemanticCache
+from llm_gateway.cache.zones import Thresholds
 from llm_gateway.store import Store
-from llm_gateway.zones import Thresholds
 
 WAIT_S = 5.0
 

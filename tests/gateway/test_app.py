@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from llm_gateway import app
-from llm_gateway.reply import Reply
+from llm_gateway.api.reply import Reply
 
 
 @pytest.mark.parametrize("how", ["takes everything", "leaves", "stalls"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llm_gateway.canonical import Controls, controls, exact_key, partition
+from llm_gateway.cache.keys import Controls, controls, exact_key, partition
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "What is the return policy?"}]}
 

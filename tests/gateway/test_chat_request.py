@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from llm_gateway.canonical import exact_key
-from llm_gateway.chat_request import BadRequest, ChatRequest, parse
+from llm_gateway.api.chat_request import BadRequest, ChatRequest, parse
+from llm_gateway.cache.keys import exact_key
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from llm_gateway.budget import OVERHEAD_BYTES, Ledger
-from llm_gateway.canonical import CacheKey
-from llm_gateway.exact import ExactCache
-from llm_gateway.purge import purge_entry, purge_team
+from llm_gateway.cache.exact import ExactCache
+from llm_gateway.cache.keys import CacheKey
+from llm_gateway.cache.ledger import OVERHEAD_BYTES, Ledger
+from llm_gateway.cache.purge import purge_entry, purge_team
 from llm_gateway.store import Store
 
 from tests.gateway.conftest import Valkey

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 from llm_gateway.config import Escalation
-from llm_gateway.escalation import choose
-from llm_gateway.fallback import RETRYABLE, Answered, UpstreamError, ask
+from llm_gateway.upstream.escalation import choose
+from llm_gateway.upstream.fallback import RETRYABLE, Answered, UpstreamError, ask
 
 RULE = Escalation("big", 2000)
 

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from llm_gateway.guards import compare
-from llm_gateway.reading import read
-from llm_gateway.spelling import distance, slip
-from llm_gateway.zones import Thresholds, decide
+from llm_gateway.cache.guards import compare
+from llm_gateway.cache.reading import read
+from llm_gateway.cache.spelling import distance, slip
+from llm_gateway.cache.zones import Thresholds, decide
 
 PAIRS = Path(__file__).resolve().parents[1] / "bench" / "gateway" / "development_pairs.tsv"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llm_gateway.index import COARSE_FROM, Entry, Index, Vector, quantise
+from llm_gateway.cache.index import COARSE_FROM, Entry, Index, Vector, quantise
 
 
 def unit(rows: Vector) -> Vector:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from llm_gateway.inflight import Flights, Lead, Shared
+from llm_gateway.cache.single_flight import Flights, Lead, Shared
 
 
 class Upstream:

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from llm_gateway.limits import Grant, Limiter
+from llm_gateway.limits.limiter import Grant, Limiter
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.limiting import USD, WINDOW_S, Team, admitted, gateway, granted, refused

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llm_gateway.limits import Limiter
+from llm_gateway.limits.limiter import Limiter
 from llm_gateway.store import Script, Store
 
 from tests.gateway.conftest import Valkey

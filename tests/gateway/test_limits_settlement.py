@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from llm_gateway.limits import Grant
+from llm_gateway.limits.limiter import Grant
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.limiting import WINDOW_S, Team, gateway, granted, refused, until

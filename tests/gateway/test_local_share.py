@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from llm_gateway.local_share import DAY_US, Admission, Limits, LocalShare, Totals
+from llm_gateway.limits.local_share import DAY_US, Admission, Limits, LocalShare, Totals
 
 WINDOW = 60_000_000
 NOON = 20_000 * DAY_US + DAY_US // 2

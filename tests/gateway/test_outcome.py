@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llm_gateway.config import Team
-from llm_gateway.limits import Remaining
+from llm_gateway.limits.limiter import Remaining
+from llm_gateway.limits.pricing import Spend
 from llm_gateway.outcome import Outcome
-from llm_gateway.pricing import Spend
 
 TEAM = Team("shop", "SHOP_KEY", 100, 200_000, 50_000_000_000)
 

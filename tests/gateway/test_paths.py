@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llm_gateway.paths import OPERATOR_ROUTES, Route, match, methods
+from llm_gateway.api.routes import OPERATOR_ROUTES, Route, match, methods
 
 
 def test_the_listed_routes_are_found() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_gateway.config import Price
-from llm_gateway.pricing import Spend, at_most, spend
+from llm_gateway.limits.pricing import Spend, at_most, spend
 
 MINI, BIG = Price(input=150, output=600, cached_input=75), Price(input=2500, output=10000, cached_input=1250)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from llm_gateway.guards import compare
-from llm_gateway.reading import read
+from llm_gateway.cache.guards import compare
+from llm_gateway.cache.reading import read
 
 
 def same(one: str, other: str) -> bool:

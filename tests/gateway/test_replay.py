@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llm_gateway.replay import as_stream, assemble, complete
+from llm_gateway.api.replay import as_stream, assemble, complete
 
 TEXT = "You may return it\nwithin 30 days,  unused.\n\n- keep the box\n- keep the label; naïve 退货 ✓\n"
 

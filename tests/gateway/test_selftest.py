@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from llm_gateway.budget import Ledger
-from llm_gateway.canonical import CacheKey
+from llm_gateway.cache.exact import ExactCache, Hit
+from llm_gateway.cache.keys import CacheKey
+from llm_gateway.cache.ledger import Ledger
 from llm_gateway.config import Team, parse
-from llm_gateway.exact import ExactCache, Hit
-from llm_gateway.limits import Grant, Limiter, Refusal
+from llm_gateway.limits.limiter import Grant, Limiter, Refusal
+from llm_gateway.ops.selftest import SelfTest
+from llm_gateway.ops.tally import Tally
 from llm_gateway.outcome import Outcome
-from llm_gateway.selftest import SelfTest
 from llm_gateway.store import Store
-from llm_gateway.tally import Tally
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.test_config import DOCUMENT

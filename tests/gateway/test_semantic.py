@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llm_gateway.index import Vector
-from llm_gateway.semantic import Lookup
+from llm_gateway.cache.index import Vector
+from llm_gateway.cache.semantic import Lookup
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.semantic_gateways import Gateway, Verdicts, answer, ask_part, embed, gateways, said

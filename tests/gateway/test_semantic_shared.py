@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import numpy as np
-from llm_gateway.canonical import exact_key
-from llm_gateway.exact import ExactCache
-from llm_gateway.mirror import Mirror
-from llm_gateway.purge import purge_entry, purge_team
+from llm_gateway.cache.exact import ExactCache
+from llm_gateway.cache.keys import exact_key
+from llm_gateway.cache.mirror import Mirror
+from llm_gateway.cache.purge import purge_entry, purge_team
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.semantic_gateways import Gateway, answer, ask_part, embed, gateways, said

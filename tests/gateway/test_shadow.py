@@ -8,8 +8,8 @@ import random
 from typing import Any
 
 import pytest
-from llm_gateway.exact import Hit
-from llm_gateway.shadow import Shadow, wilson
+from llm_gateway.cache.exact import Hit
+from llm_gateway.cache.shadow import Shadow, wilson
 from llm_gateway.store import Store
 
 from tests.gateway.conftest import Valkey

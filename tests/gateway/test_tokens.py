@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from llm_gateway.tokens import IMAGE_HIGH, IMAGE_LOW, LONG_TEXT, count_request, count_text, more_for_pictures
+from llm_gateway.limits.tokens import IMAGE_HIGH, IMAGE_LOW, LONG_TEXT, count_request, count_text, more_for_pictures
 
 
 def count(content: Any, **fields: Any) -> int:

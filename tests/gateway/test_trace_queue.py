@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from llm_gateway.trace_queue import Counts, TraceQueue
+from llm_gateway.tracing.queue import Counts, TraceQueue
 
 
 def test_what_comes_after_the_last_that_fits_is_lost_and_the_oldest_stay() -> None:

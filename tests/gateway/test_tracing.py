@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
-from llm_gateway import tracing
 from llm_gateway.config import Langfuse, Team
 from llm_gateway.environment import LangfuseAccess
+from llm_gateway.limits.pricing import Spend
 from llm_gateway.outcome import Outcome
-from llm_gateway.pricing import Spend
-from llm_gateway.trace_export import Verdict
-from llm_gateway.tracing import LONGEST_TEXT, Tracer, attributes, connect
+from llm_gateway.tracing import tracer as tracing
+from llm_gateway.tracing.export import Verdict
+from llm_gateway.tracing.tracer import LONGEST_TEXT, Tracer, attributes, connect
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tests.integration.gateway.harness import wait_until

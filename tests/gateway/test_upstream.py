@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from litellm import exceptions
-from llm_gateway.fallback import UpstreamError
-from llm_gateway.upstream import Upstream, _chunk, _completion, _says_something, _translated
+from llm_gateway.upstream.fallback import UpstreamError
+from llm_gateway.upstream.upstream import Upstream, _chunk, _completion, _says_something, _translated
 
 MODELS: dict[str, Any] = {
     "model_list": [

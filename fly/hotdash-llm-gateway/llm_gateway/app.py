@@ -9,10 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from . import admin
+from .api.reply import Reply, error_reply, json_reply
+from .api.routes import OPERATOR_ROUTES, Route, match, methods
 from .gateway import Gateway
-from .paths import OPERATOR_ROUTES, Route, match, methods
-from .reply import Reply, error_reply, json_reply
+from .ops import admin
 
 log = logging.getLogger(__name__)
 

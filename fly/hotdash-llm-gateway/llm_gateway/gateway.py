@@ -6,28 +6,28 @@ import asyncio
 import logging
 import time
 
-from .aliases import Aliases
-from .budget import Ledger
-from .chat import Chat
+from .api.chat import Chat
+from .cache.aliases import Aliases
+from .cache.embedding import Embedder
+from .cache.exact import ExactCache
+from .cache.judge import Judge
+from .cache.ledger import Ledger
+from .cache.mirror import Mirror
+from .cache.second_opinion import SecondOpinion
+from .cache.semantic import SemanticCache
+from .cache.semantic_tier import SemanticTier
+from .cache.shadow import Shadow
+from .cache.zones import Thresholds
 from .config import GatewayConfig
-from .embedding import Embedder
 from .environment import Environment
-from .exact import ExactCache
-from .judge import Judge
-from .limits import Limiter
-from .mirror import Mirror
-from .second_opinion import SecondOpinion
-from .selftest import SelfTest
-from .semantic import SemanticCache
-from .semantic_tier import SemanticTier
+from .limits.limiter import Limiter
+from .ops.selftest import SelfTest
+from .ops.tally import Tally
 from .settings import ConfigError
-from .shadow import Shadow
 from .store import Store
-from .tally import Tally
 from .teams import Teams
-from .tracing import Tracer, connect
-from .upstream import Upstream
-from .zones import Thresholds
+from .tracing.tracer import Tracer, connect
+from .upstream.upstream import Upstream
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .chat_request import ChatRequest
+from .api.chat_request import ChatRequest
 from .config import Team
-from .limits import Remaining
-from .pricing import Spend
+from .limits.limiter import Remaining
+from .limits.pricing import Spend
 from .settings import NANO
 
 Tier = Literal["exact", "semantic", "miss", "bypass"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .canonical import CacheKey, Partition
-from .chat_request import ChatRequest
-from .exact import Hit
-from .index import Vector
-from .inflight import Lead
-from .limits import Grant
+from .api.chat_request import ChatRequest
+from .api.streaming import Chunk, text_of
+from .cache.exact import Hit
+from .cache.index import Vector
+from .cache.keys import CacheKey, Partition
+from .cache.single_flight import Lead
+from .limits.limiter import Grant
+from .limits.tokens import count_text
 from .outcome import Outcome
-from .streaming import Chunk, text_of
-from .tokens import count_text
 
 
 @dataclass

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GATEWAY = ROOT / "fly" / "hotdash-llm-gateway"
 sys.path[:0] = [str(ROOT), str(GATEWAY)]
 
-from llm_gateway.limits import Grant, Limiter  # noqa: E402
+from llm_gateway.limits.limiter import Grant, Limiter  # noqa: E402
 from llm_gateway.store import Store  # noqa: E402
 
 from tests.gateway.valkey_server import ValkeyServer  # noqa: E402

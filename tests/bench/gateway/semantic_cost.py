@@ -24,13 +24,13 @@ if str(GATEWAY) not in sys.path:
 
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
-from llm_gateway.aliases import Aliases
-from llm_gateway.budget import Ledger
-from llm_gateway.canonical import Partition, partition
-from llm_gateway.mirror import Mirror
-from llm_gateway.semantic import SemanticCache
+from llm_gateway.cache.aliases import Aliases
+from llm_gateway.cache.keys import Partition, partition
+from llm_gateway.cache.ledger import Ledger
+from llm_gateway.cache.mirror import Mirror
+from llm_gateway.cache.semantic import SemanticCache
+from llm_gateway.cache.zones import Thresholds
 from llm_gateway.store import Store
-from llm_gateway.zones import Thresholds
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell

@@ -38,11 +38,11 @@ GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
 if str(GATEWAY) not in sys.path:
     sys.path.insert(0, str(GATEWAY))
 
-from llm_gateway.canonical import Turn
-from llm_gateway.guards import compare
-from llm_gateway.judge import Asked, readable
-from llm_gateway.shadow import wilson
-from llm_gateway.zones import Thresholds, decide
+from llm_gateway.cache.guards import compare
+from llm_gateway.cache.judge import Asked, readable
+from llm_gateway.cache.keys import Turn
+from llm_gateway.cache.shadow import wilson
+from llm_gateway.cache.zones import Thresholds, decide
 
 KEPT_SHARE = 0.98
 """`serve_at` lets this share of the development set's guarded true pairs through."""

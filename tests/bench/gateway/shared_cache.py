@@ -37,9 +37,9 @@ sys.path.insert(0, str(PACKAGE))
 
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
-from llm_gateway.budget import Ledger
-from llm_gateway.exact import pack
-from llm_gateway.index import quantise
+from llm_gateway.cache.exact import pack
+from llm_gateway.cache.index import quantise
+from llm_gateway.cache.ledger import Ledger
 from llm_gateway.store import Store
 
 DIMENSIONS = 1024

@@ -21,11 +21,11 @@ from tests.integration.gateway.sink import REFUSED, SinkProcess
 
 assert GATEWAY  # Its import makes the gateway's package importable.
 
-from llm_gateway import tracing  # noqa: E402
 from llm_gateway.config import Langfuse, Team  # noqa: E402
 from llm_gateway.environment import LangfuseAccess  # noqa: E402
 from llm_gateway.outcome import Outcome  # noqa: E402
-from llm_gateway.trace_export import TIMEOUT_S, Otlp, Verdict  # noqa: E402
+from llm_gateway.tracing import tracer as tracing  # noqa: E402
+from llm_gateway.tracing.export import TIMEOUT_S, Otlp, Verdict  # noqa: E402
 
 from tests.integration.gateway.rates import traces_an_hour  # noqa: E402
 

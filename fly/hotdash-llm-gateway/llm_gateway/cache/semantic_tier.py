@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from .canonical import CacheKey, Partition
-from .config import GatewayConfig
+from ..config import GatewayConfig
+from ..limits.limiter import Limiter
+from ..limits.pricing import Spend, spend
+from ..outcome import Outcome
+from ..upstream.fallback import UpstreamError
+from ..upstream.upstream import Upstream
 from .embedding import Embedder, Vector
-from .fallback import UpstreamError
-from .limits import Limiter
-from .outcome import Outcome
-from .pricing import Spend, spend
+from .keys import CacheKey, Partition
 from .semantic import Lookup, SemanticCache
-from .upstream import Upstream
 
 JUDGE_INSTRUCTION_TOKENS = 400
 """The judge's instructions and the wrapping of the two questions, generously."""

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..api.replay import complete
+from ..store import Store, StoreUnavailable
 from .exact import Hit
 from .judge import Ask
-from .replay import complete
-from .store import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 

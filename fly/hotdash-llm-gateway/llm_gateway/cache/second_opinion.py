@@ -10,17 +10,17 @@ import asyncio
 import logging
 from typing import Any
 
-from .chat_request import ChatRequest
-from .config import GatewayConfig
+from ..api.chat_request import ChatRequest
+from ..config import GatewayConfig
+from ..limits.limiter import Limiter, Refusal
+from ..limits.pricing import Spend, at_most, spend
+from ..limits.tokens import count_request
+from ..outcome import Outcome
+from ..upstream.fallback import UpstreamError
+from ..upstream.upstream import Upstream
 from .exact import Hit
-from .fallback import UpstreamError
-from .limits import Limiter, Refusal
-from .outcome import Outcome
-from .pricing import Spend, at_most, spend
 from .semantic_tier import JUDGE_INSTRUCTION_TOKENS
 from .shadow import Shadow
-from .tokens import count_request
-from .upstream import Upstream
 
 log = logging.getLogger(__name__)
 

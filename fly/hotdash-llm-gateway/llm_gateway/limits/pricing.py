@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .config import Price
+from ..config import Price
 
 INPUT_MARGIN = 1.1
 """Our count of input tokens differs a little from the provider's; a reservation must not be below the bill."""

@@ -14,27 +14,27 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .canonical import Partition, exact_key, partition
+from ..cache.exact import ExactCache, Hit
+from ..cache.keys import Partition, exact_key, partition
+from ..cache.second_opinion import SecondOpinion
+from ..cache.semantic_tier import SemanticTier
+from ..cache.single_flight import Flights, Lead
+from ..config import GatewayConfig, Team
+from ..limits.limiter import Limiter, Refusal
+from ..limits.pricing import Spend, at_most, spend
+from ..limits.tokens import count_request, more_for_pictures
+from ..ops.tally import Tally
+from ..outcome import Outcome
+from ..tracing.tracer import Tracer
+from ..upstream.escalation import choose
+from ..upstream.fallback import UpstreamError, ask
+from ..upstream.upstream import Upstream
+from ..work import Work
 from .chat_request import BadRequest, ChatRequest, parse
-from .config import GatewayConfig, Team
-from .escalation import choose
-from .exact import ExactCache, Hit
-from .fallback import UpstreamError, ask
-from .inflight import Flights, Lead
-from .limits import Limiter, Refusal
-from .outcome import Outcome
-from .pricing import Spend, at_most, spend
 from .refusals import malformed, no_answer, over_limit
 from .replay import assemble, complete
 from .reply import DONE, Reply, encode, error_body, event
-from .second_opinion import SecondOpinion
-from .semantic_tier import SemanticTier
 from .streaming import Chunk, replayed, text_of, usage_of
-from .tally import Tally
-from .tokens import count_request, more_for_pictures
-from .tracing import Tracer
-from .upstream import Upstream
-from .work import Work
 
 log = logging.getLogger(__name__)
 

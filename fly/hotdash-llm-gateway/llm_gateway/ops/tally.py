@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 
-from .outcome import Outcome
-from .store import Store, StoreUnavailable
+from ..outcome import Outcome
+from ..store import Store, StoreUnavailable
 
 FLUSH_S = 5.0
 

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from ..api.replay import complete
+from ..store import StoreUnavailable
 from .aliases import Aliases
-from .budget import Ledger
-from .canonical import Partition, Turn, digest
 from .exact import Hit, pack, unpack
 from .index import Entry, Index, Vector, quantise
 from .judge import Ask, Asked, Judge
+from .keys import Partition, Turn, digest
 from .leaks import leaks
+from .ledger import Ledger
 from .mirror import row_id
-from .replay import complete
-from .store import StoreUnavailable
 from .zones import Thresholds, decide
 
 log = logging.getLogger(__name__)

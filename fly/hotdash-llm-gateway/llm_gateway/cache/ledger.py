@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .store import Script, Store
+from ..store import Script, Store
 
 Tier = Literal["exact", "semantic", "verdict"]
 TIERS: tuple[Tier, ...] = ("exact", "semantic", "verdict")
 OVERHEAD_BYTES = 260
 """What Redis itself needs per entry beside its value and log fields: key, expiry, log row (measured, Valkey 9.1)."""
 LARGEST_ENTRY_BYTES = 512 * 1024
-_KEEP = Script.load("keep.lua")
-_FORGET = Script.load("forget.lua")
+_KEEP = Script.load("cache/keep.lua")
+_FORGET = Script.load("cache/forget.lua")
 
 
 @dataclass(frozen=True)

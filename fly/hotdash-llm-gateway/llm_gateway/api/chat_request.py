@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .canonical import END_USER_METADATA, Controls, controls
+from ..cache.keys import END_USER_METADATA, Controls, controls
 
 _NUMBER, _TEXT, _OBJECT = (int, float), (str,), (dict,)
 _OBJECTS = (list,)

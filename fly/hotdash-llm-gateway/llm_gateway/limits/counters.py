@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .grants import Remaining, Team
+from ..store import Script, Store
 from .local_share import Admission, Limits, LocalShare, Totals
-from .store import Script, Store
+from .reservations import Remaining, Team
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ MAX_CORRECTIONS = 20_000
 STRANGER = 4
 """The script's answer to a caller that remembers counters which Redis has lost."""
 
-_SCRIPT = Script.load("limits.lua")
+_SCRIPT = Script.load("limits/limits.lua")
 
 
 class TeamState:

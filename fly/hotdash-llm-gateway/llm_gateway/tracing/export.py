@@ -13,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from .environment import LangfuseAccess
+from ..environment import LangfuseAccess
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ import logging
 import secrets
 from dataclasses import replace
 
-from .canonical import CacheKey
-from .config import GatewayConfig
-from .exact import ExactCache
-from .guards import compare
-from .limits import Grant, Limiter, Refusal
-from .store import Store, StoreUnavailable
-from .tokens import encoding
-from .upstream import Upstream
+from ..cache.exact import ExactCache
+from ..cache.guards import compare
+from ..cache.keys import CacheKey
+from ..config import GatewayConfig
+from ..limits.limiter import Grant, Limiter, Refusal
+from ..limits.tokens import encoding
+from ..store import Store, StoreUnavailable
+from ..upstream.upstream import Upstream
 
 log = logging.getLogger(__name__)
 

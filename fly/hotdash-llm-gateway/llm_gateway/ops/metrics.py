@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .settings import NANO
+from ..settings import NANO
 
 if TYPE_CHECKING:
-    from .gateway import Gateway
+    from ..gateway import Gateway
 
 RESULTS = ("exact", "semantic", "miss", "bypass", "limited", "malformed", "failed")
 

@@ -19,12 +19,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from .config import Langfuse
-from .environment import LangfuseAccess
-from .outcome import Outcome
-from .settings import NANO
-from .trace_export import Exporter, Otlp, Verdict
-from .trace_queue import Counts, TraceQueue
+from ..config import Langfuse
+from ..environment import LangfuseAccess
+from ..outcome import Outcome
+from ..settings import NANO
+from .export import Exporter, Otlp, Verdict
+from .queue import Counts, TraceQueue
 
 __all__ = ["Counts", "Tracer", "attributes", "connect"]
 

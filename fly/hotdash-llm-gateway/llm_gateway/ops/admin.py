@@ -7,16 +7,16 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from ..api.reply import Reply, error_reply, json_reply
+from ..api.routes import Route
+from ..cache.ledger import TIERS, Tier
+from ..cache.purge import purge_entry, purge_team
+from ..settings import NANO
+from ..store import StoreUnavailable
 from . import metrics
-from .budget import TIERS, Tier
-from .paths import Route
-from .purge import purge_entry, purge_team
-from .reply import Reply, error_reply, json_reply
-from .settings import NANO
-from .store import StoreUnavailable
 
 if TYPE_CHECKING:
-    from .gateway import Gateway
+    from ..gateway import Gateway
 
 
 async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from .budget import Ledger
-from .canonical import Turn, digest
-from .store import StoreUnavailable
+from ..store import StoreUnavailable
+from .keys import Turn, digest
+from .ledger import Ledger
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 
+from ..limits.limiter import Refusal
+from ..outcome import Outcome
+from ..settings import NANO
+from ..upstream.fallback import UpstreamError
 from .chat_request import BadRequest
-from .fallback import UpstreamError
-from .limits import Refusal
-from .outcome import Outcome
 from .reply import Reply, error_reply
-from .settings import NANO
 
 log = logging.getLogger(__name__)
 

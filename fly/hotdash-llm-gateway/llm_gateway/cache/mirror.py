@@ -18,8 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from .budget import Names, fields_of
 from .index import Entry, Index, RowId
+from .ledger import Names, fields_of
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Embedding, Price
-from .pricing import Spend, spend
-from .upstream import Endpoint
+from ..config import Embedding, Price
+from ..limits.pricing import Spend, spend
+from ..upstream.upstream import Endpoint
 
 Vector = NDArray[np.float32]
 

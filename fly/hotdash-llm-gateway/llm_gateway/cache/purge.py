@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .budget import TIERS, Ledger, Tier
 from .exact import unpack
+from .ledger import TIERS, Ledger, Tier
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from .budget import Ledger
-from .canonical import CacheKey
-from .replay import complete
-from .store import StoreUnavailable
+from ..api.replay import complete
+from ..store import StoreUnavailable
+from .keys import CacheKey
+from .ledger import Ledger
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
+from ..store import Store, StoreUnavailable
 from .counters import STRANGER, Counters, TeamState
-from .grants import Grant, Refusal, Remaining, Team, Usage
 from .local_share import DAY_US, Admission, Limit, LocalShare, Totals
-from .store import Store, StoreUnavailable
+from .reservations import Grant, Refusal, Remaining, Team, Usage
 
 __all__ = ["Grant", "Limiter", "Refusal", "Remaining", "Team", "Usage"]
 

@@ -1,0 +1,1 @@
+"""Kept answers: the exact tier, the semantic tier, and what they share in Redis."""

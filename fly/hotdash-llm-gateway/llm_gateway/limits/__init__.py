@@ -1,0 +1,1 @@
+"""Limits of teams: requests, tokens and dollars; reservations, prices, token counts."""

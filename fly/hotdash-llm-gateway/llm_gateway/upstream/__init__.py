@@ -1,0 +1,1 @@
+"""The way to the provider: which model, which deployment, which fallback."""
