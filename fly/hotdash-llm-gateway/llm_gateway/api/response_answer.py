@@ -47,7 +47,7 @@ class ResponseAnswers:
 
     def text(self, answer: Mapping[str, Any]) -> str:
         items = [item for item in answer.get("output") or [] if isinstance(item, Mapping)]
-        return "".join(text for item in items for text in _texts_of(item))
+        return "".join("".join(_texts_of(item)) for item in items)
 
     def keepable(self, answer: Mapping[str, Any]) -> bool:
         output = answer.get("output") or ()
