@@ -50,7 +50,7 @@ class ResponseAnswers:
         return "".join("".join(_texts_of(item)) for item in items)
 
     def keepable(self, answer: Mapping[str, Any]) -> bool:
-        output = answer.get("output") or ()
+        output = answer.get("output") or []
         if answer.get("status") != "completed" or answer.get("error") or len(output) != 1:
             return False
         item = output[0]
