@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ops.standins.openai_control import Control, parse_faults, parse_replies
+from ops.standins.openai.control import Control, parse_faults, parse_raws, parse_replies
 
 
 class ControlApi:
@@ -23,6 +23,7 @@ class ControlApi:
             Route("/_control/requests", self.requests),
             Route("/_control/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/_control/replies", self.replies, methods=["GET", "POST", "DELETE"]),
+            Route("/_control/raws", self.raws, methods=["GET", "POST", "DELETE"]),
             Route("/_control/reset", self.reset, methods=["POST"]),
         ]
 
@@ -59,6 +60,17 @@ class ControlApi:
             except msgspec.MsgspecError as exc:
                 return _refused(str(exc))
         return JSONResponse({"replies": msgspec.to_builtins(self.control.replies)})
+
+    async def raws(self, request: Request) -> Response:
+        """``GET|POST|DELETE /_control/raws``; told are only how many wait, by marker."""
+        if request.method == "DELETE":
+            self.control.forget_raws()
+        elif request.method == "POST":
+            try:
+                self.control.add_raws(parse_raws(msgspec.json.decode(await request.body())))
+            except msgspec.MsgspecError as exc:
+                return _refused(str(exc))
+        return JSONResponse({"waiting": self.control.waiting_raws()})
 
     async def reset(self, request: Request) -> Response:
         """``POST /_control/reset``."""
