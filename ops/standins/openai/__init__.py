@@ -16,6 +16,7 @@ What it is told under ``/_control/``:
 ``GET|POST|DELETE faults``  how to misbehave (`Fault`); POST adds one or a list, DELETE forgets all
 ``GET|POST|DELETE replies`` fixed answers (`Reply`), the newest that fits wins
 ``GET|POST|DELETE raws``    answers byte by byte (`Raw`), those of one marker in order
+``POST files``              files that exist, and the tokens each is billed: ``{id: tokens}``
 ``POST reset``              forget all of the above
 ==========================  ==========================================================================
 

@@ -17,6 +17,8 @@ from ops.standins.openai.embeddings import Embeddings
 from ops.standins.openai.errors import ApiError
 from ops.standins.openai.files import Files
 from ops.standins.openai.memory import Memory
+from ops.standins.openai.moderations import PATH as MODERATIONS
+from ops.standins.openai.moderations import Moderations
 from ops.standins.openai.responses import PATH as RESPONSES
 from ops.standins.openai.responses import Responses
 from ops.standins.openai.service import Service, refused
@@ -29,7 +31,7 @@ def make(service: Service) -> Starlette:
     one, several = "/{conversation_id}", "/{conversation_id}/items"
     reading = service.reading
     routes = [
-        *ControlApi(service.control).routes(),
+        *ControlApi(service.control, files).routes(),
         Route(CHAT, Chat(service, files).create, methods=["POST"]),
         Route(RESPONSES, responses.create, methods=["POST"]),
         Route(RESPONSES + "/{response_id}", reading(responses.retrieve)),
@@ -45,6 +47,7 @@ def make(service: Service) -> Starlette:
         Route(CONVERSATIONS + several + "/{item_id}", reading(conversations.retrieve_item)),
         Route(CONVERSATIONS + several + "/{item_id}", reading(conversations.delete_item), methods=["DELETE"]),
         Route(EMBEDDINGS, Embeddings(service).create, methods=["POST"]),
+        Route(MODERATIONS, Moderations(service).create, methods=["POST"]),
         Route("/v1/models", reading(service.catalog.list)),
         Route("/v1/models/{model}", reading(service.catalog.retrieve)),
         Route("/v1/files", reading(files.create), methods=["POST"]),

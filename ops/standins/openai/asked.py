@@ -32,13 +32,15 @@ class Format:
 class Asked:
     """A question to the model.
 
-    ``tools`` are those it may call by ``tool_choice``; ``must_call`` forbids an answer in words.
-    ``called`` and ``results`` are the names of the tools called since the last user message, and what came back.
+    ``messages`` is all that was said, as role and text. ``tools`` are those it may call by ``tool_choice``;
+    ``must_call`` forbids an answer in words. ``called`` and ``results`` are the names of the tools called since the
+    last user message, and what came back.
     """
 
     model: str
     system: str
     question: str
+    messages: tuple[Mapping[str, str], ...] = ()
     tools: tuple[Tool, ...] = ()
     must_call: bool = False
     parallel: bool = True

@@ -38,7 +38,8 @@ def _part(part: dict[str, Any], model: Model, files: Files) -> int:
     if kind in ("file", "input_file"):
         given = part.get("file") or part
         if given.get("file_id"):
-            return document_tokens(model, files.find(given["file_id"]).content)
+            found = files.find(given["file_id"])
+            return document_tokens(model, found.content) if found.tokens is None else found.tokens
         try:
             data = data_of(given.get("file_data") or "")
         except ValueError as exc:

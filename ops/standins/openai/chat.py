@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ class Chat:
         model = self._service.catalog.chat(exchange.model)
         reply = self._service.control.find_reply(chat.asked.system, chat.asked.question)
         count = chat.body.get("n") or 1
-        said = [decide(chat.asked, at, reply) for at in range(count)]
+        said = await asyncio.to_thread(lambda: [decide(chat.asked, at, reply) for at in range(count)])
         figures = exchange.fault.usage or (reply.usage if reply else {})
         made = answer(chat, model, said, by_chat_names(figures))
         exchange.prompt_tokens = made.usage["prompt_tokens"]
@@ -89,6 +90,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         model=str(body["model"]),
         system="\n".join(system),
         question=text_of(messages[asked[-1]].get("content")) if asked else "",
+        messages=tuple({"role": m["role"], "content": text_of(m.get("content"))} for m in messages),
         tools=_tools(body, choice),
         must_call=mode == "required" or isinstance(mode, dict),
         parallel=body.get("parallel_tool_calls") is not False and "functions" not in body,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ops.standins.openai import rules, strict
-from ops.standins.openai.errors import invalid, unknown, unsupported
+from ops.standins.openai.errors import invalid, missing, unknown, unsupported
 from ops.standins.openai.models import Model, required
 from ops.standins.openai.schema import load
 
@@ -40,7 +40,7 @@ def check(body: Mapping[str, Any], model: Model | None) -> None:
     _tools(body)
     _format(body)
     _order(body["messages"])
-    _pictures(body["messages"])
+    _parts(body["messages"])
     if model is not None:
         _capabilities(body, model)
 
@@ -176,12 +176,15 @@ def _all_answered(open_calls: Sequence[str], at: int) -> None:
         raise invalid(said, f"messages.[{at}].role", None)
 
 
-def _pictures(messages: Sequence[Mapping[str, Any]]) -> None:
+def _parts(messages: Sequence[Mapping[str, Any]]) -> None:
     for at, message in enumerate(messages):
         content = message.get("content")
         for index, part in enumerate(content if isinstance(content, list) else ()):
+            place = f"messages[{at}].content[{index}]"
             if part.get("type") == "image_url":
-                picture(part["image_url"]["url"], f"messages[{at}].content[{index}].image_url.url")
+                picture(part["image_url"]["url"], f"{place}.image_url.url")
+            elif part.get("type") == "file":
+                document(part["file"], f"{place}.file")
 
 
 def picture(url: str, path: str) -> None:
@@ -192,6 +195,16 @@ def picture(url: str, path: str) -> None:
             raise invalid(said, path)
     elif not re.match(r"https?://[^\s/]+", url):
         raise invalid(f"Invalid '{path}'. Expected a valid URL, but got a value with an invalid format.", path)
+
+
+def document(given: Mapping[str, Any], path: str) -> None:
+    """Raise ApiError unless a file part names an uploaded file or brings one with its name."""
+    if given.get("file_id") is not None:
+        if not given["file_id"].startswith("file"):
+            said = f"Invalid '{path}.file_id': '{given['file_id']}'. Expected an ID that begins with 'file'."
+            raise invalid(said, f"{path}.file_id")
+    elif given.get("file_data") is None or given.get("filename") is None:
+        raise missing(f"{path}.file_id")
 
 
 def _capabilities(body: Mapping[str, Any], model: Model) -> None:

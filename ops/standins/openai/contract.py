@@ -31,7 +31,7 @@ ECHOED = {"ChatCompletionAssistantMessageParam": {"annotations": {"type": ["arra
 # The description calls these required; the service fills them in, and OpenAI's own examples leave them out.
 FILLED_IN = {
     "FunctionToolParam": ("parameters", "strict"),
-    "ResponseOutputMessageParam": ("id", "status"),
+    "ResponseOutputMessageParam": ("id", "status", "type"),
     "ResponseOutputTextParam": ("annotations",),
 }
 PRIMITIVES = {str: "string", bool: "boolean", int: "integer", float: "number"}

@@ -1,7 +1,8 @@
 """What the model says to a question: foretold, so that a test knows it beforehand.
 
 In this order: the newest reply arranged by a test; then `BUILT_IN`, one rule after the other, where the first
-that has an opinion decides. A stand-in that knows more (a shop's answers, a judge) is one more rule.
+that has an opinion decides. Whatever knows more (a shop's answers, a judge) is one more rule there. Rules may
+take their time: they are asked outside the event loop.
 """
 
 from __future__ import annotations

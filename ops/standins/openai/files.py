@@ -19,13 +19,14 @@ PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 
 @dataclass(frozen=True)
 class File:
-    """An uploaded file."""
+    """An uploaded file; ``tokens`` is what it is billed when a test arranged that."""
 
     id: str
     filename: str
     purpose: str
     created_at: int
-    content: bytes
+    content: bytes = b""
+    tokens: int | None = None
 
     def object(self) -> dict[str, Any]:
         """OpenAI's file object."""
@@ -53,6 +54,14 @@ class Files:
         if (found := self._files.get(identifier)) is None:
             raise ApiError(404, f"No such File object: {identifier}", param="id")
         return found
+
+    def arrange(self, identifier: str, tokens: int) -> None:
+        """Have a file of that id, billed ``tokens`` wherever it is read."""
+        self._files[identifier] = File(identifier, "arranged.pdf", "user_data", int(time.time()), tokens=tokens)
+
+    def clear(self) -> None:
+        """Forget all files."""
+        self._files.clear()
 
     async def create(self, request: Request) -> Response:
         """``POST /v1/files``."""

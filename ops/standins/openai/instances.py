@@ -94,7 +94,10 @@ def _string(schema: Mapping[str, Any], root: Mapping[str, Any], words: str, dept
     if schema.get("format") in FORMATS:
         return FORMATS[schema["format"]]
     if (pattern := schema.get("pattern")) is not None:
-        return words if re.search(pattern, words) else sample(pattern)
+        try:
+            return words if re.search(pattern, words) else sample(pattern)
+        except (ValueError, re.error):
+            return words
     made = words.ljust(schema.get("minLength", 0), ".")
     return made[: schema["maxLength"]] if "maxLength" in schema else made
 

@@ -95,6 +95,7 @@ def read(body: Mapping[str, Any], model: str, instructions: str, context: Sequen
         model=model,
         system="\n".join([*([instructions] if instructions else []), *system]),
         question=text_of(context[users[-1]]["content"]) if users else "",
+        messages=tuple({"role": m["role"], "content": text_of(m["content"])} for m in messages),
         tools=_tools(body, choice),
         must_call=mode == "required",
         parallel=body.get("parallel_tool_calls") is not False,

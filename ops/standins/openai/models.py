@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -68,9 +68,13 @@ class Catalog:
         self._models = {name: model for model in listed for name in (model.name, model.dated)}
 
     def find(self, name: str) -> Model | None:
-        """The model of that name, with the name asked for; None when it is not served."""
+        """The model of that name, plain or dated; None when it is not served."""
+        return self._models.get(name)
+
+    def listed(self, name: str) -> str:
+        """The name under which a model is counted: the plain one for its dated one."""
         model = self._models.get(name)
-        return model and replace(model, name=name)
+        return model.name if model else name
 
     def chat(self, name: str) -> Model:
         """A model that chats. Raises ApiError."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ops.standins.openai import rules, strict
-from ops.standins.openai.chat_rules import picture
+from ops.standins.openai.chat_rules import document, picture
 from ops.standins.openai.errors import invalid, missing, unknown, unsupported
 from ops.standins.openai.models import Model
 from ops.standins.openai.schema import load
@@ -123,6 +123,8 @@ def items(given: Sequence[Mapping[str, Any]], path: str) -> None:
             seen.add(identifier)
         content = item.get("content")
         for index, part in enumerate(content if isinstance(content, list) else ()):
+            if part.get("type") == "input_file" and part.get("file_url") is None:
+                document(part, f"{path}[{at}].content[{index}]")
             if part.get("type") != "input_image":
                 continue
             if (part.get("image_url") is None) == (part.get("file_id") is None):

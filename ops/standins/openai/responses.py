@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,10 +101,11 @@ class Responses:
     async def answer(self, exchange: Exchange, given: ResponseRequest) -> Response:
         """The response, whole, streamed, or in the background."""
         model = self._service.catalog.chat(given.model)
-        exchange.model = given.model
+        exchange.model = model.name
         body = given.body
         reply = self._service.control.find_reply(given.asked.system, given.asked.question)
-        made = output(decide(given.asked, 0, reply), body, model)
+        said = await asyncio.to_thread(decide, given.asked, 0, reply)
+        made = output(said, body, model)
         figures = exchange.fault.usage or (reply.usage if reply else {})
         used = usage(given.input_tokens, made, figures)
         exchange.prompt_tokens, exchange.completion_tokens = used["input_tokens"], used["output_tokens"]

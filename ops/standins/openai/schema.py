@@ -119,7 +119,11 @@ class Contract:
             if not any(known):
                 continue
             if tag in value:
-                kept = [o for o, tags in zip(options, known, strict=True) if not tags or _among(value[tag], tags)]
+                kept = [
+                    option
+                    for option, tags in zip(options, known, strict=True)
+                    if (_among(value[tag], tags) if tags else _may_have(option, tag))
+                ]
                 if not kept:
                     every = [item for tags in known for item in tags]
                     raise _wrong_value(every, value[tag], _join(path, tag))
@@ -139,6 +143,10 @@ class Contract:
 
 def _among(value: object, known: Sequence[object]) -> bool:
     return any(value == item and isinstance(value, bool) == isinstance(item, bool) for item in known)
+
+
+def _may_have(option: Mapping[str, Any], name: str) -> bool:
+    return name in option.get("properties", {}) or option.get("additionalProperties", True) is not False
 
 
 def _join(path: str, name: str) -> str:

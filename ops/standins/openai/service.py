@@ -104,7 +104,7 @@ class Service:
             began = time.monotonic()
             body = await json_body(request, lambda: self.authorise(request))
             self.control.remember(path, body)
-            exchange = Exchange(request, path, body, str(body.get("model")))
+            exchange = Exchange(request, path, body, self.catalog.listed(str(body.get("model"))))
             try:
                 asked = read(body)
                 if (raw := self.control.take_raw(path, question(asked))) is not None:
