@@ -324,6 +324,8 @@ class Generation:
         """All that takes longer the longer a body is."""
         reader = chat_request if api == "chat" else responses_request
         request = reader.read(parse(raw), self._offer, cache_control=cache_control)
+        if len(raw) > LARGE:
+            _ = request.content  # Now, in this thread, and not on the event loop.
         choice = self._choice(request)
         if request.stateful or request.body.get("logprobs") or request.body.get("top_logprobs"):
             # Log probabilities do not survive the way from a stream to a kept answer.
