@@ -28,6 +28,7 @@ from .cache.zones import Thresholds
 from .config import GatewayConfig
 from .environment import Environment
 from .limits.limiter import Limiter
+from .ops.loop_delay import LoopDelay
 from .ops.selftest import SelfTest
 from .ops.tally import Tally
 from .settings import ConfigError
@@ -87,6 +88,7 @@ class Gateway:
         self._self_test = SelfTest(
             config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
         )
+        self.loop_delay = LoopDelay()
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
         self.tracer: Tracer | None = None
@@ -156,6 +158,7 @@ class Gateway:
             self._background.append(asyncio.create_task(self.mirror.run()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
+        self._background.append(asyncio.create_task(self.loop_delay.run()))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""

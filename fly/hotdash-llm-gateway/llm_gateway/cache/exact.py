@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -54,6 +54,15 @@ class ExactCache:
         if not value:
             return None
         return Hit("exact", value.partition(b"\n")[2], f"exact:{key.digest}")
+
+    async def get_many(self, team: str, digests: Sequence[str]) -> list[bytes | None]:
+        """The bodies kept under several keys of one team, in one round trip; None for each that is not there."""
+        try:
+            values = await self._ledger.read_many(team, "exact", digests)
+        except StoreUnavailable:
+            self.failures += 1
+            return [None] * len(digests)
+        return [value.partition(b"\n")[2] if value else None for value in values]
 
     async def put(
         self, key: CacheKey, body: bytes, *, ttl_s: int | None = None, semantic_id: str | None = None

@@ -47,6 +47,9 @@ def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str
     for shown in teams:
         for label, _, used in limits:
             yield f'gateway_used{{team="{shown["name"]}",limit="{label}"}} {shown["used"][used]}'
+    yield "# TYPE gateway_event_loop_delay_seconds gauge"
+    yield f'gateway_event_loop_delay_seconds{{over="minute"}} {gateway.loop_delay.recent_s:.6f}'
+    yield f'gateway_event_loop_delay_seconds{{over="start"}} {gateway.loop_delay.longest_s:.6f}'
     yield "# TYPE gateway_ready gauge"
     yield f"gateway_ready {int(not gateway.not_ready())}"
     yield "# TYPE gateway_redis_up gauge"
