@@ -181,15 +181,16 @@ def _success(world: World) -> str:
 
 def _models(world: World) -> str:
     models = world.stack.models
-    roles = {
+    offered = dict.fromkeys(models.chat, "on request") | dict.fromkeys(models.embed, "embeddings")
+    roles = offered | {
         models.default: "default",
         models.fallback: f"fallback, and over {models.escalate_over_input_tokens} input tokens",
-        models.embedding: "semantic cache only",
+        models.embedding: "embeddings, and the semantic cache",
     }
     return _table(
         ("model", "role", "USD per million tokens, in / out"),
         [
-            (f"`{name}`", roles.get(name, ""), f"{price.input:g} / {price.output:g}")
+            (f"`{name}`", roles.get(name, "has a price, is not offered"), f"{price.input:g} / {price.output:g}")
             for name, price in models.prices.items()
         ],
     )
