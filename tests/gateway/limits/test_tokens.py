@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Any
 
 import pytest
-from llm_gateway.limits.tokens import IMAGE_HIGH, IMAGE_LOW, LONG_TEXT, count_request, count_text, more_for_pictures
+from llm_gateway.api.chat_request import read
+from llm_gateway.api.request import Offer
+from llm_gateway.limits.media import Document, Picture, Sound
+from llm_gateway.limits.tokens import LONG_TEXT, InputSize, count_embedded, count_text
+
+OFFER = Offer(("mini",), "mini", 100)
 
 
 def count(content: Any, **fields: Any) -> int:
-    return asyncio.run(count_request({"messages": [{"role": "user", "content": content}], **fields}))
+    return read({"messages": [{"role": "user", "content": content}], **fields}, OFFER).size.text
 
 
 def test_a_plain_message_is_counted_as_the_provider_does() -> None:
@@ -24,21 +27,9 @@ def test_an_empty_message_costs_its_frame(content: Any) -> None:
     assert count(content) == 7
 
 
-def test_pictures_tools_and_parts_count() -> None:
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    small = {"type": "image_url", "image_url": {"url": "x", "detail": "low"}}
-    text = {"type": "text", "text": "hello world"}
-    assert count([text, picture]) == count("hello world") + IMAGE_HIGH
-    assert count([text, small]) == count("hello world") + IMAGE_LOW
+def test_parts_and_tools_count() -> None:
+    assert count([{"type": "text", "text": "hello world"}]) == count("hello world")
     assert count("hi", tools=[{"type": "function", "function": {"name": "look"}}]) > count("hi") + 5
-
-
-def test_the_small_model_counts_more_for_a_picture() -> None:
-    # OpenAI's page on pictures: gpt-4o-mini takes 2833 tokens and 5667 per tile, at most 8 tiles.
-    large, small = ({"type": "image_url", "image_url": {"url": "x", "detail": detail}} for detail in ("high", "low"))
-    body = {"messages": [{"role": "user", "content": [large, small, {"type": "text", "text": "hi"}]}]}
-    assert more_for_pictures(body, "gpt-4o-mini") == 48_169 + 2_833 - IMAGE_HIGH - IMAGE_LOW
-    assert more_for_pictures(body, "gpt-4o") == 0
 
 
 def test_a_long_text_counts_about_the_same_in_pieces() -> None:
@@ -47,15 +38,18 @@ def test_a_long_text_counts_about_the_same_in_pieces() -> None:
     assert pieces == pytest.approx(count_text(text[:LONG_TEXT]) * len(text) / LONG_TEXT, rel=0.01)
 
 
-def test_a_hostile_text_does_not_hold_up_the_event_loop() -> None:
-    async def longest_pause() -> float:
-        counting = asyncio.create_task(count_request({"messages": [{"role": "user", "content": "a" * 500_000}]}))
-        longest = 0.0
-        while not counting.done():
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.perf_counter() - before)
-        return longest
+def test_embedding_models_have_an_encoding_of_their_own() -> None:
+    text = "退货政策是什么？"
+    assert count_embedded(text) > count_text(text)
 
-    count_text("warm")
-    assert asyncio.run(longest_pause()) < 0.5
+
+def test_what_is_kept_at_the_provider_is_read_again() -> None:
+    assert InputSize(5, earlier=100).tokens("gpt-4o", 128_000) == 105
+
+
+def test_only_what_cannot_be_counted_here_may_be_billed_as_a_whole_context() -> None:
+    """G10."""
+    seen, unseen = InputSize(5, (Picture(1), Sound(2))), InputSize(5, (Document(1),))
+    assert seen.billed_at_most("gpt-4o", 128_000) == seen.tokens("gpt-4o", 128_000) == 5 + 85 + 170 + 20
+    assert unseen.billed_at_most("gpt-4o", 128_000) == 128_000
+    assert unseen.tokens("gpt-4o", 128_000) < 5_000

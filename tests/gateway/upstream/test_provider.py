@@ -1,113 +1,143 @@
-"""LiteLLM's answers and errors as ours; no network."""
+"""The way to the provider and back: bytes untouched, failures told apart."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from typing import Any
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
-import httpx
 import pytest
-from litellm import exceptions
-from llm_gateway.upstream.fallback import UpstreamError
-from llm_gateway.upstream.upstream import Upstream, _chunk, _completion, _says_something, _translated
+from llm_gateway.upstream.deployments import Deployment, NoDeployment
+from llm_gateway.upstream.errors import UpstreamError
+from llm_gateway.upstream.provider import Provider, encode
 
-MODELS: dict[str, Any] = {
-    "model_list": [
-        {
-            "model_name": "mini",
-            "litellm_params": {
-                "model": "openai/gpt-4o-mini",
-                "api_key": "os.environ/TEST_KEY",
-                "api_base": "http://127.0.0.1:9",
-            },
-        }
-    ],
-    "router_settings": {"num_retries": 0},
-}
-RESPONSE = httpx.Response(400, request=httpx.Request("POST", "http://127.0.0.1"))
+from tests.gateway.scripted_upstream import ScriptedUpstream, Told, told
+from tests.gateway.valkey_server import free_port
+
+T = TypeVar("T")
+ODD = '{ "refusal" : null,\t"text":"é \\u00e9 \\ud83d\\ude00 ✓", "n": 1.0e2, "n": 12345678901234567890123 }\n'.encode()
 
 
-def said(status: int, **body: Any) -> Exception:
-    error = exceptions.APIError(status, "litellm's words", "openai", "mini")
-    error.body = body or None
-    return error
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream() as upstream:
+        yield upstream
 
 
-def test_the_clients_words_come_without_litellms_wrapping() -> None:
-    wrapped = "litellm.BadRequestError: OpenAIException - too long\n\nLiteLLM: model group 'mini' failed"
-    error = _translated(exceptions.BadRequestError(wrapped, "mini", "openai", response=RESPONSE))
-    assert (error.status, error.message) == (400, "too long")
+class One:
+    """Always the same deployment."""
+
+    def __init__(self, base_url: str, timeout_s: float) -> None:
+        self._deployment = Deployment(base_url, "sk-test", "gpt-4o-mini-there", timeout_s)
+
+    async def choose(self, model: str) -> Deployment:
+        if model != "mini":
+            raise NoDeployment(model)
+        return self._deployment
 
 
-def test_code_type_and_param_of_the_provider_are_kept() -> None:
-    error = _translated(said(400, message="too long", code="context_length_exceeded", type="t", param="messages"))
-    assert (error.message, error.code, error.kind, error.param) == (
-        "too long", "context_length_exceeded", "t", "messages",
-    )  # fmt: skip
+def ask(base_url: str, work: Callable[[Provider], Awaitable[T]], *, timeout_s: float = 30) -> T:
+    async def main() -> T:
+        provider = Provider(One(base_url, timeout_s))
+        try:
+            return await work(provider)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (exceptions.Timeout("m", "mini", "openai"), 408),
-        (exceptions.APIConnectionError("m", "openai", "mini"), 502),
-        (said(503), 503),
-        (ValueError("a bug"), 502),
-        (UpstreamError(418, "ours"), 418),
-    ],
-)
-def test_every_failure_has_a_status(error: Exception, status: int) -> None:
-    assert _translated(error).status == status
+def failure(base_url: str, *, timeout_s: float = 30, model: str = "mini") -> UpstreamError:
+    with pytest.raises(UpstreamError) as failed:
+        ask(base_url, lambda provider: provider.whole(model, "chat/completions", b'{"n":1}'), timeout_s=timeout_s)
+    return failed.value
 
 
-def test_an_answer_holds_what_the_provider_documents_and_nothing_of_litellm() -> None:
-    shown = _completion(
-        {
-            "id": "1", "object": "chat.completion", "created": 1, "model": "m", "_hidden": 1,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": "hi", "provider_specific_fields": {}},
-                    "provider_specific_fields": {},
-                }
-            ],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": 0.1},
-        }
-    )  # fmt: skip
-    assert "provider_specific_fields" not in str(shown)
-    assert set(shown["usage"]) == {"prompt_tokens", "completion_tokens", "total_tokens"}
-    assert "_hidden" not in shown
+async def pieces(provider: Provider) -> list[bytes]:
+    return [piece async for piece in await provider.stream("mini", "responses", b'{"stream":true}')]
 
 
-def test_a_usage_chunk_has_no_choices_and_a_role_alone_says_nothing() -> None:
-    usage = _chunk("mini", {"id": "1", "choices": [{"index": 0, "delta": {}}], "usage": {"total_tokens": 2}})
-    assert usage["choices"] == []
-    role = _chunk("mini", {"id": "1", "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
-    word = _chunk("mini", {"id": "1", "choices": [{"index": 0, "delta": {"content": "hi"}}]})
-    call = _chunk("mini", {"id": "1", "choices": [{"index": 0, "delta": {"tool_calls": [{}]}}]})
-    assert [_says_something(chunk) for chunk in (usage, role, word, call)] == [False, False, True, True]
+def test_a_request_travels_with_the_deployments_name_and_key_and_its_bytes_as_they_are(
+    upstream: ScriptedUpstream,
+) -> None:
+    upstream.script = lambda asked: told({})
+    content = encode({"messages": [{"role": "user", "content": "é ✓"}], "seed": 5})
+    ask(upstream.base_url, lambda provider: provider.whole("mini", "chat/completions", content))
+    (asked,) = upstream.asked
+    assert (asked.method, asked.path) == ("POST", "/v1/chat/completions")
+    assert asked.body == b'{"model":"gpt-4o-mini-there",' + content[1:]
+    assert asked.headers["authorization"] == "Bearer sk-test"
+    assert asked.headers["content-type"] == "application/json"
 
 
-def test_the_endpoint_of_a_model_is_resolved_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEST_KEY", "value")
-    endpoint = Upstream(MODELS).endpoint("mini")
-    assert (endpoint.base_url, endpoint.api_key, endpoint.model) == ("http://127.0.0.1:9", "value", "gpt-4o-mini")
-    assert "value" not in repr(endpoint)
+def test_a_body_that_names_no_model_is_sent_as_it_is(upstream: ScriptedUpstream) -> None:
+    upstream.script = lambda asked: told({})
+    ask(upstream.base_url, lambda provider: provider.whole("mini", "moderations", ODD, names_model=False))
+    ask(upstream.base_url, lambda provider: provider.whole("mini", "responses/resp_1", None, method="DELETE"))
+    assert [(asked.method, asked.body) for asked in upstream.asked] == [("POST", ODD), ("DELETE", b"")]
 
 
-def test_a_closed_port_is_a_connection_error_and_warming_up_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEST_KEY", "value")
-
-    async def main() -> None:
-        upstream = Upstream(MODELS)
-        await upstream.warm("mini")
-        with pytest.raises(UpstreamError) as failed:
-            await upstream.complete("mini", {"messages": [{"role": "user", "content": "hi"}]})
-        assert failed.value.status in (500, 502)
-
-    asyncio.run(main())
+def test_a_whole_answer_comes_back_byte_for_byte_with_its_headers(upstream: ScriptedUpstream) -> None:
+    upstream.script = lambda asked: Told(ODD, headers={"x-request-id": "req_1"})
+    answer = ask(upstream.base_url, lambda provider: provider.whole("mini", "chat/completions", b'{"n":1}'))
+    assert (answer.status, answer.body, answer.headers["x-request-id"]) == (200, ODD, "req_1")
 
 
-def test_no_openai_key_is_left_for_litellm_to_find() -> None:
-    assert "OPENAI_API_KEY" not in os.environ
+def test_a_stream_comes_back_byte_for_byte(upstream: ScriptedUpstream) -> None:
+    sent = [b"data: a\r", b"\n\r\nda", b"ta: [DO", b"NE]\n\n", ODD]
+    upstream.script = lambda asked: Told(sent)
+    assert b"".join(ask(upstream.base_url, pieces)) == b"".join(sent)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 429, 500, 503])
+def test_the_providers_error_comes_in_its_own_words_and_bytes(upstream: ScriptedUpstream, status: int) -> None:
+    """G6."""
+    error = {"message": "too long", "type": "invalid_request_error", "param": "messages", "code": "context_length"}
+    body = json.dumps({"error": error}, indent=2).encode()
+    upstream.script = lambda asked: Told(body, status, {"retry-after": "7"})
+    failed = failure(upstream.base_url)
+    assert (failed.status, failed.body, failed.headers["retry-after"]) == (status, body, "7")
+    assert {"message": failed.message, "type": failed.kind, "param": failed.param, "code": failed.code} == error
+    assert not failed.unsettled
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"[]", b'{"error":"x"}', b'{"error":{}}', b"\xff"])
+def test_an_error_in_another_shape_has_its_status(upstream: ScriptedUpstream, body: bytes) -> None:
+    upstream.script = lambda asked: Told(body, 502)
+    failed = failure(upstream.base_url)
+    assert (failed.status, failed.body) == (502, None)
+    assert "502" in failed.message
+
+
+def test_a_connection_that_breaks_after_the_request_leaves_it_unsettled(upstream: ScriptedUpstream) -> None:
+    """G11."""
+    upstream.script = lambda asked: Told(ending="reset")
+    failed = failure(upstream.base_url)
+    assert (failed.status, failed.unsettled) == (502, True)
+
+
+@pytest.mark.parametrize("ending", ["reset", "cut"])
+def test_a_stream_that_breaks_is_an_error_after_what_had_come(upstream: ScriptedUpstream, ending: Any) -> None:
+    upstream.script = lambda asked: Told([b"data: 1\n\n"], ending=ending)
+    with pytest.raises(UpstreamError) as failed:
+        ask(upstream.base_url, pieces)
+    assert failed.value.unsettled
+
+
+@pytest.mark.parametrize("answer", [Told([], ending="hang"), Told([b"data: 1\n\n"], ending="hang")])
+def test_a_provider_that_says_nothing_more_is_a_timeout(upstream: ScriptedUpstream, answer: Told) -> None:
+    upstream.script = lambda asked: answer
+    with pytest.raises(UpstreamError) as failed:
+        ask(upstream.base_url, pieces, timeout_s=0.3)
+    assert (failed.value.status, failed.value.unsettled) == (408, True)
+
+
+def test_a_provider_that_cannot_be_reached_has_billed_nothing() -> None:
+    failed = failure(f"http://127.0.0.1:{free_port()}/v1")
+    assert (failed.status, failed.unsettled) == (502, False)
+
+
+def test_a_model_without_a_deployment_is_unavailable(upstream: ScriptedUpstream) -> None:
+    failed = failure(upstream.base_url, model="small")
+    assert (failed.status, failed.unsettled, upstream.asked) == (503, False, [])
