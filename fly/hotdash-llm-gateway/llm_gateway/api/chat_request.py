@@ -125,7 +125,7 @@ def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = N
     for name, why in REFUSED.items():
         if sent.get(name) is not None:
             raise BadRequest(f"'{name}' is refused: {why}.", param=name, code="unsupported_parameter")
-    check.body(sent, KNOWN, needed=("messages",))
+    check.body(sent, {**KNOWN, **dict.fromkeys(REFUSED, check.anything)}, needed=("messages",))
     if sent.get("stream_options") is not None and not sent.get("stream"):
         raise BadRequest(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.",

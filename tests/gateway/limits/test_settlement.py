@@ -7,7 +7,7 @@ import asyncio
 from llm_gateway.limits.limiter import Grant
 
 from tests.gateway.conftest import Valkey
-from tests.gateway.limiting import WINDOW_S, Team, gateway, granted, refused, until
+from tests.gateway.limits.limiting import WINDOW_S, Team, gateway, granted, refused, until
 
 
 def test_tokens_are_reserved_at_the_estimate_and_settled_to_the_truth(valkey: Valkey) -> None:

@@ -11,7 +11,7 @@ from llm_gateway.limits.limiter import Limiter
 from llm_gateway.store import Script, Store
 
 from tests.gateway.conftest import Valkey
-from tests.gateway.limiting import Team, admitted, gateway, granted, until
+from tests.gateway.limits.limiting import Team, admitted, gateway, granted, until
 from tests.gateway.valkey_server import ValkeyServer
 
 

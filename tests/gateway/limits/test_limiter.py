@@ -9,7 +9,7 @@ import pytest
 from llm_gateway.limits.limiter import Grant, Limiter
 
 from tests.gateway.conftest import Valkey
-from tests.gateway.limiting import USD, WINDOW_S, Team, admitted, gateway, granted, refused
+from tests.gateway.limits.limiting import USD, WINDOW_S, Team, admitted, gateway, granted, refused
 from tests.gateway.windows import fullest
 
 

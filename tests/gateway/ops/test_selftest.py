@@ -24,8 +24,8 @@ from tests.gateway.test_config import DOCUMENT
 CONFIG = parse(copy.deepcopy(DOCUMENT))
 
 
-class Provider:
-    async def warm(self, model: str) -> None:
+class NoDeployments:
+    async def choose(self, model: str) -> None:
         """Nothing to warm."""
 
 
@@ -77,7 +77,7 @@ def test_only_working_parts_pass(
             ttl_s={"exact": 60, "semantic": 60, "verdict": 60},
         )
         limiter = limits(store)
-        test = SelfTest(CONFIG, store=store, limiter=limiter, exact=cache(ledger), upstream=Provider())  # type: ignore[arg-type]
+        test = SelfTest(CONFIG, store=store, limiter=limiter, exact=cache(ledger), deployments=NoDeployments())  # type: ignore[arg-type]
         running = asyncio.create_task(test.until_passed())
         async with asyncio.timeout(10):
             while test.pending == "not finished":

@@ -7,7 +7,18 @@ import time
 
 import pytest
 
-from tests.gateway.limiting import DEADLINE_S, FAULTS, Team, admitted, begin, end_of, gateway, granted, refused, until
+from tests.gateway.limits.limiting import (
+    DEADLINE_S,
+    FAULTS,
+    Team,
+    admitted,
+    begin,
+    end_of,
+    gateway,
+    granted,
+    refused,
+    until,
+)
 from tests.gateway.valkey_server import ValkeyServer
 from tests.gateway.windows import fullest
 
