@@ -17,7 +17,7 @@ def span(text: str) -> timedelta:
     Raises:
         RunbookError: CUT-002 it is none of these, nothing, or longer than 90 days.
     """
-    found = re.fullmatch(r"(\d{1,7})([smhd])", text.strip())
+    found = re.fullmatch(r"([0-9]{1,7})([smhd])", text.strip())
     made = timedelta(seconds=int(found[1]) * UNITS[found[2]]) if found else timedelta()
     if not timedelta() < made <= LONGEST:
         raise RunbookError(
