@@ -178,6 +178,8 @@ def _success(world: World) -> str:
 def _models(world: World) -> str:
     models = world.stack.models
     roles = {
+        **dict.fromkeys(models.chat, "on request"),
+        **dict.fromkeys(models.embed, "embeddings"),
         models.default: "default",
         models.fallback: f"fallback, and over {models.escalate_over_input_tokens} input tokens",
         models.embedding: "embeddings, and the semantic cache",
@@ -185,8 +187,8 @@ def _models(world: World) -> str:
     return table(
         ("model", "role", "USD per million tokens, in / out"),
         [
-            (f"`{name}`", roles.get(name, ""), f"{price.input:g} / {price.output:g}")
-            for name, price in models.prices.items()
+            (f"`{name}`", role, f"{models.prices[name].input:g} / {models.prices[name].output:g}")
+            for name, role in roles.items()
         ],
     )
 
