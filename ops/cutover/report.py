@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.cutover.traffic import Span, Traffic
+from ops.cutover.traffic import Newest, Span, Traffic
 from ops.cutover.verify import Verification
 from ops.runbook.report import document
 from ops.stack import Success
@@ -22,7 +22,7 @@ def lines(found: Verification, goals: Success) -> Iterator[str]:
     yield f"{found.team}: {'traffic arrives and fares well' if found.good else 'not as it should be'}"
     yield ""
     yield from _table(found, goals)
-    yield _line("last request", [_ago(found.last_seen, found.after.end)])
+    yield _line("last request", [_ago(found.newest, found.after.end)])
     yield _line("counters", [_counters(found)])
     failures = found.traffic_after.failures if found.traffic_after else ()
     if failures:
@@ -49,7 +49,7 @@ def as_json(found: Verification, target: str) -> str:
         cut=_iso(found.cut),
         before=_described(found.before, found.traffic_before),
         after=_described(found.after, found.traffic_after),
-        last_seen=_iso(found.last_seen),
+        last_request={"at": _iso(found.newest.at)} if found.newest else None,
         counters=asdict(found.counters) if found.counters else None,
     )
 
@@ -95,9 +95,11 @@ def _hit_rate(traffic: Traffic) -> str:
     return NOTHING if traffic.hit_rate is None else f"{traffic.hit_rate:.0%}"
 
 
-def _ago(at: datetime | None, now: datetime) -> str:
-    if at is None:
-        return "none seen within the last week"
+def _ago(newest: Newest | None, now: datetime) -> str:
+    if newest is None:
+        return UNKNOWN
+    if (at := newest.at) is None:
+        return "none within the last week"
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {max(0.0, (now - at).total_seconds()):.0f} s ago"
 
 

@@ -25,6 +25,13 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Newest:
+    """When the newest request of a span began; None without one."""
+
+    at: datetime | None
+
+
+@dataclass(frozen=True)
 class Failures:
     """Requests that ended alike: the status they got, the reason in the trace, and how many they are."""
 
@@ -101,10 +108,10 @@ def read(langfuse: Langfuse, team: str, span: Span) -> Traffic:
     )
 
 
-def last_seen(langfuse: Langfuse, team: str, span: Span) -> datetime | None:
-    """When the newest request of the span began; None without one."""
-    newest = langfuse.observations_where([*_base(team), *_within(span)], "core", 1)
-    return _moment(newest[0]["startTime"]) if newest else None
+def newest(langfuse: Langfuse, team: str, span: Span) -> Newest:
+    """The last request of a span; raises as `read` does."""
+    found = langfuse.observations_where([*_base(team), *_within(span)], "core", 1)
+    return Newest(_moment(found[0].get("startTime")) if found else None)
 
 
 def _failures(langfuse: Langfuse, team: str, span: Span) -> tuple[Failures, ...]:

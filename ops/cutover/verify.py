@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ops.cutover import counters, traffic
 from ops.cutover.counters import Counters
-from ops.cutover.traffic import Span, Traffic
+from ops.cutover.traffic import Newest, Span, Traffic
 from ops.runbook.errors import RunbookError
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PUBLIC, SECRET
@@ -37,7 +37,7 @@ class Verification:
     after: Span
     traffic_before: Traffic | None
     traffic_after: Traffic | None
-    last_seen: datetime | None
+    newest: Newest | None
     counters: Counters | None
     unknown: tuple[str, ...]
     problems: tuple[str, ...]
@@ -73,7 +73,7 @@ def verify(world: World, team: str, since: timedelta, cut: datetime | None, now:
     with Langfuse(world.target.endpoints(), world.vault.get(PUBLIC), world.vault.get(SECRET)) as langfuse:
         traffic_after = seen("traces", lambda: traffic.read(langfuse, name, after))
         traffic_before = seen("traces before the cut", lambda: traffic.read(langfuse, name, before)) if before else None
-        newest = seen("last request", lambda: traffic.last_seen(langfuse, name, Span(now - LOOK_BACK, now)))
+        newest = seen("last request", lambda: traffic.newest(langfuse, name, Span(now - LOOK_BACK, now)))
     counted = seen("counters", lambda: counters.read(world, name))
     if counted and counted.lost:
         unknown.append(f"{counted.lost} traces were lost on their way to Langfuse: there were more requests than shown")
@@ -86,7 +86,7 @@ def verify(world: World, team: str, since: timedelta, cut: datetime | None, now:
         after=after,
         traffic_before=traffic_before,
         traffic_after=traffic_after,
-        last_seen=newest,
+        newest=newest,
         counters=counted,
         unknown=tuple(unknown),
         problems=tuple(judge(traffic_after, counted, world.stack.success)),

@@ -88,8 +88,8 @@ def test_the_last_request_is_the_newest_of_the_team_whatever_became_of_it() -> N
         observation(at(2), SHOP),
         observation(at(9), "prod_ceo"),
     ]
-    assert traffic.last_seen(Holding(stored), SHOP, HOUR) == at(3)
-    assert traffic.last_seen(Holding([]), SHOP, HOUR) is None
+    assert traffic.newest(Holding(stored), SHOP, HOUR).at == at(3)
+    assert traffic.newest(Holding([]), SHOP, HOUR).at is None
 
 
 @pytest.mark.parametrize("value", ["many", [], {}])

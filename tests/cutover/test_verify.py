@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -100,7 +101,8 @@ def test_before_and_after_the_cut_are_told_apart_and_the_verdict_is_on_what_came
     assert found.traffic_after
     assert (found.traffic_before.requests, found.traffic_before.failed, found.traffic_before.p95_s) == (4, 3, 4.0)
     assert (found.traffic_after.requests, found.traffic_after.failed, found.traffic_after.p95_s) == (3, 0, 1.0)
-    assert found.last_seen == CUT + timedelta(minutes=2)
+    assert found.newest
+    assert found.newest.at == CUT + timedelta(minutes=2)
     assert found.good
     assert found.unknown == ()
 
@@ -123,12 +125,21 @@ def test_a_gateway_that_does_not_tell_leaves_its_counters_unknown(monkeypatch: p
 
 def test_a_langfuse_that_is_away_leaves_everything_of_the_traces_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     found = seen(monkeypatch, Down([]), admin(used=5), CUT)
-    assert (found.traffic_before, found.traffic_after, found.last_seen) == (None, None, None)
+    assert (found.traffic_before, found.traffic_after, found.newest) == (None, None, None)
     assert found.problems == ("whether traffic arrives cannot be told: the traces could not be read",)
     assert [reason.split(":")[0] for reason in found.unknown] == ["traces", "traces before the cut", "last request"]
     text = "\n".join(report.lines(found, GOALS))
     assert "5 requests and 45 tokens within the last minute" in text
-    assert json.loads(report.as_json(found, "local"))["after"]["traffic"] is None
+    assert re.search(r"^last request +unknown$", text, re.MULTILINE)
+    told = json.loads(report.as_json(found, "local"))
+    assert (told["after"]["traffic"], told["last_request"]) == (None, None)
+
+
+def test_no_request_in_a_week_is_none_and_not_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = seen(monkeypatch, Holding([]), admin())
+    assert re.search(r"^last request +none within the last week$", "\n".join(report.lines(found, GOALS)), re.MULTILINE)
+    assert json.loads(report.as_json(found, "local"))["last_request"] == {"at": None}
+    assert found.problems == ("no request of this team",)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_the_guide_followed_brings_the_agent_to_the_gateway_and_back(
     assert told["good"] is True
     assert told["after"]["traffic"]["requests"] == 3
     assert list(told["after"]["traffic"]["models"]) == [STACK.models.default]
-    assert told["last_seen"] > cut
+    assert told["last_request"]["at"] > cut
     assert told["counters"]["requests"] >= 3
     assert told["before"]["traffic"] is not None
 
