@@ -21,6 +21,8 @@ TOOLS = Path(sys.executable).parent
 FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
+STOCK_BENCHES = ("cpu", "ready")
+"""Benchmarks that are held against LiteLLM's own server."""
 STOCK_VENV = ROOT / ".venv-stock"
 
 
@@ -142,6 +144,8 @@ def bench(name: str, json: bool) -> int:
     python = PYTHON
     if found[name].parent.name == "gateway":
         make_gateway_environment()
+        if name in STOCK_BENCHES:
+            make_stock_environment()
         python = str(_gateway_python())
     module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
     command = [python, "-m", module, *(["--json"] if json else [])]
