@@ -16,7 +16,6 @@ from typing import Any
 
 from ..cache.exact import ExactCache, Hit
 from ..cache.keys import CacheKey, Partition, exact_key, partition
-from ..cache.response_key import response_key
 from ..cache.second_opinion import SecondOpinion
 from ..cache.semantic_tier import SemanticTier
 from ..cache.single_flight import Flights, Lead
@@ -330,11 +329,8 @@ class Generation:
         if request.stateful or request.body.get("logprobs") or request.body.get("top_logprobs"):
             # Log probabilities do not survive the way from a stream to a kept answer.
             return _Read(request, choice, None, None)
-        if api == "responses":
-            key = response_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
-            return _Read(request, choice, key, None)
         kept = exact_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
-        return _Read(request, choice, kept, self._partition(team, request, choice.model))
+        return _Read(request, choice, kept, self._partition(team, request, choice.model) if api == "chat" else None)
 
     def _choice(self, request: Request) -> Choice:
         tokens = request.size.text + request.size.earlier
