@@ -303,7 +303,7 @@ class Values:
 
     def get_nearestRegion(self, **_: Any) -> Json:
         """The region nearest to the caller."""
-        return {"code": "ord", "name": REGIONS["ord"], "gatewayAvailable": True}
+        return {"code": "ord", "name": REGIONS["ord"], "gatewayAvailable": True, "deprecated": False}
 
     def get_platform(self) -> Json:
         """Regions and sizes."""
