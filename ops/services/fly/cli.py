@@ -98,7 +98,7 @@ class Flyctl:
             agent.unblock(self.state)
 
     def with_agent(self) -> AbstractContextManager[None]:
-        """While inside, flyctl's background agent may live; afterwards it is stopped, unless another command needs it."""
+        """While inside, flyctl's background agent may live; the last to leave stops it."""
         self.prepare()
         return agent.needed(self.state, self._stop_agent)
 

@@ -181,11 +181,11 @@ class Account:
         return self._read(("apps",), fetch)
 
     def machines(self, app: str) -> list[Seen]:
-        """The app's own machines, passing helpers and spares left out. Raises Gone."""
+        """The app's machines, flyctl's passing helpers left out. Raises Gone."""
 
         def fetch() -> list[Seen]:
             found = (Seen.read(row) for row in rows(self._of_app("listing the machines", app, "/machines")))
-            return [seen for seen in found if seen.machine.own and not seen.machine.standby]
+            return [seen for seen in found if seen.machine.own]
 
         return self._read(("machines", app), fetch)
 

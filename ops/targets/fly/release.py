@@ -35,6 +35,9 @@ class Release:
             if error.code != "VAULT-013":
                 raise
             return unknown(error.what, until="3.2")
+        refused = standing.refusal()
+        if refused:
+            return refused
         if not standing.machines:
             return missing(f"{wanted.app} has no machines yet")
         if not standing.good:

@@ -15,6 +15,7 @@ from ops.targets.fly.standing import Standing, ailment, judge
 if TYPE_CHECKING:
     from ops.services.fly.shapes import Release
     from ops.targets.fly.account import Account
+    from ops.targets.fly.seen import Seen
     from ops.targets.fly.wanted import Wanted
 
 HEALTHY_S = 600.0
@@ -46,12 +47,15 @@ class Rollout:
         """
         with self.account.acting():
             standing = self._judge()
+            if standing.refused:
+                line, command = standing.refused[0]
+                raise RunbookError("FLY-052", line, next=command, blocked=True)
             behind = self._behind(standing)
             if behind:
                 self._deploy(behind)
                 standing = self._judge()
-            if standing.few:
-                self._add_machines(standing)
+            if standing.few or standing.many:
+                self._count_machines(standing)
                 standing = self._judge()
             if standing.staged:
                 self._restart()
@@ -61,16 +65,18 @@ class Rollout:
                 self.account.client.cli.run(
                     f"starting {seen.name}", "machines", "start", seen.machine.id, "-a", self.wanted.app
                 )
+            for seen in standing.cordoned:
+                self.say(f"taking {seen.name} back into service")
+                words = ("machines", "uncordon", seen.machine.id, "-a", self.wanted.app)
+                self.account.client.cli.run(f"uncordoning {seen.name}", *words)
             self._mend()
-            self.remember()
+            self.remember(deployed=bool(behind))
 
     def _judge(self) -> Standing:
         return judge(self.account, self.wanted, self.secrets)
 
     def _behind(self, standing: Standing) -> list[str]:
         """The groups a deploy has to bring forward: without machines, or with machines of another description."""
-        if standing.reconfigured:
-            return list(self.wanted.groups)
         late = {seen.machine.group for seen in standing.late}
         # A machine of a group that is no more goes with any deploy.
         if late - set(self.wanted.groups):
@@ -132,9 +138,9 @@ class Rollout:
             and all(self.wanted.image.runs_on(seen) and seen.machine.healthy for seen in of_interest)
         )
 
-    def _add_machines(self, standing: Standing) -> None:
-        counts = {group: self.wanted.groups[group] for group in standing.few}
-        self.say("adding machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
+    def _count_machines(self, standing: Standing) -> None:
+        counts = {group: self.wanted.groups[group] for group in (*standing.few, *standing.many)}
+        self.say("setting the number of machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
         self.account.client.scale_count(
             self.wanted.app, counts, region=self.account.world.stack.fly.region, config=self.wanted.config
         )
@@ -191,7 +197,7 @@ class Rollout:
             raise
 
     def _wrong(self, groups: Collection[str], newer_than: int | None) -> list[str]:
-        machines = [seen for seen in self.account.machines(self.wanted.app) if seen.machine.group in groups]
+        machines = [seen for seen in self._managed() if seen.machine.group in groups]
         wrong = [f"no {group} machine" for group in groups if not any(m.machine.group == group for m in machines)]
         for seen in machines:
             if not seen.machine.healthy:
@@ -205,9 +211,20 @@ class Rollout:
             wrong.append(f"{len(digests)} different images run")
         return wrong
 
-    def remember(self) -> None:
-        """Note what now runs, as the machines themselves say it."""
-        machines = self.account.machines(self.wanted.app)
-        digest = machines[0].machine.digest if machines else ""
-        values = {"config": self.wanted.digest, "digest": digest, "image": self.wanted.image.wanted}
+    def _managed(self) -> list[Seen]:
+        return [seen for seen in self.account.machines(self.wanted.app) if seen.managed]
+
+    def remember(self, *, deployed: bool) -> None:
+        """Note what now runs, as the machines themselves say it.
+
+        Args:
+            deployed: a deploy has just been made: what it did not ask for and is there all the same, Fly gives.
+        """
+        standing = self._judge()
+        last = self.account.memory.get("deployed", self.wanted.app)
+        digest = standing.machines[0].machine.digest if standing.machines else ""
+        given = last.get("given") or {}
+        if deployed:
+            given = {group: sorted(set(lines)) for group, lines in standing.extra.items() if lines}
+        values = {"config": self.wanted.digest, "digest": digest, "image": self.wanted.image.wanted, "given": given}
         self.account.memory.put("deployed", self.wanted.app, values)
