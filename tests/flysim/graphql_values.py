@@ -221,7 +221,7 @@ class Values:
             "id": addon["id"],
             "name": addon["name"],
             "status": addon["status"],
-            "errorMessage": None,
+            "errorMessage": addon.get("error"),
             "publicUrl": url,
             "privateIp": "fdaa:0:1:0:1::7",
             "password": addon["password"],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
+from ops.runbook.interrupt import wait_until
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.targets.fly import reaching
 from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ WAIT_S = 600.0
 # Let's Encrypt allows five failed validations per name and hour; with right DNS they do not fail, they take time.
 BETWEEN_CHECKS_S = 10.0
 BETWEEN_LOOKUPS_S = 5.0
+LOOK = "inv deploy.status and inv deploy.logs --group edge: is the edge up, and what stands behind it"
 
 
 @dataclass(frozen=True)
@@ -69,21 +73,25 @@ class Domains:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _names(self, world: World) -> list[Name]:
+    def _names(self, world: World, *more: Callable[[], Any]) -> tuple[list[Name], list[Any]]:
+        """How each name stands; and what `more`, called beside it, returns."""
         from ops.services import dns
 
         app, names, resolver = world.stack.fly.app, hosts(world), dns.resolver_of(world.environ)
-        certificates, addresses, *found = self.account.together(
+        certificates, addresses, *answers = self.account.together(
             lambda: self.account.certificates(app),
             lambda: self.account.addresses(app),
             *(lambda name=name: dns.look_up(name, resolver) for name in names),
+            *more,
         )
+        found, rest = answers[: len(names)], answers[len(names) :]
         public = tuple(address.text for address in addresses if address.public)
-        return [Name(name, certificates.get(name), answer, public) for name, answer in zip(names, found, strict=True)]
+        made = [Name(name, certificates.get(name), answer, public) for name, answer in zip(names, found, strict=True)]
+        return made, rest
 
     def look(self, world: World) -> Look:
         try:
-            names = self._names(world)
+            names, answers = self._names(world, *reaching.requests(world))
         except Gone as gone:
             return missing(f"there is no app {gone} yet")
         lines = [name.line for name in names if name.line]
@@ -92,8 +100,11 @@ class Domains:
                 return missing(f"not added to the app: {', '.join(name.host for name in names)}")
             records = [record for name in names if not name.dns_right for record in name.records]
             return drifted("; ".join(lines), "\n".join([*lines, *(f"add: {record}" for record in records)]))
-        shown = ", ".join(name.host for name in names)
-        return satisfied(f"{shown} lead to {', '.join(names[0].addresses)}, certificates active")
+        asked = [answer for found in answers for answer in found]
+        wrong = [answer.wrong for answer in asked if answer.wrong]
+        if wrong:
+            return drifted("; ".join(wrong))
+        return satisfied(f"certificates active; {reaching.shown(asked)}")
 
     def act(self, world: World, say: Say) -> None:
         """Add the names, say which DNS records are needed, wait for them, have the certificates issued.
@@ -106,7 +117,7 @@ class Domains:
         app = world.stack.fly.app
         limit = float(world.environ.get(WAIT) or WAIT_S)
         with self.account.acting() as client:
-            for name in self._names(world):
+            for name in self._names(world)[0]:
                 if name.certificate is None:
                     say(f"adding {name.host} to {app}")
                     client.add_cert(app, name.host)
@@ -114,11 +125,35 @@ class Domains:
             for name in names:
                 if not name.issued:
                     self._issue(app, name.host, limit, say)
+        self._wait_for_answers(world, limit, say)
+
+    def _wait_for_answers(self, world: World, limit: float, say: Say) -> None:
+        """A certificate just issued takes Fly's proxies a moment to serve."""
+        wrong: list[str] = []
+
+        def all_answer() -> bool:
+            asked = self.account.together(*reaching.requests(world))
+            wrong[:] = [answer.wrong for found in asked for answer in found if answer.wrong]
+            return not wrong
+
+        try:
+            wait_until(
+                all_answer,
+                what="the public names to answer",
+                timeout=limit,
+                every=1.0,
+                say=say,
+                code="DNS-004",
+                next=LOOK,
+            )
+        except RunbookError as error:
+            error.why = "; ".join(wrong)
+            raise
 
     def _wait_for_dns(self, world: World, limit: float, say: Say) -> list[Name]:
         start, said = time.monotonic(), False
         while True:
-            names = self._names(world)
+            names = self._names(world)[0]
             wrong = [name for name in names if not name.dns_right]
             if not wrong:
                 return names

@@ -25,6 +25,7 @@ from ops.targets.fly.storage import Bucket
 from ops.world import ROOT, World
 from tests.flysim import FlySim
 from tests.flysim.machines import group_of
+from tests.targets.fly.edge_stub import EdgeStub
 
 IMAGES = {
     "FLY_IMAGE": "registry.example.com/gateway:1",
@@ -109,6 +110,7 @@ class Site:
     sim: FlySim
     dns: DnsServer
     environ: dict[str, str]
+    edge: EdgeStub
     vault_seed: bool = False  # the vault holds the object store's administrator already
 
     def world(self, **more: str) -> World:
@@ -206,7 +208,9 @@ def site(
             **IMAGES,
             **sim.environment,
         }
-        made = Site(root, sim, dns, environ)
+        edge = EdgeStub(folder, HOSTS, lambda: edge_runs(sim))
+        environ |= {"RUNBOOK_FLY_EDGE": edge.address, "RUNBOOK_FLY_EDGE_CA": str(edge.ca)}
+        made = Site(root, sim, dns, environ, edge)
         if minio is not None:
             address, user, password = minio
             environ["RUNBOOK_FLY_REACH"] = f"{MINIO}.internal:9000={address}"
@@ -216,9 +220,18 @@ def site(
         dns.records.update({host: ["198.51.100.7"] for host in HOSTS})
         with ExitStack() as stack:
             stack.callback(dns.stop)
+            stack.callback(edge.stop)
             if minio is None:
                 stack.enter_context(no_bucket())
             yield made
+
+
+def edge_runs(sim: FlySim) -> bool:
+    """Whether Fly's proxy has a machine to send a request to."""
+    with sim.lock:
+        app = sim.state.apps.get(GATEWAY, {"machines": {}})
+        machines = [m for m in app["machines"].values() if group_of(m) == "edge" and not m["stopped"]]
+        return any(m["config"].get("services") and not m["cordoned"] for m in machines)
 
 
 @contextmanager
