@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -164,7 +165,9 @@ class Flyctl:
         finally:
             agent.end_unneeded(self.state, self._stop_agent)
         if done.returncode != 0:
-            raise explain(doing, done.stdout, done.stderr, done.returncode)
+            failure = explain(doing, done.stdout, done.stderr, done.returncode)
+            failure.output = f"{done.stdout}\n{done.stderr}".strip()
+            raise failure
         return done
 
     def json(self, doing: str, *arguments: str, timeout: float = READ_S, input: bytes | None = None) -> Any:
@@ -178,8 +181,7 @@ class Flyctl:
         if not text:
             return None
         try:
-            # Some commands print a line of text after the JSON.
-            return json.JSONDecoder().raw_decode(text)[0]
+            return _first_json(text)
         except ValueError:
             raise FlyError(
                 errors.BAD_ANSWER,
@@ -213,6 +215,15 @@ class Flyctl:
         """Remove the state folder and all in it."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.state)
+
+
+def _first_json(text: str) -> Any:
+    """The first JSON value that begins a line: notices may stand before it, and text after it."""
+    decoder = json.JSONDecoder()
+    for line in re.finditer(r"^[ \t]*(?=[\[{]|null\b)", text, re.MULTILINE):
+        with contextlib.suppress(ValueError):
+            return decoder.raw_decode(text, line.end())[0]
+    raise ValueError
 
 
 def _block(path: Path) -> None:

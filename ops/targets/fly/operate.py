@@ -144,16 +144,18 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
         say(f"{group}: {have} → {count} machines")
         if have != count:
             client.scale_count(wanted.app, {group: count}, region=world.stack.fly.region, config=wanted.config)
-        Rollout(account, wanted, (), say).gate({group})
+        Rollout(account, wanted, {}, say).gate({group})
         have = _of_group(account, wanted.app, group)
     if have != count:
         raise RunbookError("FLY-043", f"{group} has {have} machines, not {count}", next="inv deploy.status")
     described = wanted.groups[group]
+    scaled = {**account.memory.get("scaled", wanted.app), group: [described, count]}
+    account.memory.put("scaled", wanted.app, scaled)
     lasting = (
         ""
         if described == count
         else f"; set [fly.groups.{group}] count = {count} in ops/stack.toml: "
-        + f"the limits follow it, and the next deploy.all goes back to {described} otherwise"
+        + ("the next deploy.all brings it back up otherwise" if count < described else "the limits follow it")
     )
     return f"{wanted.app} has {count} healthy {group} machines{lasting}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,6 @@ from ops.targets.fly.comparing import differences, kept
 from ops.targets.fly.seen import LONG_AGO, Seen, moment
 
 if TYPE_CHECKING:
-    from ops.services.fly.shapes import Release
     from ops.targets.fly.account import Account
     from ops.targets.fly.seen import Stored
     from ops.targets.fly.wanted import Wanted
@@ -36,7 +35,8 @@ class Standing:
         unmanaged: the others.
         few, many: groups that lack machines, or have too many → how many they have.
         late, outdated: machines of another image or config; and in what, line by line.
-        staged: secrets the machines do not have yet.
+        staged: groups whose machines do not have some of their secrets yet → which.
+        digests: what Fly shows of each stored secret.
         stopped, ill, cordoned: machines that do not run, whose checks do not pass, that get no requests.
         refused: what only a person can decide.
         extra: settings that nobody asked for, by group: what a deploy would take away.
@@ -50,7 +50,8 @@ class Standing:
     many: dict[str, int] = field(default_factory=dict)
     late: list[Seen] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
-    staged: list[str] = field(default_factory=list)
+    staged: dict[str, list[str]] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     stopped: list[Seen] = field(default_factory=list)
     ill: list[Seen] = field(default_factory=list)
     cordoned: list[Seen] = field(default_factory=list)
@@ -69,8 +70,7 @@ class Standing:
         lines = [refusal.line for refusal in self.refused]
         lines += [f"{group}: {have} → {wanted.groups[group]} machines" for group, have in counts.items()]
         lines += self.outdated
-        if self.staged:
-            lines.append(f"secrets not in service yet: {', '.join(self.staged)}")
+        lines += [f"{group}: secrets not in service yet: {', '.join(names)}" for group, names in self.staged.items()]
         lines += [f"{seen.name}: {seen.machine.state} → started" for seen in self.stopped]
         lines += [f"{seen.name}: cordoned → in service" for seen in self.cordoned]
         return lines + [f"{seen.name}: {ailment(seen)}" for seen in self.ill]
@@ -93,11 +93,11 @@ def ailment(seen: Seen) -> str:
     return ", ".join(failing) or machine.state
 
 
-def judge(account: Account, wanted: Wanted, secrets: Iterable[str]) -> Standing:
+def judge(account: Account, wanted: Wanted, secrets: Mapping[str, Collection[str]]) -> Standing:
     """Read an app's machines and judge them.
 
     Args:
-        secrets: names of the secrets its machines are to have.
+        secrets: names of the secrets that the machines of each group read.
 
     Raises:
         Gone: there is no such app.
@@ -112,7 +112,7 @@ def judge(account: Account, wanted: Wanted, secrets: Iterable[str]) -> Standing:
         f"machine {seen.machine.id} belongs to no process group (`fly machine run`): left alone"
         for seen in standing.unmanaged
     ]
-    _count(standing, wanted)
+    _count(standing, wanted, account.memory.get("scaled", app))
     last = account.memory.get("deployed", app)
     for seen in standing.machines:
         lines = _outdated(seen, wanted, str(last.get("digest", "")), _given_by_fly(last, seen.machine.group))
@@ -130,16 +130,28 @@ def judge(account: Account, wanted: Wanted, secrets: Iterable[str]) -> Standing:
             standing.ill.append(seen)
         if seen.cordoned:
             standing.cordoned.append(seen)
-    standing.staged = _staged(standing.machines, stored, releases, secrets)
+    standing.digests = {name: kept.digest for name, kept in stored.items()}
+    made = {release.version: moment(release.created_at) for release in releases}
+    for group, names in secrets.items():
+        mine = [seen for seen in standing.machines if seen.machine.group == group]
+        staged = _staged(mine, {name: stored[name] for name in names if name in stored}, made, last)
+        if staged:
+            standing.staged[group] = staged
     return standing
 
 
-def _count(standing: Standing, wanted: Wanted) -> None:
-    """How many machines each group has; too many with data of their own are for a person to choose from."""
+def _count(standing: Standing, wanted: Wanted, scaled: Mapping[str, Any]) -> None:
+    """How many machines each group has; too many with data of their own are for a person to choose from.
+
+    Args:
+        scaled: groups that `inv deploy.scale` made larger, as long as the stack says what it said then.
+    """
     for group, count in wanted.groups.items():
         mine = [seen for seen in standing.machines if seen.machine.group == group]
         if len(mine) < count:
             standing.few[group] = len(mine)
+        elif len(mine) > count and scaled.get(group) == [count, len(mine)]:
+            standing.notes.append(f"{group} has {len(mine)} machines by inv deploy.scale, the stack says {count}")
         elif len(mine) > count and not wanted.machines[group].get("mounts"):
             standing.many[group] = len(mine)
         elif len(mine) > count:
@@ -180,14 +192,24 @@ def _outdated(seen: Seen, wanted: Wanted, digest: str, given: Collection[str] = 
 
 
 def _staged(
-    machines: list[Seen], stored: Mapping[str, Stored], releases: list[Release], secrets: Iterable[str]
+    machines: list[Seen], stored: Mapping[str, Stored], made: Mapping[int, datetime], last: Mapping[str, Any]
 ) -> list[str]:
-    """Secrets set after the release that some machine runs was made; flyctl's own rule for 'Staged'."""
-    if not machines:
-        return []
-    made = {release.version: moment(release.created_at) for release in releases}
-    oldest = min(_since(seen, made) for seen in machines)
-    return sorted(name for name in secrets if name in stored and stored[name].updated > oldest)
+    """Secrets of one group set after the release that some machine of it runs was made; flyctl's own rule for 'Staged'.
+
+    The two times are of two clocks: what was put in service by a deploy of ours is told by its digest.
+
+    Args:
+        stored: the secrets the group reads.
+        made: when each release was.
+        last: what is remembered of our last deploy.
+    """
+    staged = set()
+    for seen in machines:
+        served = (last.get("served") or {}).get(seen.machine.group) or {}
+        mine = served.get("digests", {}) if (seen.machine.release_version or 0) >= served.get("release", 0) else {}
+        since = _since(seen, made)
+        staged |= {name for name, kept in stored.items() if kept.updated > since and mine.get(name) != kept.digest}
+    return sorted(staged)
 
 
 def _since(seen: Seen, made: Mapping[int, datetime]) -> datetime:

@@ -71,7 +71,7 @@ class Store:
         try:
             volumes, standing = self.account.together(
                 lambda: self.account.volumes(wanted.app),
-                lambda: judge(self.account, wanted, self._secret_names(world, wanted.app)),
+                lambda: judge(self.account, wanted, self.secrets.readers(world, wanted.app)),
             )
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -117,9 +117,6 @@ class Store:
                     next=f"flyctl machine stop {seen.machine.id} -a {app}",
                 )
         return None
-
-    def _secret_names(self, world: World, app: str) -> tuple[str, ...]:
-        return tuple(self.secrets.wanted(world, app))
 
     def _own(self, world: World, volumes: list[Volume]) -> Volume | None:
         """The store's volume: the one in use, else the remembered, else any of its name in the region."""
@@ -181,7 +178,7 @@ class Store:
             if volume.size_gb < self._size_gb(world):
                 say(f"growing the volume of {wanted.app} to {self._size_gb(world)} GB")
                 client.extend_volume(wanted.app, volume.id, self._size_gb(world))
-            Rollout(self.account, wanted, self._secret_names(world, wanted.app), say).go()
+            Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()
             # From here on it holds data.
             self.account.memory.put("volumes", wanted.app, {"id": volume.id})
             machine = next(seen for seen in self.account.machines(wanted.app) if volume.id in seen.machine.volumes)

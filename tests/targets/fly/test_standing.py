@@ -10,7 +10,7 @@ from ops.runbook.errors import RunbookError
 from ops.targets.fly import image, wanted
 from ops.targets.fly.image import Image
 from ops.targets.fly.memory import Memory
-from ops.targets.fly.seen import LONG_AGO, Address, Seen, moment
+from ops.targets.fly.seen import LONG_AGO, Address, Seen, Stored, moment
 from ops.targets.fly.standing import _outdated, _staged, ailment
 from ops.targets.fly.wanted import Wanted
 from ops.world import ROOT, World
@@ -86,20 +86,26 @@ def test_a_given_image_with_a_digest_is_held_to_it() -> None:
     assert not Image("app", given="r/i:1@sha256:bb").runs_on(seen("r/i:1@sha256:aa"))
 
 
-def test_secrets_set_after_a_machines_release_are_staged() -> None:
-    from ops.services.fly.shapes import Release
-    from ops.targets.fly.seen import Stored
+MADE = {3: moment("2026-01-01T00:00:10Z")}
+STORED = {
+    "OLD": Stored("x", moment("2026-01-01T00:00:09Z")),
+    "NEW": Stored("y", moment("2026-01-01T00:00:11Z")),
+}
 
-    releases = [Release("r3", 3, "i", created_at="2026-01-01T00:00:10Z")]
-    stored = {
-        "OLD": Stored("x", moment("2026-01-01T00:00:09Z")),
-        "NEW": Stored("y", moment("2026-01-01T00:00:11Z")),
-        "OTHERS": Stored("z", moment("2026-01-01T00:00:11Z")),
-    }
-    assert _staged([seen()], stored, releases, ["OLD", "NEW", "LOST"]) == ["NEW"]
-    assert _staged([], stored, releases, ["NEW"]) == []
-    old = seen(updated_at="2026-01-01T00:00:12Z")
-    assert _staged([old], stored, [], ["NEW"]) == []
+
+def test_secrets_set_after_a_machines_release_are_staged() -> None:
+    assert _staged([seen()], STORED, MADE, {}) == ["NEW"]
+    assert _staged([], STORED, MADE, {}) == []
+    assert _staged([seen(updated_at="2026-01-01T00:00:12Z")], STORED, {}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("release", "digest", "staged"), [(3, "y", []), (2, "y", []), (4, "y", ["NEW"]), (3, "other", ["NEW"])]
+)
+def test_f18_a_clock_that_is_ahead_does_not_restart_for_ever(release: int, digest: str, staged: list[str]) -> None:
+    """F18: a secret's time 60 s ahead of the release's that put it in service."""
+    last = {"served": {"gateway": {"release": release, "digests": {"NEW": digest}}}}
+    assert _staged([seen()], STORED, MADE, last) == staged
 
 
 @pytest.mark.parametrize(
