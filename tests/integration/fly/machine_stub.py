@@ -37,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     host, port, boots_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     time.sleep(boots_s)
+    ThreadingHTTPServer.request_queue_size = 1024  # the gateway's server takes as many that wait to be taken
     server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = False  # closing waits for those that answer
     server.block_on_close = True

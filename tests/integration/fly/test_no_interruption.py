@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,13 +23,16 @@ from pathlib import Path
 import pytest
 
 from ops.render import caddyfile
+from ops.render.processes import STOP_DELAY_S
 from ops.stack import Stack
+from ops.world import ROOT
 from tests.render.support import stack
 from tests.targets.fly.support import DnsServer
 
 CADDY = shutil.which("caddy", path=f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}")
 pytestmark = [pytest.mark.skipif(CADDY is None, reason="Caddy is not on this machine"), pytest.mark.timeout(300)]
 STUB = Path(__file__).with_name("machine_stub.py")
+LEAVE = ROOT / "fly" / "hotdash-llm-gateway" / "bin" / "leave-slowly.sh"
 A_SECOND = 20
 EDGES = ("127.0.3.1", "127.0.3.2")
 
@@ -69,14 +73,14 @@ class Group:
         self.dns.records[self.name] = lambda: sorted(self.running)
 
     def start(self, host: str, boots_s: float = 0.0) -> None:
-        words = [sys.executable, str(STUB), host, str(self.port), str(boots_s), host]
-        self.running[host] = subprocess.Popen(words)
+        program = [sys.executable, str(STUB), host, str(self.port), str(boots_s), host]
+        self.running[host] = subprocess.Popen([str(LEAVE), str(STOP_DELAY_S), *program], start_new_session=True)
 
     def healthy(self, host: str) -> bool:
         return get(host, self.port, "/") == 200
 
     def stop(self, host: str) -> None:
-        """Out of DNS, SIGTERM, and until it has ended."""
+        """Out of DNS, SIGTERM, and until it has ended, by the very script that production's groups are started with."""
         child = self.running.pop(host)
         child.terminate()
         assert child.wait(40) == 0
@@ -91,14 +95,16 @@ class Group:
 
     def end(self) -> None:
         for child in self.running.values():
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
 
 class Edge:
     """One edge machine: Caddy with production's Caddyfile, its ports and resolver moved to this machine's."""
 
-    def __init__(self, folder: Path, host: str, port: int, dns: DnsServer, groups: dict[int, Group], described: Stack):
+    def __init__(
+        self, folder: Path, host: str, port: int, dns: DnsServer, groups: dict[int, Group], described: Stack
+    ) -> None:
         text = caddyfile(described)
         for rendered, group in groups.items():
             assert f"port {rendered}\n" in text
