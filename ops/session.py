@@ -25,7 +25,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # A command with a target; the explanations, the rehearsal's and the project's own have none.
-COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]+(?:\.[a-z_]+)*\b(?! --target)")
+# Matched whole, so that one which names its target already is not taken for a shorter one that does not.
+COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(?!(?:(?!\binv )[^\n,;:])*? --target)")
 
 
 def open_world(target: str) -> World:

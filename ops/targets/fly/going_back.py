@@ -73,7 +73,7 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         newest = releases[0].version if releases else 0
         wanted = wanted_apps.gateway(world)
         wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))
-        rollout = Rollout(target.account, wanted, (), say)
+        rollout = Rollout(target.account, wanted, {}, say)
         # What was deployed last is not what runs from here on.
         target.account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"

@@ -27,7 +27,7 @@ class Release:
     def look(self, world: World) -> Look:
         wanted = wanted_apps.gateway(world)
         try:
-            names = tuple(self.secrets.wanted(world, wanted.app))
+            names = self.secrets.readers(world, wanted.app)
             standing = judge(self.account, wanted, names)
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -35,6 +35,9 @@ class Release:
             if error.code != "VAULT-013":
                 raise
             return unknown(error.what, until="3.2")
+        refused = standing.refusal()
+        if refused:
+            return refused
         if not standing.machines:
             return missing(f"{wanted.app} has no machines yet")
         if not standing.good:
@@ -54,4 +57,4 @@ class Release:
             FlyError: as flyctl fails; RunbookError: FLY-043 machines do not get healthy.
         """
         wanted = wanted_apps.gateway(world)
-        Rollout(self.account, wanted, tuple(self.secrets.wanted(world, wanted.app)), say).go()
+        Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()
