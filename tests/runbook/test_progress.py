@@ -11,6 +11,7 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.progress import Courier, Outbox, Scripts, percent
+from tests.lacking import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
 AWKWARD = [
@@ -130,7 +131,7 @@ def test_percent_is_100_only_when_everything_is_done() -> None:
 TSX = ROOT / ".tools" / "progress" / "node_modules"
 
 
-@pytest.mark.skipif(not TSX.is_dir(), reason="tsx is not installed (no npm here, or ./inv dev.check has not run)")
+@pytest.mark.skipif(not TSX.is_dir(), reason=lacking("tsx is not installed: that takes npm", "./inv dev.tsx"))
 def test_awkward_arguments_reach_a_real_tsx_script_intact(outbox: Outbox, tmp_path: Path) -> None:
     repository = tmp_path / "hotdash"
     (repository / "scripts" / "agent").mkdir(parents=True)

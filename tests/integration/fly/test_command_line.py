@@ -13,7 +13,7 @@ import pytest
 
 from ops.world import World
 from tests.integration.checkout import Checkout, Terminal
-from tests.services.real_servers import wait_for
+from tests.services.real_servers import NO_MINIO, wait_for
 from tests.targets.fly.support import GATEWAY, HOSTS, OPENAI_KEY, Site
 
 
@@ -55,7 +55,7 @@ class Operator:
 @pytest.fixture
 def operator(place: Site, tmp_path: Path, object_store: tuple[str, str, str] | None) -> Operator:
     if object_store is None:
-        pytest.skip("no minio on PATH or in .tools/bin: the command line's own deploy needs one to provision")
+        pytest.skip(NO_MINIO)
     made = Operator(tmp_path / "copy", place)
     if place.vault_seed:
         file = made.checkout.root / place.world().stack.stack.vault

@@ -13,6 +13,7 @@ from ops.targets.fly.going_back import rollback
 from ops.targets.fly.operate import logs, scale, status
 from ops.vault import rotate
 from ops.world import World
+from tests.services.real_servers import NO_MINIO
 from tests.targets.fly.support import CLICKHOUSE, GATEWAY, IMAGES, MINIO, Site
 
 NEXT = "registry.example.com/gateway:2"
@@ -213,7 +214,7 @@ def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store
     from ops.services import s3
 
     if object_store is None:
-        pytest.skip("no MinIO here: put one on PATH or into .tools/bin")
+        pytest.skip(NO_MINIO)
     first = place.deploy()
     assert first.ok, first.troubles()
     world = place.world()
