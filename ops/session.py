@@ -15,7 +15,7 @@ import invoke
 from ops.runbook import interrupt, lock, plan, proc, run
 from ops.runbook.advice import complete_with
 from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError, is_refusal, refused
-from ops.runbook.step import Look, Step, unknown
+from ops.runbook.step import Step
 from ops.world import World
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _with_reasons(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -> None:
-    """Run the steps with these keys, and what they need; honours Invoke's --dry.
+    """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
 
     Raises:
         invoke.Exit: when the run did not end well.
@@ -89,19 +89,14 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
     world = open_world(target)
     _ = world.stack, world.vault.names()  # a broken description or vault is refused before anything is touched
     with contextlib.ExitStack() as held:
-        dry = bool(c.config.run.dry)
         command = " ".join(["inv", *sys.argv[1:]])
-        if not dry:
-            held.enter_context(lock.held(world.paths.state / "lock", command))
-            # Where others may deploy from other machines, the target locks them out as well. Before the steps are
-            # loaded: a target that is far away begins to look here.
-            held.enter_context(world.target.exclusive())
+        held.enter_context(lock.held(world.paths.state / "lock", command))
+        # Where others may deploy from other machines, the target locks them out as well. Before the steps are
+        # loaded: a target that is far away begins to look here.
+        held.enter_context(world.target.exclusive())
         steps = all_steps(world)
         chosen = run.with_needs(steps, keys)
-        if dry:
-            result = _run(_as_planned(chosen, world), keys, world, [], json, dry=True)
-        else:
-            result = _recorded(chosen, keys, steps, world, json, command)
+        result = _recorded(chosen, keys, steps, world, json, command)
     if json:
         from ops.runbook.report import run_document
 
@@ -110,26 +105,6 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
         raise Interrupted(result.interrupted)
     if result.exit_code != EXIT_OK:
         raise invoke.Exit(code=result.exit_code)
-
-
-def _as_planned(steps: Sequence[Step[World]], world: World) -> list[Step[World]]:
-    """The steps of a dry run, each answering what a plan says of it.
-
-    So no test is run, and what cannot be seen before another step is done is no failure.
-    """
-    answers = {answer.key: answer for answer in plan.make(steps, world).steps}
-
-    def as_planned(step: Step[World]) -> Step[World]:
-        answer = answers[step.key]
-
-        def look(world: World) -> Look:
-            if answer.error is not None:
-                raise answer.error
-            return answer.look or unknown("a test, which would be run", until=step.number)
-
-        return replace(step, check=False, look=look)
-
-    return [as_planned(step) for step in steps]
 
 
 def _recorded(
@@ -169,7 +144,6 @@ def _run(
     world: World,
     observers: Sequence[Observer],
     json: bool,
-    dry: bool = False,
 ) -> Result:
     from ops.runbook.console import Plain, view
 
@@ -181,11 +155,7 @@ def _run(
     # Steps that are only needed, and are as wanted, are counted instead of listed.
     asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
-    return run.run(chosen, world, [*observers, screen], dry=dry, crash_log=crash_log if not dry else _drop)
-
-
-def _drop(text: str) -> None:
-    """A dry run writes nothing."""
+    return run.run(chosen, world, [*observers, screen], crash_log=crash_log)
 
 
 def show_plan(keys: Collection[str], target: str, json: bool) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.dry import LOOKS
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
 
 
 TASKS: tuple[Task[Any], ...] = (
-    task(status),
-    task(logs, app="gateway, clickhouse or minio", group="edge, gateway, ui or worker", lines="how many"),
+    task(status, dry=LOOKS),
+    task(logs, dry=LOOKS, app="gateway, clickhouse or minio", group="edge, gateway, ui or worker", lines="how many"),
     task(rollback, to="this image instead of the last good one", fast="all machines at once"),
     task(scale, group="edge, gateway, ui or worker", count="how many machines"),
     task(

@@ -74,7 +74,6 @@ def run(
     world: W,
     observers: Sequence[Observer],
     *,
-    dry: bool = False,
     crash_log: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Bring every step to its described state.
@@ -83,13 +82,12 @@ def run(
         steps: closed under `needs` (see `with_needs`).
         world: handed to every look and act.
         observers: told of everything, always from the calling thread.
-        dry: look only; what would change is said, nothing is.
         crash_log: receives the traceback of an unexpected exception (a bug), redacted.
 
     Returns:
         The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
     """
-    return _Run(steps, world, observers, dry, crash_log).go()
+    return _Run(steps, world, observers, crash_log).go()
 
 
 @dataclass(frozen=True)
@@ -115,13 +113,11 @@ class _Run(Generic[W]):
         steps: Sequence[Step[W]],
         world: W,
         observers: Sequence[Observer],
-        dry: bool,
         crash_log: Callable[[str], None],
     ) -> None:
         self.steps = {step.key: step for step in steps}
         self.world = world
         self.observers = observers
-        self.dry = dry
         self.crash_log = crash_log
         self.first_looks: dict[str, Look] = {}
         self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
@@ -234,8 +230,6 @@ class _Run(Generic[W]):
                 code="RUN-005",
                 next="read the evidence, then inv status",
             )
-        if self.dry:
-            return Outcome(Status.WOULD_CHANGE, look.evidence, diff=look.diff)
         step.act(self.world, say)
         interrupt.check()
         after = (step.verify or step.look)(self.world)

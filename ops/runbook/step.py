@@ -85,7 +85,6 @@ class Status(enum.Enum):
     SKIPPED = "skipped"
     FAILED = "failed"
     BLOCKED = "blocked"
-    WOULD_CHANGE = "would change"
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ def test_a_dry_run_from_nothing_touches_nothing(fresh: Callable[[], Checkout]) -
     checkout = fresh()
     before = _files(checkout)
     done = checkout.inv("--dry", "deploy.all", "test.all")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Smoke test: a test, which would be run" in done.stdout
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "runs every time  4.1    Smoke test" in done.stdout
     assert _files(checkout) == before
     assert checkout.processes() == {}
 

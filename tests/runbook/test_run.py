@@ -116,15 +116,6 @@ def test_what_the_target_lacks_is_skipped_with_its_reason_and_stops_nobody() -> 
     assert result.exit_code == 0
 
 
-def test_a_dry_run_says_what_would_change_and_changes_nothing() -> None:
-    world: World = {}
-    assert statuses([put("1.1", "a"), put("1.2", "b", ("a",))], world, dry=True) == {
-        "a": "would change",
-        "b": "would change",
-    }
-    assert world == {}
-
-
 def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> None:
     good = dataclasses.replace(put("4.1", "good"), look=lambda world: satisfied("200"), check=True)
     bad = dataclasses.replace(put("4.2", "bad"), look=lambda world: missing("500"), check=True)

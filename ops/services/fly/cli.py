@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import make_private
 from ops.runbook.proc import Completed, run
 from ops.runbook.secret import Secret
 from ops.services.fly import errors
@@ -91,7 +92,7 @@ class Flyctl:
     def prepare(self) -> None:
         """Make the state folder, private, and keep flyctl from writing a log into it."""
         with self._lock:
-            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.state)
             self.state.chmod(0o700)
             for name in ("logs", "agent-logs"):
                 _block(self.state / name)
