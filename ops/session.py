@@ -79,8 +79,19 @@ def _with_reasons(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -> None:
+def execute(
+    c: invoke.Context,
+    keys: Collection[str],
+    target: str,
+    json: bool,
+    first: Callable[[World], None] = lambda world: None,
+) -> None:
     """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
+
+    Tests only look: what they need is not brought about for them.
+
+    Args:
+        first: done before the steps, once nobody else can change anything.
 
     Raises:
         invoke.Exit: when the run did not end well.
@@ -94,6 +105,7 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
         # Where others may deploy from other machines, the target locks them out as well. Before the steps are
         # loaded: a target that is far away begins to look here.
         held.enter_context(world.target.exclusive())
+        first(world)
         steps = all_steps(world)
         chosen = run.with_needs(steps, keys)
         result = _recorded(chosen, keys, steps, world, json, command)
@@ -155,7 +167,14 @@ def _run(
     # Steps that are only needed, and are as wanted, are counted instead of listed.
     asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
-    return run.run(chosen, world, [*observers, screen], crash_log=crash_log)
+    return run.run(chosen, world, [*observers, screen], brought_by=only_looked_at(chosen, asked), crash_log=crash_log)
+
+
+def only_looked_at(chosen: Sequence[Step[World]], asked: Collection[str]) -> dict[str, str]:
+    """The steps of a run that only its tests need, by key, with the command that brings them about."""
+    steps = {step.key: step for step in chosen}
+    acting = {step.key for step in run.with_needs(steps, [key for key in asked if not steps[key].check])}
+    return {step.key: "inv deploy.all" for step in chosen if step.key not in acting and not step.check}
 
 
 def show_plan(keys: Collection[str], target: str, json: bool) -> int:

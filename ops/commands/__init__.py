@@ -112,8 +112,16 @@ def all_task(phase: str, steps: Sequence[Step[World]]) -> Task[Any]:
 
         execute(c, keys, target, json)
 
+    def deploy(c: Context, target: str = "", json: bool = False, release: bool = False) -> None:
+        from ops.commands.deploying import lift_hold
+        from ops.session import execute
+
+        execute(c, keys, target, json, first=lift_hold if release else lambda world: None)
+
+    if phase == "deploy":
+        body = deploy
     body.__doc__ = {
         "deploy": "Bring the gateway to its described state: phases 1 to 3.",
         "test": "Run all tests of phase 4 against the deployed gateway.",
     }.get(phase, f"All of phase {next(iter(steps)).phase}.")
-    return task(body, "all", dry=Plans(lambda **options: keys))
+    return task(body, "all", release="lift the hold of a rollback, and go forward", dry=Plans(lambda **options: keys))

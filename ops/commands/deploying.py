@@ -62,6 +62,15 @@ def rollback(c: Context, target: str = "", to: str = "", fast: bool = False) -> 
         print(go(world, fly, _say, to=to, fast=fast))
 
 
+def lift_hold(world: World) -> None:
+    """Forget that a rollback holds the image; says which it was. A rehearsal has nothing to hold."""
+    from ops.targets.fly import Fly, hold
+
+    if isinstance(world.target, Fly):
+        held = hold.lift(world.target.account.memory, world.stack.fly.app)
+        _say(f"{held} is no longer held" if held else "nothing is held")
+
+
 def scale(c: Context, group: str = "", count: int = 0, target: str = "") -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
     from ops.targets.fly.operate import scale as go

@@ -74,6 +74,7 @@ def run(
     world: W,
     observers: Sequence[Observer],
     *,
+    brought_by: Mapping[str, str] | None = None,
     crash_log: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Bring every step to its described state.
@@ -82,12 +83,14 @@ def run(
         steps: closed under `needs` (see `with_needs`).
         world: handed to every look and act.
         observers: told of everything, always from the calling thread.
+        brought_by: steps that are only looked at, by key, with the command that brings them about: a test needs
+            them, and changes nothing.
         crash_log: receives the traceback of an unexpected exception (a bug), redacted.
 
     Returns:
         The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
     """
-    return _Run(steps, world, observers, crash_log).go()
+    return _Run(steps, world, observers, brought_by or {}, crash_log).go()
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,13 @@ class _Run(Generic[W]):
         steps: Sequence[Step[W]],
         world: W,
         observers: Sequence[Observer],
+        brought_by: Mapping[str, str],
         crash_log: Callable[[str], None],
     ) -> None:
         self.steps = {step.key: step for step in steps}
         self.world = world
         self.observers = observers
+        self.brought_by = brought_by
         self.crash_log = crash_log
         self.first_looks: dict[str, Look] = {}
         self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
@@ -229,6 +234,15 @@ class _Run(Generic[W]):
                 diff=look.diff,
                 code="RUN-005",
                 next="read the evidence, then inv status",
+            )
+        if step.key in self.brought_by:
+            return Outcome(
+                Status.FAILED,
+                look.evidence,
+                diff=look.diff,
+                code="RUN-007",
+                why="what looks and tests changes nothing, so this is not brought about now",
+                next=self.brought_by[step.key],
             )
         step.act(self.world, say)
         interrupt.check()
