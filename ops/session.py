@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import invoke
 
 from ops.runbook import interrupt, lock, plan, proc, run
-from ops.runbook.advice import complete_with
+from ops.runbook.advice import advice, complete_with
 from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError, is_refusal, refused
 from ops.runbook.step import Step
 from ops.world import World
 
 if TYPE_CHECKING:
+    from ops.reporting import Reporter
+    from ops.runbook.courier import Courier
+    from ops.runbook.journal import Journal
     from ops.runbook.run import Observer, Result
 
 P = ParamSpec("P")
@@ -128,17 +131,23 @@ def _recorded(
     command: str,
 ) -> Result:
     """A real run: journaled and reported."""
-    from ops.recording import Recorder, Reporter, outbox, scripts
+    from ops.recording import Recorder
     from ops.runbook.journal import Journal
-    from ops.runbook.progress import Courier
 
     journal = Journal(world.paths.state / "journal.jsonl")
-    courier = Courier(outbox(world), scripts(world))
-    recorder = Recorder(journal, world.target_name, command)
-    reporter = Reporter(world, journal, list(steps.values()), courier)
-    courier.start()
+    observers: list[Observer] = [Recorder(journal, world.target_name, command)]
+    courier = None
+    # A rehearsal's log is its journal: nobody else waits for its progress.
+    if world.target_name == "fly":
+        courier, reporter = _reporting(world, journal, steps)
+        observers.append(reporter)
+        courier.start()
+    patience: float | None = 0.0
     try:
-        return _run(chosen, asked, world, [recorder, reporter], json)
+        result = _run(chosen, asked, world, observers, json)
+        if result.interrupted is None:
+            patience = None
+        return result
     except Interrupted as interrupted:
         journal.write("interrupted", signal=interrupted.signum)
         raise
@@ -147,7 +156,46 @@ def _recorded(
         proc.stop_all()
         raise
     finally:
-        courier.finish()
+        if courier is not None:
+            _deliver(courier, patience)
+
+
+def _reporting(world: World, journal: Journal, steps: dict[str, Step[World]]) -> tuple[Courier, Reporter]:
+    """The reporter of a run on production, and who carries its reports."""
+    from ops import acceptance
+    from ops.recording import outbox, scripts
+    from ops.reporting import Reporter
+    from ops.runbook.courier import Courier
+
+    def open_line() -> str:
+        return next((line.text for line in acceptance.gather(world).lines if line.met is False), "")
+
+    box = outbox(world)
+    reporter = Reporter(world, journal, list(steps.values()), box, open_line)
+    courier = Courier(box, scripts(world), reporter.tick)
+    reporter.wake = courier.wake
+    return courier, reporter
+
+
+def _deliver(courier: Courier, patience: float | None) -> None:
+    """Deliver what can be delivered; the last lines say what could not be, and why."""
+    from ops.runbook.secret import redactor
+
+    def say(text: str) -> None:
+        print(redactor(text), file=sys.stderr, flush=True)
+
+    try:
+        courier.finish(say, patience)
+    finally:
+        left = courier.outbox.undelivered()
+        if left:
+            say(advice(f"progress: {len(left)} reports not delivered: {', '.join(entry.name for entry in left)}"))
+            whys = [f"{entry.name}: {entry.why}" for entry in left if entry.why]
+            if courier.problem is not None:
+                whys.append(courier.problem.what)
+            for why in whys:
+                say(f"  why:  {why}")
+            say(advice("  next: inv progress.show, then inv progress.flush or inv progress.drop NAME"))
 
 
 def _run(

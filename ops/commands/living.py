@@ -15,37 +15,66 @@ from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
 def progress_show(c: Context, target: str = "", json: bool = False) -> None:
-    """Which progress reports wait in the outbox, and when the last one was delivered."""
+    """Which progress reports have not arrived, by name, and why; when the last one was delivered."""
+    from dataclasses import asdict
+
     from ops.recording import outbox
     from ops.runbook.progress import age_hours
     from ops.runbook.report import document
     from ops.session import open_world
 
     box = outbox(open_world(target))
-    waiting, last = box.waiting(), box.last_delivery()
+    waiting, last = box.undelivered(), box.last_delivery()
     if json:
-        print(document("progress", waiting=waiting, last_delivery=last))
+        entries = [{**asdict(entry), "set_aside": entry.set_aside} for entry in waiting]
+        print(document("progress", waiting=entries, last_delivery=last))
         return
     for entry in waiting:
-        print(f"waiting since {entry['at']}: {entry['script']} {shlex.join(entry['arguments'])}")
+        state = f"set aside after {entry.refused} attempts" if entry.set_aside else f"waiting since {entry.at}"
+        print(f"{entry.name}: {state}: {entry.script} {shlex.join(entry.arguments)}")
+        if entry.why:
+            print(f"  why:  {entry.why}")
     hours = age_hours(last)
-    print(f"{len(waiting)} waiting; last delivered {'never' if hours is None else f'{hours:.1f} h ago'}")
+    print(f"{len(waiting)} not delivered; last delivered {'never' if hours is None else f'{hours:.1f} h ago'}")
 
 
 def progress_flush(c: Context, target: str = "") -> None:
-    """Deliver the waiting progress reports now."""
+    """Deliver the waiting progress reports now, those set aside among them."""
     from ops.recording import outbox, scripts
+    from ops.runbook.courier import deliver
     from ops.session import open_world
 
     world = open_world(target)
-    print(f"{outbox(world).deliver(scripts(world))} delivered")
+    done = deliver(outbox(world), scripts(world), again=True)
+    print(f"{done.count} delivered")
+    for problem in done.problems:
+        print(f"not delivered: {problem}", file=sys.stderr)
+    if done.problems:
+        raise Exit(code=EXIT_FAILED)
+
+
+def progress_drop(c: Context, name: str, target: str = "") -> None:
+    """Give up a report that its script refuses for good: inv progress.drop complete-task-7."""
+    from ops.recording import outbox
+    from ops.session import open_world
+
+    entry = outbox(open_world(target)).drop(name)
+    print(f"{entry.name} dropped: {entry.script} {shlex.join(entry.arguments)}")
+
+
+def _would_drop(name: str, target: str = "") -> str:
+    from ops.recording import outbox
+    from ops.session import open_world
+
+    names = [entry.name for entry in outbox(open_world(target)).undelivered()]
+    return f"would drop {name}" if name in names else f"there is no waiting report '{name}', nothing would be dropped"
 
 
 def _would_flush(target: str = "") -> str:
     from ops.recording import outbox
     from ops.session import open_world
 
-    return f"would try to deliver {len(outbox(open_world(target)).waiting())} progress reports"
+    return f"would try to deliver {len(outbox(open_world(target)).undelivered())} progress reports"
 
 
 def local_down(c: Context, purge: bool = False) -> None:
@@ -249,6 +278,7 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
     "progress": (
         task(progress_show, "show", dry=LOOKS),
         task(progress_flush, "flush", dry=Says(_would_flush)),
+        task(progress_drop, "drop", dry=Says(_would_drop), name="as inv progress.show says it"),
     ),
     "local": (
         task(local_status, "status", dry=LOOKS),

@@ -183,7 +183,10 @@ class _Run(Generic[W]):
             names = ", ".join(f"{need.number} {need.name}" for need in missing)
             why = f"it needs {names}, which did not succeed"
             # The step that failed says what to do; this one only follows from it.
-            self.events.put(_Ended(step.key, Outcome(Status.BLOCKED, why, next=f"mend {missing[0].number} first")))
+            cause = missing[0]
+            cause_key = self.result.outcomes[cause.key].follows or cause.key
+            outcome = Outcome(Status.BLOCKED, why, next=f"mend {cause.number} first", follows=cause_key)
+            self.events.put(_Ended(step.key, outcome))
             return
         for observer in self.observers:
             observer.started(step, "checking" if step.check else "looking")

@@ -89,7 +89,10 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A step's end: status, evidence, and for what did not go well, why and what to do next."""
+    """A step's end: status, evidence, and for what did not go well, why and what to do next.
+
+    `follows` is the key of the step it needs that did not succeed: then only that one is to be mended.
+    """
 
     status: Status
     evidence: str
@@ -98,6 +101,7 @@ class Outcome:
     code: str = ""
     why: str = ""
     next: str = ""
+    follows: str = ""
 
     @property
     def good(self) -> bool:
