@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import make_private
 from ops.runbook.proc import Completed, run
 from ops.runbook.secret import Secret
 from ops.services.fly import agent, errors
@@ -93,7 +94,7 @@ class Flyctl:
     def prepare(self) -> None:
         """Make the state folder, private, and keep flyctl from writing a log into it."""
         with self._lock:
-            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.state)
             self.state.chmod(0o700)
             _block(self.state / "logs")
             agent.unblock(self.state)

@@ -145,7 +145,9 @@ class Site:
         observer = Listener()
         traces: list[str] = []
         with world.target.exclusive():  # type: ignore[attr-defined]
-            result = run.run(run.with_needs(steps, wanted), world, [observer], crash_log=traces.append)
+            chosen = run.with_needs(steps, wanted)
+            looked_at = session.only_looked_at(chosen, wanted)
+            result = run.run(chosen, world, [observer], brought_by=looked_at, crash_log=traces.append)
         return Deployed(result, observer.lines, traces)
 
     def plan(self, **more: str) -> dict[str, Any]:
