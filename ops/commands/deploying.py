@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.dry import LOOKS
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 if TYPE_CHECKING:
@@ -59,6 +60,15 @@ def rollback(c: Context, target: str = "", to: str = "", fast: bool = False) -> 
     world, fly = _production(target)
     with _alone(world, fly, "inv deploy.rollback"):
         print(go(world, fly, _say, to=to, fast=fast))
+
+
+def lift_hold(world: World) -> None:
+    """Forget that a rollback holds the image; says which it was. A rehearsal has nothing to hold."""
+    from ops.targets.fly import Fly, hold
+
+    if isinstance(world.target, Fly):
+        held = hold.lift(world.target.account.memory, world.stack.fly.app)
+        _say(f"{held} is no longer held" if held else "nothing is held")
 
 
 def scale(c: Context, group: str = "", count: int = 0, target: str = "") -> None:
@@ -128,8 +138,8 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
 
 
 TASKS: tuple[Task[Any], ...] = (
-    task(status),
-    task(logs, app="gateway, clickhouse or minio", group="edge, gateway, ui or worker", lines="how many"),
+    task(status, dry=LOOKS),
+    task(logs, dry=LOOKS, app="gateway, clickhouse or minio", group="edge, gateway, ui or worker", lines="how many"),
     task(rollback, to="this image instead of the last good one", fast="all machines at once"),
     task(scale, group="edge, gateway, ui or worker", count="how many machines"),
     task(

@@ -10,6 +10,7 @@ import yaml
 
 from ops.render import render_all
 from ops.world import ROOT
+from tests.lacking import lacking
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack
 
 EXPECTED = ROOT / "tests" / "fixtures" / "litellm.config.expected.yaml"
@@ -24,8 +25,7 @@ def test_the_configuration_says_what_the_gateway_expects() -> None:
     overrides = {
         "MODELS__TIMEOUT_S": "60",
         "EDGE__MAX_BODY": '"2MiB"',
-        "CACHE__SERVE_AT": "0.90",
-        "CACHE__JUDGE_AT": "0.50",
+        "CACHE__CANDIDATE_FROM": "0.50",
         "CACHE__ALIASES": "[]",
         "MODELS__PRICES": "{gpt-4o-mini = {input = 0.15, output = 0.60}, gpt-4o = {input = 2.50, output = 10.00}, "
         "text-embedding-3-large = {input = 0.13, output = 0.0}}",
@@ -57,7 +57,7 @@ def test_fractions_of_a_dollar_survive() -> None:
     assert config(TEAMS__PROD_CEO__DAILY_USD="0.75")["gateway"]["teams"]["prod_ceo"]["daily_usd"] == 0.75
 
 
-@pytest.mark.skipif(not GATEWAY_PYTHON.exists(), reason="the gateway's environment is not here")
+@pytest.mark.skipif(not GATEWAY_PYTHON.exists(), reason=lacking("no gateway environment", "./inv local.environment"))
 @pytest.mark.parametrize("file", [STACK_FILE, SECOND_STACK_FILE], ids=["first", "second"])
 def test_the_gateways_own_parser_takes_it(file: Path, tmp_path: Path) -> None:
     rendered = tmp_path / "litellm.config.yaml"

@@ -14,6 +14,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
 from ops.validate import tools
 from ops.world import World
+from tests.flysim import binaries
 from tests.render.support import contents, world
 
 PARTS = [steps.DOCKERFILE, steps.SCRIPTS, steps.CONFIG, steps.FLY]
@@ -187,7 +188,7 @@ def test_flyctl_itself_accepts_the_files_where_it_is_there(tmp_path: Path) -> No
     here = world(tmp_path)
     here.environ["PATH"] += ":" + str(Path(__file__).resolve().parents[2] / ".tools" / "bin")
     if tools.find(here, "flyctl") is None:
-        pytest.skip("flyctl is not on this machine")
+        pytest.skip(binaries.WHY_NOT)
     files.write(here)
     for name in ("fly.toml", "clickhouse/fly.toml", "minio/fly.toml"):
         assert tools.flyctl(here, name) == []

@@ -18,7 +18,9 @@ def prepare() -> None:
 
 
 def settle() -> None:
-    """Before the first request: what has been loaded stays, so the collector need never look at it again."""
-    gc.collect()
+    """Before the first request: what has been loaded stays, so the collector need never look at it again.
+
+    What became garbage meanwhile stays too: some megabytes, where finding it takes 0.4 s of a start.
+    """
     gc.freeze()
     gc.enable()

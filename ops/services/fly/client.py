@@ -11,7 +11,7 @@ from ops.runbook.secret import Secret
 from ops.services.fly import errors, secrets_import
 from ops.services.fly.api import FlyApi, segment
 from ops.services.fly.cli import WRITE_S, Flyctl
-from ops.services.fly.deploying import Deploy, release_of
+from ops.services.fly.deploying import Deploy, keep_build_log, release_of
 from ops.services.fly.errors import FlyError
 from ops.services.fly.network import Certificate, IpAddress
 from ops.services.fly.reading import pick, rows
@@ -210,7 +210,13 @@ class Fly:
         """
         wanted = wanted or Deploy()
         where = wanted.context or config.resolve().parent
-        done = self.cli.run(f"deploying {app}", *wanted.arguments(app, config), cwd=where, timeout=timeout)
+        doing = f"deploying {app}"
+        try:
+            done = self.cli.run(doing, *wanted.arguments(app, config), cwd=where, timeout=timeout)
+        except FlyError as error:
+            if error.code in (errors.NO_IMAGE, errors.NO_BUILDER) and not wanted.image:
+                keep_build_log(error, self.cli.state.parent / "build-logs" / f"{app}.log")
+            raise
         released = release_of(done.stdout)
         if released is None:
             raise FlyError(

@@ -15,6 +15,7 @@ from ops.targets.fly.seen import Gone
 from ops.targets.fly.standing import ailment
 
 if TYPE_CHECKING:
+    from ops.targets.fly.account import Account
     from ops.targets.fly.target import Fly
     from ops.world import World
 
@@ -48,7 +49,7 @@ def status(world: World, target: Fly) -> list[Row]:
         return [
             Row(
                 app,
-                seen.machine.group,
+                seen.machine.group or "(none)",
                 seen.machine.id,
                 seen.machine.state,
                 "healthy" if seen.machine.healthy else ailment(seen),
@@ -133,7 +134,7 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
     account = target.account
     with account.acting() as client:
         try:
-            have = sum(seen.machine.group == group for seen in account.machines(wanted.app))
+            have = _of_group(account, wanted.app, group)
         except Gone:
             have = 0
         if not have:
@@ -143,11 +144,13 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
         say(f"{group}: {have} → {count} machines")
         if have != count:
             client.scale_count(wanted.app, {group: count}, region=world.stack.fly.region, config=wanted.config)
-        Rollout(account, wanted, (), say).gate({group})
-        have = sum(seen.machine.group == group for seen in account.machines(wanted.app))
+        Rollout(account, wanted, {}, say).gate({group})
+        have = _of_group(account, wanted.app, group)
     if have != count:
         raise RunbookError("FLY-043", f"{group} has {have} machines, not {count}", next="inv deploy.status")
     described = wanted.groups[group]
+    scaled = {**account.memory.get("scaled", wanted.app), group: [described, count]}
+    account.memory.put("scaled", wanted.app, scaled)
     lasting = (
         ""
         if described == count
@@ -155,3 +158,7 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
         + ("the next deploy.all brings it back up otherwise" if count < described else "the limits follow it")
     )
     return f"{wanted.app} has {count} healthy {group} machines{lasting}"
+
+
+def _of_group(account: Account, app: str, group: str) -> int:
+    return sum(seen.managed and seen.machine.group == group for seen in account.machines(app))
