@@ -240,7 +240,8 @@ class GatewayProcess:
 
     def client(self, team: str, **options: Any) -> httpx.Client:
         """A client with a team's key."""
-        headers = {"Authorization": f"Bearer {self.keys[team]}"}
+        # Each client is somebody else to the brake on malformed requests, as behind the edge.
+        headers = {"Authorization": f"Bearer {self.keys[team]}", "X-Gateway-Client": secrets.token_hex(8)}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
     def operator(self) -> httpx.Client:
