@@ -14,7 +14,7 @@ from ops.services.fly.cli import WRITE_S, Flyctl
 from ops.services.fly.deploying import Deploy, keep_build_log, release_of
 from ops.services.fly.errors import FlyError
 from ops.services.fly.network import Certificate, IpAddress
-from ops.services.fly.reading import pick, rows
+from ops.services.fly.reading import listed, pick, rows
 from ops.services.fly.redis import RedisApi
 from ops.services.fly.shapes import (
     App,
@@ -304,10 +304,20 @@ class Fly:
 
     def logs(self, app: str, *, machine: str = "", region: str = "") -> list[LogLine]:
         """The newest log lines Fly keeps for the app, oldest first."""
-        query = "&".join(f"{k}={segment(v)}" for k, v in (("instance", machine), ("region", region)) if v)
-        path = f"/apps/{segment(app)}/logs" + (f"?{query}" if query else "")
-        raw = self.api.rest(f"reading the logs of {app}", path)
-        return [LogLine.read(pick(r, "attributes", default={})) for r in rows(pick(raw, "data"))]
+        return self.log_page(app, machine=machine, region=region)[0]
+
+    def log_page(self, app: str, after: str = "", *, machine: str = "", region: str = "") -> tuple[list[LogLine], str]:
+        """Log lines, oldest first, and the token that asks for those that come after them.
+
+        Args:
+            after: the token of an earlier page; empty for the newest lines there are.
+        """
+        asked = (("next_token", after), ("instance", machine), ("region", region))
+        query = "&".join(f"{key}={segment(value)}" for key, value in asked if value)
+        doing = f"reading the logs of {app}"
+        raw = self.api.rest(doing, f"/apps/{segment(app)}/logs" + (f"?{query}" if query else ""))
+        found = [LogLine.read(pick(row, "attributes", default={})) for row in listed(doing, raw, "data")]
+        return found, str(pick(pick(raw, "meta"), "next_token", default="") or after)
 
     def config_validate(self, config: Path) -> None:
         """Let flyctl check a fly.toml strictly; FLY-014 with flyctl's findings. No network."""
