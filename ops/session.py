@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -15,6 +16,7 @@ import invoke
 from ops.runbook import interrupt, lock, plan, proc, run
 from ops.runbook.advice import advice, complete_with
 from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError, is_refusal, refused
+from ops.runbook.files import NO_LINK
 from ops.runbook.step import Step
 from ops.world import World
 
@@ -34,8 +36,6 @@ COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(
 
 def open_world(target: str) -> World:
     """The world for a target name as given on the command line; empty means RUNBOOK_TARGET, else the rehearsal."""
-    import os
-
     from ops.settings import load
     from ops.world import ROOT
 
@@ -210,8 +210,10 @@ def _run(
 
     def crash_log(text: str) -> None:
         # A disk that is full must not stop the run from saying so.
-        with contextlib.suppress(OSError), (world.paths.state / "crash.log").open("a", encoding="utf-8") as out:
-            out.write(text + "\n")
+        with contextlib.suppress(OSError):
+            place = os.open(world.paths.state / "crash.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINK, 0o600)
+            with os.fdopen(place, "a", encoding="utf-8") as out:
+                out.write(text + "\n")
 
     # Steps that are only needed, and are as wanted, are counted instead of listed.
     asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC  # a link in our own folders was put there by somebody else
+
 
 def make_private(folder: Path) -> None:
     """Make `folder`, and whatever is missing above it, so that only its owner can enter them."""

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import NO_LINK
 from ops.runbook.journal import Journal
 from ops.runbook.secret import redactor
 
@@ -130,7 +131,7 @@ class Outbox:
     def alone(self) -> Iterator[bool]:
         """One sender at a time: whether this is the one."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.folder / "outbox.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(self.folder / "outbox.lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield True
