@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from .api.chat_request import ChatRequest
 from .api.streaming import Chunk, text_of
+from .cache.embedding import Vector
 from .cache.exact import Hit
-from .cache.index import Vector
 from .cache.keys import CacheKey, Partition
 from .cache.single_flight import Lead
 from .limits.limiter import Grant

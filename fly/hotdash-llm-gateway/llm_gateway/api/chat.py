@@ -98,7 +98,7 @@ class Chat:
 
         # Log probabilities do not survive the way from a stream to a kept answer.
         kept = not request.body.get("logprobs")
-        key = exact_key(request.identity, team=team.name, model=choice.model) if kept else None
+        key = exact_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user) if kept else None
         reads = key is not None and not request.controls.no_cache
         outcome.tier = "miss" if reads else "bypass"
         hit = await self._exact.get(key) if key is not None and reads else None
@@ -111,7 +111,9 @@ class Chat:
             return self._served(outcome, request, hit)
 
         room = self._room(team, request, choice.model)
-        most = self._most(request, choice.model, input_tokens, semantic=room is not None)
+        most = self._most(request, choice.model, input_tokens)
+        if room is not None and self._semantic is not None:
+            most += self._semantic.at_most(room, outcome, input_tokens)
         admitted = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
@@ -263,11 +265,15 @@ class Chat:
             log.warning("%s failed with %d, %s answered", outcome.asked, after.status, model)
 
     def _room(self, team: Team, request: ChatRequest, model: str) -> Partition | None:
-        if self._semantic is None or not team.semantic or (request.controls.no_cache and request.controls.no_store):
+        if (
+            self._semantic is None
+            or team.semantic == "off"
+            or (request.controls.no_cache and request.controls.no_store)
+        ):
             return None
-        return partition(request.identity, team=team.name, model=model)
+        return partition(request.identity, team=team.name, model=model, per_user=team.per_user)
 
-    def _most(self, request: ChatRequest, model: str, input_tokens: int, *, semantic: bool) -> Spend:
+    def _most(self, request: ChatRequest, model: str, input_tokens: int) -> Spend:
         fallback = self._config.fallback.get(model)
         bounds = [
             at_most(
@@ -278,8 +284,7 @@ class Chat:
             for name in (model, fallback)
             if name is not None
         ]
-        most = Spend(max(bound.tokens for bound in bounds), max(bound.nano_usd for bound in bounds))
-        return most + self._semantic.at_most(input_tokens) if semantic and self._semantic else most
+        return Spend(max(bound.tokens for bound in bounds), max(bound.nano_usd for bound in bounds))
 
     def _done(self, outcome: Outcome) -> None:
         """Count and trace a finished request."""

@@ -15,6 +15,7 @@ class Route(Enum):
     ADMIN_TEAMS = "admin teams"
     ADMIN_CACHE = "admin cache"
     ADMIN_PURGE = "admin purge"
+    ADMIN_WRONG = "admin wrong"
     ADMIN_STATUS = "admin status"
     METRICS = "metrics"
 
@@ -29,12 +30,13 @@ _ROUTES: dict[str, dict[str, Route]] = {
     "/gateway/admin/teams": {"GET": Route.ADMIN_TEAMS},
     "/gateway/admin/cache": {"GET": Route.ADMIN_CACHE},
     "/gateway/admin/cache/purge": {"POST": Route.ADMIN_PURGE},
+    "/gateway/admin/cache/wrong": {"POST": Route.ADMIN_WRONG},
     "/gateway/admin/status": {"GET": Route.ADMIN_STATUS},
     "/metrics": {"GET": Route.METRICS},
 }
 
 OPERATOR_ROUTES = frozenset(
-    {Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_STATUS, Route.METRICS}
+    {Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_WRONG, Route.ADMIN_STATUS, Route.METRICS}
 )
 """Routes that only the operator's key opens; the edge does not pass them on."""
 

@@ -35,7 +35,7 @@ class Embedder:
         )
 
     async def embed(self, text: str) -> tuple[Vector, Spend]:
-        """The vector of a text and what it cost; raise EmbeddingFailed if there is none in time."""
+        """The direction of a text (length 1) and what it cost; raise EmbeddingFailed if there is none in time."""
         body = {
             "model": self._endpoint.model,
             "input": text,
@@ -56,7 +56,10 @@ class Embedder:
             raise EmbeddingFailed(type(error).__name__) from error
         if vector.shape != (self._settings.dimensions,):
             raise EmbeddingFailed(f"{vector.shape} instead of {self._settings.dimensions} numbers")
-        return vector, spend(self._price, used)
+        length = float(np.linalg.norm(vector))
+        if not np.isfinite(length) or length == 0.0:
+            raise EmbeddingFailed("a vector without direction")
+        return vector / np.float32(length), spend(self._price, used)
 
     async def aclose(self) -> None:
         await self._http.aclose()

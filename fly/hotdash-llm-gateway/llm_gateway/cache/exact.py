@@ -13,24 +13,26 @@ from ..store import StoreUnavailable
 from .keys import CacheKey
 from .ledger import Ledger
 
+How = Literal["same", "judge", "similarity", "alias"]
+
 
 @dataclass(frozen=True)
 class Hit:
     """An answer from a cache.
 
     Attributes:
-        tier: which cache it came from.
+        tier: which cache it came from; `alias` for a question that a reviewed list names.
         body: the chat completion as JSON text, to be sent as it is.
         entry_id: names the entry to a purge.
-        similarity: cosine of the two questions (semantic tier only).
-        how: why a semantic answer was served: the guards agreed, the judge did, or a reviewed alias says so.
+        similarity: measured cosine of the two questions, where one was measured.
+        how: why it was served: the same question, the judge's verdict, its similarity alone, or a reviewed alias.
     """
 
-    tier: Literal["exact", "semantic"]
+    tier: Literal["exact", "semantic", "alias"]
     body: bytes
     entry_id: str
     similarity: float | None = None
-    how: Literal["same", "guards", "judge", "alias"] = "same"
+    how: How = "same"
 
     @cached_property
     def response(self) -> dict[str, Any]:

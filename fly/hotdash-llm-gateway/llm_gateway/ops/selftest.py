@@ -9,7 +9,6 @@ import secrets
 from dataclasses import replace
 
 from ..cache.exact import ExactCache
-from ..cache.guards import compare
 from ..cache.keys import CacheKey
 from ..config import GatewayConfig
 from ..limits.limiter import Grant, Limiter, Refusal
@@ -59,7 +58,6 @@ class SelfTest:
     async def warm(self) -> None:
         """Import and load what first calls would. It holds the event loop up for seconds: before anybody is served."""
         encoding()
-        compare("Is it open?", "Is it opne?")  # Loads the word lists.
         for model in self._config.chat_models:
             await self._upstream.warm(model)
 
