@@ -9,13 +9,13 @@ What is asked is the gateway's own semantic tier, with an offline embedding mode
 
 - over pairs, verdicts that a large language model gave under the gateway's own prompt. They are recorded with its name
   and the prompt's version; under another prompt they are refused. It is not gpt-4o-mini. The same model wrote the
-  sets "service", "general" and "languages", so on those it errs less than it would on strangers' pairs; the wordings and
-  labels of "trades" are others', who had no answer in view. A judge that errs more often is shown beside it.
+  sets "service", "general" and "languages", so there it errs less than it would on strangers' pairs; the wordings
+  and labels of "trades" are others', who had no answer in view. A judge that errs more often is shown beside it.
 - over streams, the truth, turned round as often as the 95% bounds of the recorded verdicts' errors allow.
 
-Only the reported part of the sets is scored (see semantic/pairs.py); the similarity from which a stored answer is looked
-at comes from the other part. A stream repeats itself as customers do (semantic/streams.py); questions repeated to the
-letter are the exact tier's, and left out of every figure.
+Only the reported part of the sets is scored (see semantic/pairs.py); the similarity from which a stored answer is
+looked at comes from the other part. A stream repeats itself as customers do (semantic/streams.py); questions repeated
+to the letter are the exact tier's, and left out of every figure.
 Files of others: --pairs with lines of same|other, stored question, answer, new question; --stream with lines of topic,
 question; cells split by tabs. Without verdicts of their own (--verdicts) their labels are the judge, erring as above.
 Exit code 1: a goal was missed; 2: a file cannot be used.
@@ -132,7 +132,9 @@ def show(results: Any, depth: int = 0) -> None:
     """Results as indented text."""
     for name, value in results.items():
         if isinstance(value, dict) and "low" in value:
-            shown = f"{value['share']:.1%} ({value['low']:.1%} - {value['high']:.1%}; {value['count']} of {value['of']})"
+            shown = (
+                f"{value['share']:.1%} ({value['low']:.1%} - {value['high']:.1%}; {value['count']} of {value['of']})"
+            )
         elif isinstance(value, dict) and value.keys() == {"served", "of"}:
             if not value["served"]:
                 continue
