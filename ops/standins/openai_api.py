@@ -146,7 +146,7 @@ class OpenAI:
         self.control.remember(CHAT_PATH, body)
         model = str(body.get("model"))
         try:
-            asked = ChatRequest.parse(body)
+            asked = await asyncio.to_thread(ChatRequest.parse, body)
         except BadRequest as exc:
             self.control.count(CHAT_PATH, model, failed=True)
             return error(400, str(exc), param=exc.param, code=exc.code)
@@ -157,7 +157,7 @@ class OpenAI:
             self.control.count(CHAT_PATH, model, failed=True)
             return refused
         fixed = self.control.find_reply(asked.system, asked.question)
-        made = answer(asked, fixed.reply if fixed else None)
+        made = await asyncio.to_thread(answer, asked, fixed.reply if fixed else None)
         if figures := (fault.usage if fault else {}) or (fixed.usage if fixed else {}):
             made = made.with_usage(figures)
         self.control.count(

@@ -1,4 +1,4 @@
-"""Chat completions that can be foretold: the answer quotes the last user message.
+"""Chat completions that can be foretold: the answer is the shop's, or quotes the last user message.
 
 Shapes follow OpenAI's chat completions API (``chat.completion`` and ``chat.completion.chunk`` objects).
 """
@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ops.standins import shop
+
 QUOTED_CHARS = 400
 CONTEXT_TOKENS = 128_000
-JUDGE_MARK = "same answer"
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 SNAPSHOTS = {"gpt-4o-mini": "gpt-4o-mini-2024-07-18", "gpt-4o": "gpt-4o-2024-08-06"}
 
@@ -58,6 +59,7 @@ class ChatRequest:
     include_usage: bool
     as_json: bool
     tool: Mapping[str, Any] | None
+    as_judge: str | None = None
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> ChatRequest:
@@ -99,6 +101,7 @@ class ChatRequest:
             include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
             as_json=(body.get("response_format") or {}).get("type") in ("json_object", "json_schema"),
             tool=_tool_to_call(body, messages),
+            as_judge=shop.verdict(messages),
         )
 
 
@@ -165,11 +168,14 @@ def answer(request: ChatRequest, fixed: str | None = None) -> Answer:
 def _text(request: ChatRequest, choice: int) -> str:
     if request.tool is not None:
         return json.dumps(_arguments(request))
-    if JUDGE_MARK in request.system.lower():
-        return "no"
+    if request.as_judge is not None:
+        return request.as_judge
     quoted = request.question[:QUOTED_CHARS]
     if request.as_json:
         return json.dumps({"question": quoted, "answer": "a rehearsed answer"})
+    passage = shop.answer(request.question, request.system) if choice == 0 else None
+    if passage is not None:
+        return passage
     again = f" (choice {choice + 1})" if choice else ""
     return f'You asked: "{quoted}". This is a rehearsed answer from {request.model}{again}.'
 
