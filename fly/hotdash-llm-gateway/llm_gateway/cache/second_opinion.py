@@ -23,7 +23,7 @@ from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from ..upstream.fallback import UpstreamError
 from ..upstream.upstream import Upstream
-from .acceptance import wilson
+from .acceptance import ENOUGH, wilson
 from .asking import Asker
 from .exact import Hit
 from .judge import comparison
@@ -35,8 +35,6 @@ from .semantic_tier import JUDGE_TOKENS
 log = logging.getLogger(__name__)
 
 Finding = Literal["agree", "differ", "unknown"]
-ENOUGH = 300
-"""Labels of a team, below which every hit is checked."""
 MOST_REMEMBERED = 10_000
 
 
