@@ -121,7 +121,7 @@ class _Memory:
         return self.labels
 
     async def add(self, _team: str, similarity: float, kind: Any, *, right: int = 0, wrong: int = 0) -> None:
-        self.labels.add(min(99, max(0, int(similarity * 100))), kind, right=right, wrong=wrong)
+        self.labels.add(similarity, kind, right=right, wrong=wrong)
 
     def refusal(self, wording: str, entry: str, stamp: str) -> str:
         return digest("refusal", wording, entry, stamp)
