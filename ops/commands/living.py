@@ -188,6 +188,19 @@ def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "") -
     print(purge(team, entry, target))
 
 
+def cache_wrong(c: Context, entry: str = "", target: str = "") -> None:
+    """Take back an answer that was wrong for its question: inv cache.wrong --entry ID.
+
+    The ID is the answer's x-gateway-cache-entry header, which its trace shows as well. The answer is forgotten, the
+    verdict that served it turns into a no, and the similarity from which answers are served without a verdict moves.
+    """
+    if not entry:
+        raise RunbookError("CLI-009", "which answer?", next="inv cache.wrong --entry semantic:...")
+    from ops.services.gateway_admin import wrong
+
+    print(wrong(entry, target))
+
+
 def teams_show(c: Context, target: str = "", json: bool = False) -> None:
     """Every team's limits and what it has used of them right now."""
     from ops.services.gateway_admin import show
@@ -207,6 +220,7 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
     "cache": (
         task(cache_stats, "stats"),
         task(cache_purge, "purge", team="whose answers", entry="only this entry"),
+        task(cache_wrong, "wrong", entry="as x-gateway-cache-entry names it"),
     ),
     "progress": (task(progress_show, "show"), task(progress_flush, "flush")),
     "local": (
