@@ -132,7 +132,9 @@ def show(results: Any, depth: int = 0) -> None:
     """Results as indented text."""
     for name, value in results.items():
         if isinstance(value, dict) and "low" in value:
-            shown = f"{value['share']:.1%} ({value['low']:.1%} - {value['high']:.1%}; {value['count']} of {value['of']})"
+            shown = (
+                f"{value['share']:.1%} ({value['low']:.1%} - {value['high']:.1%}; {value['count']} of {value['of']})"
+            )
         elif isinstance(value, dict) and value.keys() == {"served", "of"}:
             if not value["served"]:
                 continue
