@@ -113,7 +113,7 @@ class Chat:
         room = self._room(team, request, choice.model)
         most = self._most(request, choice.model, input_tokens)
         if room is not None and self._semantic is not None:
-            most += self._semantic.at_most(room, outcome, input_tokens)
+            most += await self._semantic.at_most(room, outcome, input_tokens)
         admitted = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
