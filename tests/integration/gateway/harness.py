@@ -261,9 +261,8 @@ class GatewayProcess:
 
 def shipped(folder: Path, config: dict[str, Any]) -> Path:
     """A folder like the image's: the start script and the package that ship, and a configuration."""
-    (folder / "bin").mkdir()
     (folder / "config").mkdir()
-    shutil.copy2(PACKAGE / "bin" / "start-litellm.sh", folder / "bin")
+    shutil.copytree(PACKAGE / "bin", folder / "bin")
     (folder / "llm_gateway").symlink_to(PACKAGE / "llm_gateway")
     (folder / "config" / "litellm.config.yaml").write_text(yaml.safe_dump(config))
     return folder
