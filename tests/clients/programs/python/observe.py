@@ -1,0 +1,65 @@
+"""What every Python client program needs: its settings, its questions, and how it tells what it saw."""
+
+import asyncio
+import inspect
+import json
+import os
+import time
+
+CLIENT = os.environ["CLIENT"]
+API = os.environ["CLIENT_API"]
+MODEL = os.environ["CLIENT_MODEL"]
+EMBEDDING = os.environ["CLIENT_EMBEDDING"]
+BASES = json.loads(os.environ["CLIENT_BASES"])
+PICTURE = os.environ["CLIENT_PICTURE"]
+TEXTS = ["where is my parcel", "which clutch fits a 1932 Ford"]
+
+
+def ask(feature, words="How are you?"):
+    """A question that no other client, mode or feature asks: no cache answers it, and an arrangement can name it."""
+    return f"[{CLIENT}/{API}/{feature}] {words}"
+
+
+def raised(call):
+    """What `call` raised, as the client's user sees it."""
+    try:
+        value = call()
+        if inspect.isawaitable(value):
+            value = asyncio.run(_wait(value))
+    except Exception as error:
+        body = getattr(error, "body", None)
+        response = getattr(error, "response", None)
+        headers = getattr(response, "headers", None) or {}
+        return {
+            "raised": type(error).__name__,
+            "kinds": [kind.__name__ for kind in type(error).__mro__],
+            "status": getattr(error, "status_code", None),
+            "code": getattr(error, "code", None) or (body.get("code") if isinstance(body, dict) else None),
+            "message": str(error),
+            "retry_after": headers.get("retry-after"),
+            "request_id": getattr(error, "request_id", None),
+        }
+    return {"raised": None, "value": repr(value)[:400]}
+
+
+async def _wait(value):
+    return await value
+
+
+def timed(call):
+    """What `call` returns, and the seconds it took."""
+    start = time.monotonic()
+    return {"text": call(), "seconds": time.monotonic() - start}
+
+
+def tell(features):
+    """Run every feature and print one JSON document of what each saw; one that breaks is told as broken."""
+    only = os.environ.get("CLIENT_ONLY", "").split(",") if os.environ.get("CLIENT_ONLY") else list(features)
+    told = {}
+    for name in only:
+        try:
+            seen = features[name]()
+            told[name] = asyncio.run(_wait(seen)) if inspect.isawaitable(seen) else seen
+        except Exception as error:
+            told[name] = {"broken": f"{type(error).__name__}: {error}"[:2000]}
+    print(json.dumps(told))
