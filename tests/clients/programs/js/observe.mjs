@@ -20,15 +20,17 @@ export async function raised(call) {
   } catch (error) {
     const kinds = [];
     for (let kind = error.constructor; kind?.name; kind = Object.getPrototypeOf(kind)) kinds.push(kind.name);
-    const headers = error.headers ?? error.responseHeaders;
+    // Some clients wrap what the SDK raised.
+    const first = error.status || error.statusCode ? error : (error.cause ?? error);
+    const headers = first.headers ?? first.responseHeaders;
     return {
       raised: error.constructor.name,
       kinds,
-      status: error.status ?? error.statusCode ?? null,
-      code: error.code ?? error.data?.error?.code ?? null,
+      status: first.status ?? first.statusCode ?? null,
+      code: first.code ?? first.data?.error?.code ?? null,
       message: error.message,
       retry_after: headers?.get?.("retry-after") ?? headers?.["retry-after"] ?? null,
-      request_id: error.requestID ?? null,
+      request_id: first.requestID ?? null,
     };
   }
 }

@@ -27,19 +27,26 @@ def raised(call):
         if inspect.isawaitable(value):
             value = asyncio.run(_wait(value))
     except Exception as error:
-        body = getattr(error, "body", None)
-        response = getattr(error, "response", None)
-        headers = getattr(response, "headers", None) or {}
+        # Some clients wrap what the SDK raised.
+        first = error if hasattr(error, "status_code") else _wrapped(error)
+        body = getattr(first, "body", None)
+        headers = getattr(getattr(first, "response", None), "headers", None) or {}
         return {
             "raised": type(error).__name__,
             "kinds": [kind.__name__ for kind in type(error).__mro__],
-            "status": getattr(error, "status_code", None),
-            "code": getattr(error, "code", None) or (body.get("code") if isinstance(body, dict) else None),
+            "status": getattr(first, "status_code", None),
+            "code": getattr(first, "code", None) or (body.get("code") if isinstance(body, dict) else None),
             "message": str(error),
             "retry_after": headers.get("retry-after"),
-            "request_id": getattr(error, "request_id", None),
+            "request_id": getattr(first, "request_id", None),
         }
     return {"raised": None, "value": repr(value)[:400]}
+
+
+def _wrapped(error):
+    while error.__cause__ is not None and not hasattr(error, "status_code"):
+        error = error.__cause__
+    return error
 
 
 async def _wait(value):
