@@ -142,6 +142,19 @@ class Models(_Table, frozen=True):
     escalate_over_input_tokens: int
     timeout_s: float
     prices: dict[str, Price]
+    also_chat: tuple[str, ...] = ()
+    also_embed: tuple[str, ...] = ()
+    hosted_tools: dict[str, float] = {}
+
+    @property
+    def chat(self) -> tuple[str, ...]:
+        """The models that clients may ask to answer, the default first."""
+        return tuple(dict.fromkeys((self.default, self.fallback, *self.also_chat)))
+
+    @property
+    def embed(self) -> tuple[str, ...]:
+        """The models that clients may ask for embeddings, the semantic cache's own first."""
+        return tuple(dict.fromkeys((self.embedding, *self.also_embed)))
 
 
 class TeamTable(_Table, frozen=True):
@@ -152,6 +165,7 @@ class TeamTable(_Table, frozen=True):
     tpm: int | None = None
     daily_usd: float | None = None
     semantic: bool = True
+    provider_ids: tuple[str, ...] = ()
 
 
 class Team(_Table, frozen=True):
@@ -165,6 +179,7 @@ class Team(_Table, frozen=True):
     tpm: int
     daily_usd: float
     semantic: bool
+    provider_ids: tuple[str, ...]
 
 
 class Cache(_Table, frozen=True):
@@ -225,6 +240,7 @@ class Stack(_Table, frozen=True):
                     tpm=source.tpm,
                     daily_usd=source.daily_usd,
                     semantic=table.semantic,
+                    provider_ids=table.provider_ids,
                 )
             )
         return tuple(result)
@@ -336,7 +352,7 @@ def _check(stack: Stack) -> None:
     keys = [team.key for team in teams]
     if len(set(keys)) != len(keys):
         raise ValueError("teams: two teams share one key")
-    for model in (stack.models.default, stack.models.fallback, stack.models.embedding):
+    for model in (*stack.models.chat, *stack.models.embed):
         if model not in stack.models.prices:
             raise ValueError(f"models.prices: no price for {model}")
     if stack.cache.judge_at > stack.cache.serve_at:

@@ -50,6 +50,7 @@ def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
         quoted=_quoted,
         drain_s=DRAIN_S,
         answer_s=answer_s(stack),
+        offered=", ".join(path for path in stack.edge.paths if path.startswith("/v1/") and "*" not in path),
     )
 
 

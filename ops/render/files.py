@@ -67,7 +67,6 @@ def _values(stack: Stack) -> dict[str, object]:
         "consumers_off": processes.CONSUMERS_OFF,
         "kill_s": processes.KILL_S,
         "answer_s": answer_s(stack),
-        "models": litellm.chat_models(stack),
         "prices": litellm.prices(stack),
         "self_test_team": litellm.self_test_team(stack),
         "max_body_bytes": sizes.parse(stack.edge.max_body),

@@ -6,7 +6,14 @@ import asyncio
 import logging
 import time
 
-from .api.chat import Chat
+from .api.background import Background
+from .api.embeddings import Embeddings
+from .api.finish import Finish
+from .api.generation import Generation
+from .api.moderations import Moderations
+from .api.ownership import Ownership
+from .api.requests import Requests
+from .api.stored import Stored
 from .cache.aliases import Aliases
 from .cache.embedding import Embedder
 from .cache.exact import ExactCache
@@ -27,7 +34,8 @@ from .settings import ConfigError
 from .store import Store
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
-from .upstream.upstream import Upstream
+from .upstream.deployments import Deployments
+from .upstream.provider import Provider
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +60,8 @@ class Gateway:
             breaker_open_s=config.redis.breaker_open_s,
         )
         self.limiter = Limiter(self.store, gateways=config.gateways)
-        self.upstream = Upstream(config.litellm)
+        self._deployments = Deployments(config.litellm)
+        self._provider = Provider(self._deployments)
         semantic = config.cache.semantic
         self.ledger = Ledger(
             self.store,
@@ -71,34 +80,47 @@ class Gateway:
         self.tally = Tally(self.store, prefix=prefix)
         self.shadow = Shadow(self.store, prefix=prefix, rate=config.cache.shadow_rate)
         self._second_opinion = (
-            SecondOpinion(config, shadow=self.shadow, limiter=self.limiter, upstream=self.upstream)
+            SecondOpinion(config, shadow=self.shadow, limiter=self.limiter, upstream=self._provider)
             if semantic
             else None
         )
         self._self_test = SelfTest(
-            config, store=self.store, limiter=self.limiter, exact=self.exact, upstream=self.upstream
+            config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
         )
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
         self.tracer: Tracer | None = None
         if config.langfuse and environment.langfuse:
             self.tracer = connect(config.langfuse, environment.langfuse)
-        self.chat = Chat(
+        given = {name: team.provider_ids for name, team in config.teams.items()}
+        self._ownership = Ownership(self.store, given)
+        self._background_responses = Background(config, limiter=self.limiter, provider=self._provider)
+        finish = Finish(config, tally=self.tally, tracer=self.tracer)
+        limiter, provider = self.limiter, self._provider
+        generation = Generation(
             config,
-            limiter=self.limiter,
+            limiter=limiter,
             exact=self.exact,
             semantic=self._semantic,
-            upstream=self.upstream,
-            tally=self.tally,
-            tracer=self.tracer,
+            provider=provider,
+            ownership=self._ownership,
+            background=self._background_responses,
+            finish=finish,
             second_opinion=self._second_opinion,
+        )
+        self.requests = Requests(
+            generation,
+            Embeddings(config, limiter=limiter, exact=self.exact, provider=provider, finish=finish),
+            Moderations(config, limiter=limiter, provider=provider, finish=finish),
+            Stored(config, limiter=limiter, provider=provider, ownership=self._ownership, finish=finish),
+            finish,
         )
 
     def _semantic_tier(self, url: str) -> SemanticTier:
         config, semantic = self.config, self.config.cache.semantic
         assert semantic is not None
         embedding = config.embedding
-        self.embedder = Embedder(embedding, self.upstream.endpoint(embedding.model), config.prices[embedding.model])
+        self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
         self.mirror = mirror = Mirror(
             url, prefix=config.redis.key_prefix, teams=list(config.teams), ttl_s=semantic.ttl_s
         )
@@ -120,7 +142,7 @@ class Gateway:
             space=f"{embedding.model}/{embedding.dimensions}",
             embed_timeout_s=embedding.timeout_s,
         )
-        return SemanticTier(config, cache=cache, embedder=self.embedder, upstream=self.upstream, limiter=self.limiter)
+        return SemanticTier(config, cache=cache, embedder=self.embedder, upstream=self._provider, limiter=self.limiter)
 
     async def warm(self) -> None:
         """Do what makes first requests slow. Before listening, so that a process that accepts connections answers."""
@@ -144,13 +166,14 @@ class Gateway:
         for part in (self._second_opinion, self._semantic):
             if part is not None:
                 await part.close()
+        await self._background_responses.close()
+        await self._ownership.close()
         await self.tally.flush()
         await self.limiter.close()
         if self.tracer is not None:
             counts = await asyncio.to_thread(self.tracer.close, FLUSH_S)
             log.info("traces: %d sent, %d lost", counts.sent, counts.lost)
-        if self.embedder is not None:
-            await self.embedder.aclose()
+        await self._provider.aclose()
         await self.store.close()
 
     def not_ready(self) -> list[str]:

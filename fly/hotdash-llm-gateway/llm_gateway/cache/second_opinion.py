@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
-from ..api.chat_request import ChatRequest
+from ..api.request import Request
 from ..config import GatewayConfig
 from ..limits.limiter import Limiter, Refusal
 from ..limits.pricing import Spend, at_most, spend
-from ..limits.tokens import count_request
 from ..outcome import Outcome
-from ..upstream.fallback import UpstreamError
-from ..upstream.upstream import Upstream
+from ..upstream.errors import UpstreamError
+from ..upstream.provider import Provider
 from .exact import Hit
 from .semantic_tier import JUDGE_INSTRUCTION_TOKENS
 from .shadow import Shadow
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 class SecondOpinion:
     """Runs the checks in the background."""
 
-    def __init__(self, config: GatewayConfig, *, shadow: Shadow, limiter: Limiter, upstream: Upstream) -> None:
+    def __init__(self, config: GatewayConfig, *, shadow: Shadow, limiter: Limiter, upstream: Provider) -> None:
         if config.cache.semantic is None:
             raise ValueError("the configuration has no semantic tier")
         self._config, self._shadow, self._limiter, self._upstream = config, shadow, limiter, upstream
         self._judge_model = config.cache.semantic.judge_model
         self._checks: set[asyncio.Task[None]] = set()
 
-    def consider(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
+    def consider(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
         """Check this hit if the sample falls on it; returns at once."""
         if hit.tier == "semantic" and self._shadow.chosen():
             check = asyncio.create_task(self._check(outcome, request, hit, model))
@@ -46,11 +46,12 @@ class SecondOpinion:
         """Wait for the checks under way; each is bounded by the provider's timeout."""
         await asyncio.gather(*self._checks, return_exceptions=True)
 
-    async def _check(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
+    async def _check(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
         prices, judge = self._config.prices, self._judge_model
         most = at_most(
             prices[model],
-            input_tokens=await count_request(request.body) + JUDGE_INSTRUCTION_TOKENS,
+            model=model,
+            size=replace(request.size, text=request.size.text + JUDGE_INSTRUCTION_TOKENS),
             output_tokens=3 * request.output_tokens,
         )
         grant = await self._limiter.reserve(outcome.team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..api.replay import complete
+from ..api.chat_answer import ChatAnswers
 from ..store import StoreUnavailable
 from .aliases import Aliases
 from .exact import Hit, pack, unpack
@@ -131,7 +131,10 @@ class SemanticCache:
         Returns:
             The entry's id, or None if it was not kept.
         """
-        if not complete(response) or len(part.question.encode("utf-8", "replace")) > LONGEST_QUESTION_BYTES:
+        if (
+            not ChatAnswers().keepable(response)
+            or len(part.question.encode("utf-8", "replace")) > LONGEST_QUESTION_BYTES
+        ):
             return None
         if vector is None and embed is not None:
             vector = await self._embedded(part, embed)

@@ -9,8 +9,8 @@ from ..config import GatewayConfig
 from ..limits.limiter import Limiter
 from ..limits.pricing import Spend, spend
 from ..outcome import Outcome
-from ..upstream.fallback import UpstreamError
-from ..upstream.upstream import Upstream
+from ..upstream.errors import UpstreamError
+from ..upstream.provider import Provider
 from .embedding import Embedder, Vector
 from .keys import CacheKey, Partition
 from .semantic import Lookup, SemanticCache
@@ -28,7 +28,7 @@ class SemanticTier:
         *,
         cache: SemanticCache,
         embedder: Embedder,
-        upstream: Upstream,
+        upstream: Provider,
         limiter: Limiter,
     ) -> None:
         if config.cache.semantic is None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..api.replay import complete
+from ..api.chat_answer import ChatAnswers
 from ..store import Store, StoreUnavailable
 from .exact import Hit
 from .judge import Ask
@@ -77,7 +77,7 @@ class Shadow:
         return Estimate(agree + differ, differ, differ / max(1, agree + differ), low, high)
 
     async def _compare(self, hit: Hit, question: str, fresh: Mapping[str, Any], ask: Ask) -> Outcome:
-        if not complete(fresh):
+        if not ChatAnswers().keepable(fresh):
             return "unknown"
         served, again = (answer["choices"][0]["message"]["content"] for answer in (hit.response, fresh))
         if " ".join(served.split()) == " ".join(again.split()):

@@ -33,6 +33,11 @@ def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str
         yield f"# TYPE gateway_{name}_usd_total counter"
         for team in names:
             yield f'gateway_{name}_usd_total{{team="{team}"}} {totals[team, f"{name}_nano_usd"] / NANO:.9f}'
+    yield "# TYPE gateway_wrong_keys_total counter"
+    yield f"gateway_wrong_keys_total {gateway.tally.wrong_keys}"
+    yield "# TYPE gateway_own_failures_total counter"
+    for kind, count in sorted(gateway.tally.own_failures.items()):
+        yield f'gateway_own_failures_total{{kind="{kind}"}} {count}'
     limits = (("requests", "rpm", "requests"), ("tokens", "tpm", "tokens"), ("usd", "daily_usd", "usd_today"))
     yield "# TYPE gateway_limit gauge"
     for shown in teams:

@@ -7,14 +7,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ops.standins.openai_control import Control, parse_faults, parse_replies
+from ops.standins.openai.control import Control, parse_faults, parse_raws, parse_replies
+from ops.standins.openai.files import Files
 
 
 class ControlApi:
-    """HTTP access to ``control``."""
+    """HTTP access to ``control``, and to the files that a test wants to be there."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, files: Files) -> None:
         self.control = control
+        self.files = files
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -23,6 +25,8 @@ class ControlApi:
             Route("/_control/requests", self.requests),
             Route("/_control/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/_control/replies", self.replies, methods=["GET", "POST", "DELETE"]),
+            Route("/_control/raws", self.raws, methods=["GET", "POST", "DELETE"]),
+            Route("/_control/files", self.arrange_files, methods=["POST"]),
             Route("/_control/reset", self.reset, methods=["POST"]),
         ]
 
@@ -60,9 +64,31 @@ class ControlApi:
                 return _refused(str(exc))
         return JSONResponse({"replies": msgspec.to_builtins(self.control.replies)})
 
+    async def raws(self, request: Request) -> Response:
+        """``GET|POST|DELETE /_control/raws``; told are only how many wait, by marker."""
+        if request.method == "DELETE":
+            self.control.forget_raws()
+        elif request.method == "POST":
+            try:
+                self.control.add_raws(parse_raws(msgspec.json.decode(await request.body())))
+            except msgspec.MsgspecError as exc:
+                return _refused(str(exc))
+        return JSONResponse({"waiting": self.control.waiting_raws()})
+
+    async def arrange_files(self, request: Request) -> Response:
+        """``POST /_control/files``: ``{id: tokens}``, the files that exist and what each is billed."""
+        try:
+            arranged = msgspec.json.decode(await request.body(), type=dict[str, int])
+        except msgspec.MsgspecError as exc:
+            return _refused(str(exc))
+        for identifier, tokens in arranged.items():
+            self.files.arrange(identifier, tokens)
+        return JSONResponse({"files": arranged})
+
     async def reset(self, request: Request) -> Response:
         """``POST /_control/reset``."""
         self.control.reset()
+        self.files.clear()
         return JSONResponse({"status": "reset"})
 
 

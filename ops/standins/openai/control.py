@@ -1,12 +1,14 @@
-"""What a test can ask of, or arrange in, the OpenAI stand-in: faults, replies, counters, last requests."""
+"""What a test can ask of, or arrange in, the OpenAI stand-in: faults, replies, raw answers, counters, requests."""
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,8 +22,9 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     ``count`` is how many requests it takes, None for ever. What happens, in this order: ``delay_s`` seconds
     pass; ``hang`` never answers; ``reset`` resets the connection; ``status`` answers with that status,
     ``body`` (default: an error in OpenAI's shape) and ``headers``. In a stream, after k chunks with content
-    (0: before the first), ``cut_after_chunks`` breaks the connection and ``error_after_chunks`` sends an
-    error event. ``chunk_delay_s`` slows each chunk; ``usage`` replaces figures of the token usage.
+    (0: before the first), ``cut_after_chunks`` breaks the connection, ``end_after_chunks`` ends the body as if
+    that were all, and ``error_after_chunks`` sends an error event. ``chunk_delay_s`` slows each chunk;
+    ``usage`` replaces figures of the token usage. A response ends with ``outcome`` instead of completed.
     """
 
     model: str | None = None
@@ -35,9 +38,11 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     body: Any = None
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     cut_after_chunks: int | None = None
+    end_after_chunks: int | None = None
     error_after_chunks: int | None = None
     chunk_delay_s: float = 0.0
     usage: dict[str, int] = msgspec.field(default_factory=dict)
+    outcome: Literal["failed", "content_filter"] | None = None
 
     def matches(self, path: str, model: str, question: str) -> bool:
         """Whether this fault is meant for such a request and not used up."""
@@ -49,13 +54,72 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
         )
 
 
+class ReplyCall(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A tool call in a `Reply`; ``arguments`` are sent as they are, valid JSON or not."""
+
+    name: str
+    arguments: str = "{}"
+    custom: bool = False
+
+
 class Reply(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A fixed answer for requests whose last user message holds ``contains`` (and system text ``system``)."""
+    """A fixed answer for requests whose last user message holds ``contains`` (and system text ``system``).
+
+    It is the text ``reply``, the refusal ``refusal``, or the calls ``tool_calls``. ``usage`` replaces figures
+    of the token usage, by the names of either endpoint.
+    """
 
     contains: str
-    reply: str
+    reply: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ReplyCall] = msgspec.field(default_factory=list)
     system: str = ""
     usage: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.reply is None and self.refusal is None and not self.tool_calls:
+            raise ValueError("one of reply, refusal and tool_calls is needed")
+
+
+class Piece(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Bytes of a raw answer, as text or in base64, and the seconds before them."""
+
+    data: str = ""
+    base64: str | None = None
+    delay_s: float = 0.0
+
+    def content(self) -> bytes:
+        """The bytes."""
+        return self.data.encode() if self.base64 is None else base64.b64decode(self.base64)
+
+
+class Raw(msgspec.Struct, forbid_unknown_fields=True):
+    """Bytes to answer with, for a request whose question (or path, where it has none) holds ``marker``.
+
+    ``path`` is the end of the path, None for any; ``count`` is how many requests it answers, None for ever.
+    The ``pieces`` are written one by one; at ``end`` the answer is finished (``clean``), or the connection
+    closed (``cut``) or reset without finishing it. ``usage`` is what the counters note as billed.
+    """
+
+    marker: str
+    path: str | None = None
+    status: int = 200
+    headers: list[tuple[str, str]] = msgspec.field(default_factory=lambda: [("content-type", "application/json")])
+    pieces: list[Piece] = msgspec.field(default_factory=list)
+    end: Literal["clean", "cut", "reset"] = "clean"
+    count: int | None = 1
+    usage: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def billed(self) -> tuple[int, int]:
+        """The prompt and the completion tokens of ``usage``."""
+        figures = by_chat_names(self.usage)
+        return figures.get("prompt_tokens", 0), figures.get("completion_tokens", 0)
+
+
+def by_chat_names(usage: Mapping[str, int]) -> dict[str, int]:
+    """``usage`` with the names chat completions have for what Responses call input and output."""
+    renamed = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+    return {renamed.get(name, name): value for name, value in usage.items()}
 
 
 def parse_faults(raw: Any) -> list[Fault]:
@@ -78,6 +142,11 @@ def parse_replies(raw: Any) -> list[Reply]:
     return msgspec.convert(raw if isinstance(raw, list) else [raw], list[Reply])
 
 
+def parse_raws(raw: Any) -> list[Raw]:
+    """Read one raw answer or a list. Raises msgspec.ValidationError, whose message names the field."""
+    return msgspec.convert(raw if isinstance(raw, list) else [raw], list[Raw])
+
+
 class Counter(msgspec.Struct):
     """Calls of one model on one path."""
 
@@ -88,7 +157,7 @@ class Counter(msgspec.Struct):
 
 
 class Control:
-    """Counters (kept in ``state/counters.json``), and faults, replies and last requests (in memory)."""
+    """Counters (kept in ``state/counters.json``), and what was arranged and the last requests (in memory)."""
 
     def __init__(self, state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True)
@@ -96,6 +165,7 @@ class Control:
         self._counters: dict[str, dict[str, Counter]] = {}
         self.faults: list[Fault] = []
         self.replies: list[Reply] = []
+        self._raws: dict[str, deque[Raw]] = {}
         self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
         self._load()
 
@@ -111,10 +181,11 @@ class Control:
         os.replace(part, self._file)
 
     def reset(self) -> None:
-        """Forget everything: counters, faults, replies, requests."""
+        """Forget everything: counters, faults, replies, raw answers, requests."""
         self._counters.clear()
         self.faults.clear()
         self.replies.clear()
+        self._raws.clear()
         self.requests.clear()
         self._save()
 
@@ -150,4 +221,33 @@ class Control:
         for reply in reversed(self.replies):
             if reply.contains in question and reply.system in system:
                 return reply
+        return None
+
+    def add_raws(self, raws: list[Raw]) -> None:
+        """Arrange raw answers; those with the same marker are given in this order."""
+        for raw in raws:
+            self._raws.setdefault(raw.marker, deque()).append(raw)
+
+    def forget_raws(self) -> None:
+        """Drop all raw answers."""
+        self._raws.clear()
+
+    def waiting_raws(self) -> dict[str, int]:
+        """How many raw answers wait, by marker."""
+        return {marker: len(queue) for marker, queue in self._raws.items()}
+
+    def take_raw(self, path: str, question: str) -> Raw | None:
+        """The first raw answer for this request, its count lowered."""
+        for marker, queue in self._raws.items():
+            if marker not in question:
+                continue
+            for raw in queue:
+                if raw.path is None or path.endswith(raw.path):
+                    if raw.count is not None:
+                        raw.count -= 1
+                        if raw.count <= 0:
+                            queue.remove(raw)
+                            if not queue:
+                                del self._raws[marker]
+                    return raw
         return None

@@ -92,8 +92,12 @@ def test_tools_lead_to_a_call_with_fitting_arguments_and_its_result_to_an_answer
     assert call["name"] == "track"
     assert json.loads(call["arguments"]) == {"order": "Where is order 7?", "fast": True}
     body = ask("Where is order 7?", tools=tools)
-    body["messages"].append({"role": "tool", "tool_call_id": "x", "content": "shipped"})
-    assert openai.post(CHAT, json=body).json()["choices"][0]["finish_reason"] == "stop"
+    body["messages"].append(answer["message"])
+    call_id = answer["message"]["tool_calls"][0]["id"]
+    body["messages"].append({"role": "tool", "tool_call_id": call_id, "content": "shipped"})
+    last = openai.post(CHAT, json=body).json()["choices"][0]
+    assert last["finish_reason"] == "stop"
+    assert "The tools said: shipped." in last["message"]["content"]
 
 
 def test_a_judge_says_no_unless_a_reply_was_arranged(openai: httpx.Client) -> None:
@@ -123,7 +127,7 @@ def test_a_wrong_key_is_refused_in_openais_shape(openai: httpx.Client, key: str)
         ({"model": "gpt-4o"}, 400, "missing_required_parameter"),
         ({"model": "gpt-4o", "messages": [{"role": "boss", "content": "x"}]}, 400, "invalid_value"),
         (ask("x" * 600_000), 400, "context_length_exceeded"),
-        (ask("Hello", max_tokens=0), 400, "invalid_value"),
+        (ask("Hello", max_tokens=0), 400, "integer_below_min_value"),
         (ask("Hello", stream_options={"include_usage": True}), 400, None),
     ],
 )
@@ -141,7 +145,7 @@ def test_a_body_that_is_no_json_is_a_400(openai: httpx.Client) -> None:
 
 def test_the_models_are_listed(openai: httpx.Client) -> None:
     listed = [model["id"] for model in openai.get("/v1/models").json()["data"]]
-    assert listed == ["gpt-4o-mini", "gpt-4o", MODEL]
+    assert listed == ["gpt-4o-mini", "gpt-4o-mini-2024-07-18", "gpt-4o", "gpt-4o-2024-08-06", MODEL]
     assert openai.get("/v1/models/gpt-4o").json()["id"] == "gpt-4o"
     assert openai.get("/v1/models/gpt-5").status_code == 404
 
@@ -169,7 +173,7 @@ def test_embeddings_in_base64_are_the_same_as_in_floats(openai: httpx.Client) ->
     assert answer["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
 
 
-@pytest.mark.parametrize("given", [[], "", [""], [1, 2], "x" * 40_000])
+@pytest.mark.parametrize("given", [[], "", [""], [-1], [[]], ["x", 1], 5, "x" * 40_000])
 def test_an_input_that_cannot_be_embedded_is_a_400(openai: httpx.Client, given: object) -> None:
     assert openai.post(EMBEDDINGS, json={"model": MODEL, "input": given}).status_code == 400
 
