@@ -157,7 +157,9 @@ tell(
         "approval": lambda: approval("approval", False),
         "approval_streamed": lambda: approval("approval_streamed", True),
         "base_urls": lambda: {
-            "texts": [answered(ask(f"base_urls {at}"), client=AsyncOpenAI(base_url=base)) for at, base in enumerate(BASES)]
+            "texts": [
+                answered(ask(f"base_urls {at}"), client=AsyncOpenAI(base_url=base)) for at, base in enumerate(BASES)
+            ]
         },
         "unauthorised": lambda: raised(lambda: answered(ask("unauthorised"), client=AsyncOpenAI(api_key="sk-wrong"))),
         "unknown_model": unknown_model,

@@ -25,7 +25,11 @@ def client(mode=PLAIN, **options):
 def order(question, by=None, model=MODEL, **options):
     """An order made of an answer."""
     messages = [{"role": "user", "content": question}]
-    return (by or client()).create(model=model, messages=messages, response_model=Order, max_retries=1, **options).model_dump()
+    return (
+        (by or client())
+        .create(model=model, messages=messages, response_model=Order, max_retries=1, **options)
+        .model_dump()
+    )
 
 
 def provided():
@@ -38,14 +42,20 @@ def provided():
 def streamed():
     """An order that grows while it is streamed."""
     messages = [{"role": "user", "content": ask("structured_streamed")}]
-    found = [part.model_dump() for part in client().create_partial(model=MODEL, messages=messages, response_model=Order)]
+    found = [
+        part.model_dump() for part in client().create_partial(model=MODEL, messages=messages, response_model=Order)
+    ]
     return {"value": found[-1], "pieces": len(found)}
 
 
 def several():
     """A list of orders, handed out one by one."""
     messages = [{"role": "user", "content": ask("structured_list")}]
-    return {"values": [one.model_dump() for one in client().create_iterable(model=MODEL, messages=messages, response_model=Order)]}
+    return {
+        "values": [
+            one.model_dump() for one in client().create_iterable(model=MODEL, messages=messages, response_model=Order)
+        ]
+    }
 
 
 def strict():
@@ -65,7 +75,9 @@ tell(
         "structured_streamed": streamed,
         "structured_list": several,
         "vision": vision,
-        "base_urls": lambda: {"values": [order(ask(f"base_urls {at}"), client(base_url=base)) for at, base in enumerate(BASES)]},
+        "base_urls": lambda: {
+            "values": [order(ask(f"base_urls {at}"), client(base_url=base)) for at, base in enumerate(BASES)]
+        },
         "unauthorised": lambda: raised(lambda: order(ask("unauthorised"), client(api_key="sk-wrong"))),
         "unknown_model": lambda: raised(lambda: order(ask("unknown_model"), model="gpt-nonesuch")),
         "too_long": lambda: raised(lambda: order(ask("too_long"))),

@@ -14,13 +14,13 @@ class Order(BaseModel):
     paid: bool
 
 
-class get_weather(BaseModel):  # noqa: N801 - a tool's name
+class get_weather(BaseModel):
     """The weather in a city."""
 
     city: str
 
 
-class get_time(BaseModel):  # noqa: N801 - a tool's name
+class get_time(BaseModel):
     """The time in a city."""
 
     city: str
@@ -58,7 +58,9 @@ def tools_parallel():
 
 def tools_streamed():
     whole = None
-    for chunk in model().bind_tools([get_weather, get_time]).stream(ask("tools_streamed", "Use get_weather and get_time.")):
+    for chunk in (
+        model().bind_tools([get_weather, get_time]).stream(ask("tools_streamed", "Use get_weather and get_time."))
+    ):
         whole = chunk if whole is None else whole + chunk
     return {"calls": shown(whole)}
 
@@ -103,7 +105,9 @@ tell(
         "vision": vision,
         "refusal": refusal,
         "embeddings": embeddings,
-        "base_urls": lambda: {"texts": [answer(ask(f"base_urls {at}"), base_url=base) for at, base in enumerate(BASES)]},
+        "base_urls": lambda: {
+            "texts": [answer(ask(f"base_urls {at}"), base_url=base) for at, base in enumerate(BASES)]
+        },
         "unauthorised": lambda: raised(lambda: answer(ask("unauthorised"), api_key="sk-wrong")),
         "unknown_model": lambda: raised(lambda: answer(ask("unknown_model"), model="gpt-nonesuch")),
         "too_long": lambda: raised(lambda: answer(ask("too_long"))),

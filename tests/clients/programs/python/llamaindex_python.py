@@ -54,8 +54,12 @@ def tool():
     llm, question = model(), ask("tool", "Use get_weather.")
     first = llm.chat_with_tools([WEATHER], user_msg=question)
     (call,) = llm.get_tool_calls_from_response(first)
-    result = ChatMessage(role="tool", content=get_weather(**call.tool_kwargs), additional_kwargs={"tool_call_id": call.tool_id})
-    last = llm.chat_with_tools([WEATHER], chat_history=[ChatMessage(role="user", content=question), first.message, result])
+    result = ChatMessage(
+        role="tool", content=get_weather(**call.tool_kwargs), additional_kwargs={"tool_call_id": call.tool_id}
+    )
+    last = llm.chat_with_tools(
+        [WEATHER], chat_history=[ChatMessage(role="user", content=question), first.message, result]
+    )
     return {"calls": chosen(llm, first), "text": last.message.content}
 
 
@@ -106,7 +110,9 @@ tell(
         "structured": structured,
         "vision": vision,
         "embeddings": embeddings,
-        "base_urls": lambda: {"texts": [answer(ask(f"base_urls {at}"), api_base=base) for at, base in enumerate(BASES)]},
+        "base_urls": lambda: {
+            "texts": [answer(ask(f"base_urls {at}"), api_base=base) for at, base in enumerate(BASES)]
+        },
         "unauthorised": lambda: raised(lambda: answer(ask("unauthorised"), api_key="sk-wrong")),
         "unknown_model": lambda: raised(lambda: answer(ask("unknown_model"), model="gpt-4.1", max_retries=0)),
         "too_long": lambda: raised(lambda: answer(ask("too_long"))),

@@ -33,8 +33,14 @@ PARAMETERS = {
 
 def functions(*names, strict=False):
     """Function tools in the API's own shape."""
-    made = [{"name": name, "description": f"{name} of a city", "parameters": PARAMETERS, "strict": strict} for name in names]
-    return [{"type": "function", "function": one} for one in made] if CHAT else [{"type": "function", **one} for one in made]
+    made = [
+        {"name": name, "description": f"{name} of a city", "parameters": PARAMETERS, "strict": strict} for name in names
+    ]
+    return (
+        [{"type": "function", "function": one} for one in made]
+        if CHAT
+        else [{"type": "function", **one} for one in made]
+    )
 
 
 def create(question, on=client, **options):
@@ -151,7 +157,9 @@ def vision():
     if CHAT:
         picture = {"type": "image_url", "image_url": {"url": PICTURE}}
         content = [{"type": "text", "text": words}, picture]
-        return {"text": text(client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": content}]))}
+        return {
+            "text": text(client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": content}]))
+        }
     content = [{"type": "input_text", "text": words}, {"type": "input_image", "image_url": PICTURE, "detail": "auto"}]
     return {"text": client.responses.create(model=MODEL, input=[{"role": "user", "content": content}]).output_text}
 
@@ -227,7 +235,9 @@ tell(
         "embeddings": embeddings,
         "models": models,
         "request_id": request_id,
-        "base_urls": lambda: {"texts": [text(create(ask(f"base_urls {at}"), OpenAI(base_url=base))) for at, base in enumerate(BASES)]},
+        "base_urls": lambda: {
+            "texts": [text(create(ask(f"base_urls {at}"), OpenAI(base_url=base))) for at, base in enumerate(BASES)]
+        },
         "unauthorised": lambda: raised(lambda: create(ask("unauthorised"), OpenAI(api_key="sk-wrong"))),
         "unknown_model": unknown_model,
         "too_long": lambda: raised(lambda: create(ask("too_long"))),

@@ -103,7 +103,9 @@ tell(
         "structured": lambda: {"value": answer(ask("structured"), output_type=NativeOutput(Order)).model_dump()},
         "vision": lambda: {"text": answer([ask("vision"), ImageUrl(PICTURE)])},
         "approval": approval,
-        "base_urls": lambda: {"texts": [through(ask(f"base_urls {at}"), base_url=base) for at, base in enumerate(BASES)]},
+        "base_urls": lambda: {
+            "texts": [through(ask(f"base_urls {at}"), base_url=base) for at, base in enumerate(BASES)]
+        },
         "unauthorised": lambda: raised(lambda: through(ask("unauthorised"), api_key="sk-wrong")),
         "unknown_model": lambda: raised(lambda: answer(ask("unknown_model"), model=f"{KIND}:gpt-nonesuch")),
         "too_long": lambda: raised(lambda: answer(ask("too_long"))),
