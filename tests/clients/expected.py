@@ -66,7 +66,7 @@ def tool(client: Client, api: str, seen: Seen, asked: Asked) -> None:
     one_call(client, api, "tool", seen)
     answered(seen["text"], question(client, api, "tool", "Use get_weather."))
     assert "The tools said: 18 degrees" in seen["text"]
-    assert tools_of(asked[0]) == ["get_weather"]
+    assert "get_weather" in tools_of(asked[0])
 
 
 def two_calls(feature: str) -> Check:

@@ -14,7 +14,7 @@ from agents import (
     function_tool,
     set_default_openai_api,
 )
-from observe import API, BASES, PICTURE, ask, raised, tell, timed
+from observe import API, BASES, PICTURE, ask, raised, tell, timed, wait
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
@@ -98,7 +98,7 @@ async def answer(question, agent=None):
 def answered(question, agent=None, client=None):
     """The same from plain code, perhaps with a client of its own, as an application gives one."""
     config = RunConfig(model_provider=OpenAIProvider(openai_client=client, use_responses=API != "chat"))
-    return Runner.run_sync(agent or assistant(), question, run_config=config).final_output
+    return wait(Runner.run(agent or assistant(), question, run_config=config)).final_output
 
 
 async def streamed():

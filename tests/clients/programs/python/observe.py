@@ -12,6 +12,7 @@ MODEL = os.environ["CLIENT_MODEL"]
 EMBEDDING = os.environ["CLIENT_EMBEDDING"]
 BASES = json.loads(os.environ["CLIENT_BASES"])
 PICTURE = os.environ["CLIENT_PICTURE"]
+LOOP = asyncio.Runner()
 TEXTS = ["where is my parcel", "which clutch fits a 1932 Ford"]
 
 
@@ -24,8 +25,6 @@ def raised(call):
     """What `call` raised, as the client's user sees it."""
     try:
         value = call()
-        if inspect.isawaitable(value):
-            value = asyncio.run(_wait(value))
     except Exception as error:
         # Some clients wrap what the SDK raised.
         first = error if hasattr(error, "status_code") else _wrapped(error)
@@ -49,8 +48,9 @@ def _wrapped(error):
     return error
 
 
-async def _wait(value):
-    return await value
+def wait(coroutine):
+    """What a coroutine returns; all of a program's share one event loop, as an application's do."""
+    return LOOP.run(coroutine)
 
 
 def timed(call):
@@ -66,7 +66,8 @@ def tell(features):
     for name in only:
         try:
             seen = features[name]()
-            told[name] = asyncio.run(_wait(seen)) if inspect.isawaitable(seen) else seen
+            told[name] = wait(seen) if inspect.iscoroutine(seen) else seen
         except Exception as error:
             told[name] = {"broken": f"{type(error).__name__}: {error}"[:2000]}
+    LOOP.close()
     print(json.dumps(told))

@@ -1,6 +1,6 @@
 """Pydantic AI, with nothing set but what the cutover guide says."""
 
-from observe import API, BASES, MODEL, PICTURE, ask, raised, tell, timed
+from observe import API, BASES, MODEL, PICTURE, ask, raised, tell, timed, wait
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, ImageUrl, NativeOutput, Tool
@@ -24,7 +24,7 @@ def agent(model=f"{KIND}:{MODEL}", **options):
 
 
 def answer(question, **options):
-    return agent(**options).run_sync(question).output
+    return wait(agent(**options).run(question)).output
 
 
 def through(question, **options):
@@ -83,12 +83,12 @@ def approval():
         paying = Tool(issue_refund, requires_approval=True)
         return agent(tools=[paying], output_type=[str, DeferredToolRequests])
 
-    first = returns().run_sync(ask("approval", "Use issue_refund."))
+    first = wait(returns().run(ask("approval", "Use issue_refund.")))
     kept = first.all_messages_json()
     asked = [call.tool_name for call in first.output.approvals]
     results = DeferredToolResults(approvals={call.tool_call_id: True for call in first.output.approvals})
     before, history = list(done), ModelMessagesTypeAdapter.validate_json(kept)
-    last = returns().run_sync(message_history=history, deferred_tool_results=results)
+    last = wait(returns().run(message_history=history, deferred_tool_results=results))
     return {"asked": asked, "before": before, "after": done, "text": last.output}
 
 
