@@ -157,6 +157,9 @@ class Models(_Table, frozen=True):
         return tuple(dict.fromkeys((self.embedding, *self.also_embed)))
 
 
+SemanticMode = Literal["wait", "background", "off"]
+
+
 class TeamTable(_Table, frozen=True):
     key: str
     agents: tuple[str, ...] = ()
@@ -164,7 +167,8 @@ class TeamTable(_Table, frozen=True):
     rpm: int | None = None
     tpm: int | None = None
     daily_usd: float | None = None
-    semantic: bool = True
+    semantic: SemanticMode = "wait"
+    per_user: bool = False
     provider_ids: tuple[str, ...] = ()
 
 
@@ -178,7 +182,8 @@ class Team(_Table, frozen=True):
     rpm: int
     tpm: int
     daily_usd: float
-    semantic: bool
+    semantic: SemanticMode
+    per_user: bool
     provider_ids: tuple[str, ...]
 
 
@@ -186,8 +191,8 @@ class Cache(_Table, frozen=True):
     exact_ttl_s: int
     semantic: bool
     semantic_ttl_s: int
-    serve_at: float
-    judge_at: float
+    candidate_from: float
+    max_wrong: float
     judge_timeout_s: float
     bytes_per_team: int
     shadow_rate: float
@@ -241,6 +246,7 @@ class Stack(_Table, frozen=True):
                     daily_usd=source.daily_usd,
                     semantic=table.semantic,
                     provider_ids=table.provider_ids,
+                    per_user=table.per_user,
                 )
             )
         return tuple(result)
@@ -355,8 +361,9 @@ def _check(stack: Stack) -> None:
     for model in (*stack.models.chat, *stack.models.embed):
         if model not in stack.models.prices:
             raise ValueError(f"models.prices: no price for {model}")
-    if stack.cache.judge_at > stack.cache.serve_at:
-        raise ValueError("cache.judge_at: must not be above cache.serve_at")
+    for name, value in (("candidate_from", stack.cache.candidate_from), ("max_wrong", stack.cache.max_wrong)):
+        if not 0 <= value < 1:
+            raise ValueError(f"cache.{name}: must be a number from 0 to below 1")
     ports = [stack.ports.edge, stack.ports.gateway, stack.ports.ui, stack.ports.worker]
     if len(set(ports)) != len(ports):
         raise ValueError("ports: each process needs a port of its own")

@@ -59,6 +59,12 @@ def test_every_figure_of_mixed_traffic() -> None:
     assert found.hit_rate == pytest.approx(1 / 6)
 
 
+def test_an_answer_that_broke_off_is_no_measure_of_speed() -> None:
+    broken = observation(at(2), SHOP, level="ERROR", status=502, reason="broke off", seconds=90)
+    found = traffic.read(Holding([observation(at(1), SHOP, seconds=1), broken]), SHOP, HOUR)
+    assert (found.requests, found.failed, found.misses, found.p95_s) == (2, 1, 1, 1.0)
+
+
 def test_no_traffic_is_no_traffic_and_not_zero_percent() -> None:
     found = traffic.read(Holding([]), SHOP, HOUR)
     assert found == Traffic()

@@ -10,8 +10,8 @@ from ops.services import gateway_admin
 
 TEAMS = {
     "teams": [
-        {"name": "support", "semantic": True, "limits": {"rpm": 100, "daily_usd": 12.5}, "shared": False},
-        {"name": "probe", "semantic": False, "limits": {"rpm": 5, "daily_usd": None}, "shared": True},
+        {"name": "support", "semantic": "wait", "limits": {"rpm": 100, "daily_usd": 12.5}, "shared": False},
+        {"name": "probe", "semantic": "off", "limits": {"rpm": 5, "daily_usd": None}, "shared": True},
     ]
 }
 
@@ -33,11 +33,11 @@ def test_every_figure_of_every_team_has_a_line_of_its_own(
     monkeypatch.setattr(gateway_admin, "open_world", lambda target: _World())
     gateway_admin.show("teams", "", False)
     assert capsys.readouterr().out.splitlines() == [
-        "teams.support.semantic          yes",
+        "teams.support.semantic          wait",
         "teams.support.limits.rpm        100",
         "teams.support.limits.daily_usd  12.5",
         "teams.support.shared            no",
-        "teams.probe.semantic            no",
+        "teams.probe.semantic            off",
         "teams.probe.limits.rpm          5",
         "teams.probe.limits.daily_usd    -",
         "teams.probe.shared              yes",

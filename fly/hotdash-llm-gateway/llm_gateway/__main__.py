@@ -59,6 +59,7 @@ async def _run(*, check: bool) -> None:
         uvicorn.Config(
             App(gateway),
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=environment.drain_s,

@@ -10,23 +10,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 
 from .settings import NANO, ConfigError, Section
 
+SemanticMode = Literal["wait", "background", "off"]
+"""What a team does for a verdict: wait for it, let it be learned for later, or have no semantic cache."""
+
 
 @dataclass(frozen=True)
 class Team:
-    """One holder of a key and its limits. `rpm` and `tpm` are per sliding 60 s, `daily_nano_usd` per UTC day."""
+    """One holder of a key and its limits. `rpm` and `tpm` are per sliding 60 s, `daily_nano_usd` per UTC day.
+
+    `per_user` keeps the cached answers of its end users apart; else they share them.
+    """
 
     name: str
     key_env: str
     rpm: int
     tpm: int
     daily_nano_usd: int
-    semantic: bool = True
+    semantic: SemanticMode = "wait"
+    per_user: bool = False
     provider_ids: frozenset[str] = frozenset()
     """What an operator made for the team at the provider: files, prompts, vector stores."""
 
@@ -71,11 +78,15 @@ class Redis:
 
 @dataclass(frozen=True)
 class Semantic:
-    """The semantic tier: similarity from `serve_at` up is served, from `judge_at` up is judged, below is a miss."""
+    """The semantic tier.
+
+    `candidate_from` is the cosine below which no stored answer is looked at; `max_wrong` the share of wrong answers
+    among those served without a verdict, under which the learned bound has to be.
+    """
 
     ttl_s: int
-    serve_at: float
-    judge_at: float
+    candidate_from: float
+    max_wrong: float
     judge_model: str
     judge_timeout_s: float
     aliases: tuple[tuple[str, ...], ...]
@@ -231,7 +242,8 @@ def _teams(section: Section) -> dict[str, Team]:
             rpm=team.integer("rpm", minimum=1),
             tpm=team.integer("tpm", minimum=1),
             daily_nano_usd=team.nano_usd("daily_usd"),
-            semantic=team.flag("semantic", True),
+            semantic=team.choice("semantic", "wait", get_args(SemanticMode)),
+            per_user=team.flag("per_user", False),
             provider_ids=frozenset(team.texts("provider_ids")),
         )
         team.finish()
@@ -299,15 +311,16 @@ def _semantic(section: Section | None) -> Semantic | None:
             raise ConfigError(f"{section.path}.aliases: each group is a list of at least two questions")
     semantic = Semantic(
         ttl_s=section.integer("ttl_s", minimum=1),
-        serve_at=section.number("serve_at", minimum=0.0),
-        judge_at=section.number("judge_at", minimum=0.0),
+        candidate_from=section.number("candidate_from", minimum=0.0),
+        max_wrong=section.number("max_wrong", 0.01, minimum=0.0),
         judge_model=section.text("judge_model"),
         judge_timeout_s=section.number("judge_timeout_s", 1.5, minimum=0.01),
         aliases=tuple(tuple(group) for group in groups),
     )
     section.finish()
-    if semantic.judge_at > semantic.serve_at:
-        raise ConfigError(f"{section.path}: judge_at must not be above serve_at")
+    for name in ("candidate_from", "max_wrong"):
+        if getattr(semantic, name) >= 1:
+            raise ConfigError(f"{section.path}.{name}: a number below 1 is needed")
     return semantic
 
 

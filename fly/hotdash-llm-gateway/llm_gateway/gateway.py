@@ -14,23 +14,16 @@ from .api.moderations import Moderations
 from .api.ownership import Ownership
 from .api.requests import Requests
 from .api.stored import Stored
-from .cache.aliases import Aliases
 from .cache.embedding import Embedder
 from .cache.exact import ExactCache
-from .cache.judge import Judge
 from .cache.ledger import Ledger
-from .cache.mirror import Mirror
-from .cache.second_opinion import SecondOpinion
-from .cache.semantic import SemanticCache
-from .cache.semantic_tier import SemanticTier
-from .cache.shadow import Shadow
-from .cache.zones import Thresholds
+from .cache.semantic_parts import SemanticParts, assemble
 from .config import GatewayConfig
 from .environment import Environment
 from .limits.limiter import Limiter
+from .ops.loop_delay import LoopDelay
 from .ops.selftest import SelfTest
 from .ops.tally import Tally
-from .settings import ConfigError
 from .store import Store
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
@@ -40,8 +33,6 @@ from .upstream.provider import Provider
 log = logging.getLogger(__name__)
 
 FLUSH_S = 5.0
-LONGEST_JUDGED_CONVERSATION = 4000
-"""Characters of both conversations together; more is not worth a verdict's price."""
 
 
 class Gateway:
@@ -49,12 +40,11 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig, environment: Environment, teams: Teams) -> None:
         """Build all parts; raise ConfigError if the settings do not fit together."""
-        url = environment.redis_url
         self.config = config
         self.teams = teams
         prefix = config.redis.key_prefix
         self.store = Store(
-            url,
+            environment.redis_url,
             prefix=prefix,
             timeout_s=config.redis.socket_timeout_s,
             breaker_open_s=config.redis.breaker_open_s,
@@ -74,19 +64,26 @@ class Gateway:
             },
         )
         self.exact = ExactCache(self.ledger)
-        self.embedder: Embedder | None = None
-        self.mirror: Mirror | None = None
-        self._semantic = self._semantic_tier(url) if semantic else None
         self.tally = Tally(self.store, prefix=prefix)
-        self.shadow = Shadow(self.store, prefix=prefix, rate=config.cache.shadow_rate)
-        self._second_opinion = (
-            SecondOpinion(config, shadow=self.shadow, limiter=self.limiter, upstream=self._provider)
-            if semantic
-            else None
-        )
+        self.embedder: Embedder | None = None
+        self.semantic: SemanticParts | None = None
+        if semantic:
+            embedding = config.embedding
+            self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
+            self.semantic = assemble(
+                config,
+                semantic,
+                store=self.store,
+                ledger=self.ledger,
+                embedder=self.embedder,
+                upstream=self._provider,
+                limiter=self.limiter,
+                count=self.tally.add,
+            )
         self._self_test = SelfTest(
             config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
         )
+        self.loop_delay = LoopDelay()
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
         self.tracer: Tracer | None = None
@@ -101,12 +98,12 @@ class Gateway:
             config,
             limiter=limiter,
             exact=self.exact,
-            semantic=self._semantic,
+            semantic=self.semantic.tier if self.semantic else None,
             provider=provider,
             ownership=self._ownership,
             background=self._background_responses,
             finish=finish,
-            second_opinion=self._second_opinion,
+            second_opinion=self.semantic.second_opinion if self.semantic else None,
         )
         self.requests = Requests(
             generation,
@@ -116,34 +113,6 @@ class Gateway:
             finish,
         )
 
-    def _semantic_tier(self, url: str) -> SemanticTier:
-        config, semantic = self.config, self.config.cache.semantic
-        assert semantic is not None
-        embedding = config.embedding
-        self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
-        self.mirror = mirror = Mirror(
-            url, prefix=config.redis.key_prefix, teams=list(config.teams), ttl_s=semantic.ttl_s
-        )
-        try:
-            aliases = Aliases(semantic.aliases)
-        except ValueError as error:
-            raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
-        cache = SemanticCache(
-            self.ledger,
-            lambda: mirror.index,
-            Judge(
-                self.ledger,
-                model=semantic.judge_model,
-                timeout_s=semantic.judge_timeout_s,
-                longest_conversation=LONGEST_JUDGED_CONVERSATION,
-            ),
-            thresholds=Thresholds(semantic.serve_at, semantic.judge_at),
-            aliases=aliases,
-            space=f"{embedding.model}/{embedding.dimensions}",
-            embed_timeout_s=embedding.timeout_s,
-        )
-        return SemanticTier(config, cache=cache, embedder=self.embedder, upstream=self._provider, limiter=self.limiter)
-
     async def warm(self) -> None:
         """Do what makes first requests slow. Before listening, so that a process that accepts connections answers."""
         await self._self_test.warm()
@@ -152,10 +121,11 @@ class Gateway:
         """Begin serving. Redis or Langfuse being away does not keep the gateway down, only unready."""
         await self.store.start()
         await self.limiter.start(self.config.teams.values())
-        if self.mirror is not None:
-            self._background.append(asyncio.create_task(self.mirror.run()))
+        if self.semantic is not None:
+            self._background.append(asyncio.create_task(self.semantic.mirror.load()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
+        self._background.append(asyncio.create_task(self.loop_delay.run()))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""
@@ -163,9 +133,9 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for part in (self._second_opinion, self._semantic):
-            if part is not None:
-                await part.close()
+        if self.semantic is not None:
+            await self.semantic.second_opinion.close()
+            await self.semantic.tier.close()
         await self._background_responses.close()
         await self._ownership.close()
         await self.tally.flush()

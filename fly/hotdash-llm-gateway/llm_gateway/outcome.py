@@ -14,7 +14,7 @@ from .limits.limiter import Remaining
 from .limits.pricing import Spend
 from .settings import NANO
 
-Tier = Literal["exact", "semantic", "miss", "bypass"]
+Tier = Literal["exact", "semantic", "alias", "miss", "bypass"]
 WINDOW_S, DAY_S = 60, 86_400
 Kind = Literal["chat", "responses", "embeddings", "moderations", "stored"]
 
@@ -27,6 +27,8 @@ class Outcome:
         kind: what was asked for; `stored` is whatever concerns what the provider keeps.
         id: names the request and its trace, 32 hex digits.
         tier: which cache answered; `miss` if one was asked in vain, `bypass` if none was asked.
+        similarity: measured cosine to the nearest known wording, whether its answer was served or not.
+        judged_tokens: of a stored question and answer, up to which a judge was reserved for.
         model: the model that really answered (for a cached answer: the one it was made with).
         fallback: the failure that made another model answer.
         spend: what the answering model was paid; `overhead`: embedding and judge; `unsettled`: the most that attempts
@@ -44,6 +46,7 @@ class Outcome:
     model: str | None = None
     tier: Tier = "bypass"
     similarity: float | None = None
+    judged_tokens: int = 0
     how: str | None = None
     entry_id: str | None = None
     escalated: bool = False
@@ -81,7 +84,7 @@ class Outcome:
 
     @property
     def hit(self) -> bool:
-        return self.tier in ("exact", "semantic")
+        return self.tier in ("exact", "semantic", "alias")
 
     @property
     def total(self) -> Spend:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=str)
 
 NANO = 1_000_000_000
 
@@ -36,6 +38,13 @@ class Section:
         if not isinstance(value, str) or not value:
             raise ConfigError(f"{self.path}.{name}: a text is needed")
         return value
+
+    def choice(self, name: str, default: C, allowed: Sequence[C]) -> C:
+        value = self._take(name, default)
+        for each in allowed:
+            if value == each:
+                return each
+        raise ConfigError(f"{self.path}.{name}: one of {', '.join(allowed)} is needed")
 
     def flag(self, name: str, default: bool) -> bool:
         value = self._take(name, default)

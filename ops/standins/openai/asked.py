@@ -7,6 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# What a reasoning model thinks before it says anything.
+REASONING_TOKENS = 64
+
+
+def thought(reasons: bool, effort: str | None) -> int:
+    """The reasoning tokens of an answer by a model that ``reasons``, or does not."""
+    return REASONING_TOKENS if reasons and effort not in ("none", "minimal") else 0
+
 
 def tokens(text: str) -> int:
     """About as many tokens as a model counts in ``text``: four characters each, at least one."""

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from ops.standins.openai import chat_rules, chat_stream, logprobs
-from ops.standins.openai.asked import Asked, Format, Said, Tool, tokens
+from ops.standins.openai.asked import Asked, Format, Said, Tool, thought, tokens
 from ops.standins.openai.billing import part_tokens, tool_tokens
 from ops.standins.openai.chat_answer import Answer, Choice
 from ops.standins.openai.chat_rules import text_of
@@ -133,18 +133,21 @@ def answer(chat: ChatRequest, model: Model, said: Sequence[Said], figures: Mappi
     body = chat.body
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     stops = body.get("stop") or []
+    thinking = thought(model.reasoning, body.get("reasoning_effort"))
+    if limit is not None:
+        limit = max(0, limit - thinking)
     choices = tuple(
         _choice(at, one, limit, [stops] if isinstance(stops, str) else stops, "functions" in body)
         for at, one in enumerate(said)
     )
-    made = sum(choice.tokens for choice in choices)
+    made = sum(choice.tokens + thinking for choice in choices)
     usage: dict[str, Any] = {
         "prompt_tokens": chat.prompt_tokens,
         "completion_tokens": made,
         "total_tokens": 0,
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": thinking * len(choices),
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -180,7 +183,7 @@ def _choice(index: int, said: Said, limit: int | None, stops: Sequence[str], leg
         text = text.split(stop, 1)[0] if stop else text
     if limit is not None and tokens(text) > limit:
         text, finish = text[: limit * 4], "length"
-    return Choice(index, Said(text), finish, tokens(text))
+    return Choice(index, Said(text), finish, tokens(text) if text else 0)
 
 
 def completion(answer: Answer) -> dict[str, Any]:

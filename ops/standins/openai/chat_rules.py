@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.standins.openai import rules, strict
 from ops.standins.openai.errors import invalid, missing, unknown, unsupported
-from ops.standins.openai.models import Model, required
+from ops.standins.openai.models import Model, given
 from ops.standins.openai.schema import load
 
 CHOICES = 128
@@ -26,7 +26,7 @@ def check(body: Mapping[str, Any], model: Model | None) -> None:
         plural = "s" if len(extra) > 1 else ""
         raise invalid(f"Unrecognized request argument{plural} supplied: {', '.join(extra)}", code=None)
     if "messages" in body:
-        required(body.get("model", None) if isinstance(body.get("model"), str | None) else "?")
+        given(body)
     contract.check(body)
     rules.some(body["messages"], "messages")
     rules.sampling(body)
@@ -197,13 +197,13 @@ def picture(url: str, path: str) -> None:
         raise invalid(f"Invalid '{path}'. Expected a valid URL, but got a value with an invalid format.", path)
 
 
-def document(given: Mapping[str, Any], path: str) -> None:
+def document(file: Mapping[str, Any], path: str) -> None:
     """Raise ApiError unless a file part names an uploaded file or brings one with its name."""
-    if given.get("file_id") is not None:
-        if not given["file_id"].startswith("file"):
-            said = f"Invalid '{path}.file_id': '{given['file_id']}'. Expected an ID that begins with 'file'."
+    if file.get("file_id") is not None:
+        if not file["file_id"].startswith("file"):
+            said = f"Invalid '{path}.file_id': '{file['file_id']}'. Expected an ID that begins with 'file'."
             raise invalid(said, f"{path}.file_id")
-    elif given.get("file_data") is None or given.get("filename") is None:
+    elif file.get("file_data") is None or file.get("filename") is None:
         raise missing(f"{path}.file_id")
 
 

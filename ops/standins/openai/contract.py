@@ -32,6 +32,7 @@ ECHOED = {"ChatCompletionAssistantMessageParam": {"annotations": {"type": ["arra
 FILLED_IN = {
     "FunctionToolParam": ("parameters", "strict"),
     "ResponseOutputMessageParam": ("id", "status", "type"),
+    "ResponseInputImageParam": ("detail",),
     "ResponseOutputTextParam": ("annotations",),
 }
 PRIMITIVES = {str: "string", bool: "boolean", int: "integer", float: "number"}

@@ -207,10 +207,13 @@ class Control:
         """Keep a request's body (never its headers) for ``GET /_control/requests``."""
         self.requests.append({"time": time.time(), "path": path, "body": body})
 
-    def take_fault(self, path: str, model: str, question: str) -> Fault | None:
-        """The first fault meant for this request, its count lowered; None when it may succeed."""
+    def take_fault(self, path: str, model: str, question: str, *, by_path: bool = False) -> Fault | None:
+        """The first fault meant for this request, its count lowered; None when it may succeed.
+
+        With ``by_path`` only a fault that names a path is, which looking something up must not use up otherwise.
+        """
         for fault in self.faults:
-            if fault.matches(path, model, question):
+            if fault.matches(path, model, question) and not (by_path and fault.path is None):
                 if fault.count is not None:
                     fault.count -= 1
                 return fault

@@ -12,10 +12,9 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from ops.standins import embedding
-from ops.standins.openai import rules
+from ops.standins.openai import models, rules
 from ops.standins.openai.asked import tokens
 from ops.standins.openai.errors import invalid, unsupported
-from ops.standins.openai.models import required
 from ops.standins.openai.schema import load
 from ops.standins.openai.service import Exchange, Service
 
@@ -69,8 +68,8 @@ def read(body: dict[str, Any]) -> Inputs:
     contract = load("embeddings")
     if extra := contract.unknown(body):
         raise invalid(f"Unrecognized request argument supplied: {', '.join(extra)}", code=None)
-    if "input" in body and "model" not in body:
-        required(None)
+    if "input" in body:
+        models.given(body)
     contract.check(body)
     given = body["input"]
     several = isinstance(given, list) and not (given and isinstance(given[0], int))

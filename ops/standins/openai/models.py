@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,8 +113,7 @@ def _object(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "system"}
 
 
-def required(name: object) -> str:
-    """The ``model`` of a request. Raises ApiError when there is none."""
-    if not isinstance(name, str) or not name:
+def given(body: Mapping[str, Any]) -> None:
+    """Raise ApiError unless a request names a model."""
+    if body.get("model") in (None, ""):
         raise invalid("you must provide a model parameter", code=None)
-    return name

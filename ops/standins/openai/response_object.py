@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.standins.openai import logprobs
-from ops.standins.openai.asked import Said, tokens
+from ops.standins.openai.asked import Call, Said, thought, tokens
 from ops.standins.openai.items import Item, new_id
 from ops.standins.openai.models import Model
 from ops.standins.openai.pieces import words
 
-REASONING_TOKENS = 64
 SUMMARY = "**Rehearsing**\n\nThe question is read, and an answer foretold."
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED = "reasoning.encrypted_content"
@@ -33,29 +32,15 @@ class Output:
 def output(said: Said, body: Mapping[str, Any], model: Model) -> Output:
     """``said`` as output items, cut at the request's limit."""
     reasoning = body.get("reasoning") or {}
-    thinks = model.reasoning and reasoning.get("effort") not in ("none", "minimal")
-    thought = REASONING_TOKENS if thinks else 0
-    items: list[Item] = [_reasoning(body, reasoning)] if thinks else []
+    thinking = thought(model.reasoning, reasoning.get("effort"))
+    items: list[Item] = [_reasoning(body, reasoning)] if thinking else []
     limit = body.get("max_output_tokens")
-    left = None if limit is None else limit - thought
-    if limit is not None and limit <= thought:
+    left = None if limit is None else limit - thinking
+    if limit is not None and limit <= thinking:
         return Output(items, limit, limit, cut=True)
     if said.calls:
-        for call in said.calls:
-            kind, field, prefix = (
-                ("custom_tool_call", "input", "ctc") if call.custom else ("function_call", "arguments", "fc")
-            )
-            items.append(
-                {
-                    "id": new_id(prefix),
-                    "type": kind,
-                    "status": "completed",
-                    "call_id": new_id("call")[:29],
-                    "name": call.name,
-                    field: call.arguments,
-                }
-            )
-        return Output(items, thought + said.tokens(), thought)
+        items += [_call(call) for call in said.calls]
+        return Output(items, thinking + said.tokens(), thinking)
     text = said.text if said.refusal is None else said.refusal
     cut = left is not None and tokens(text) > left
     if cut and left is not None:
@@ -72,7 +57,14 @@ def output(said: Said, body: Mapping[str, Any], model: Model) -> Output:
         "role": "assistant",
         "content": [part],
     }
-    return Output([*items, message], thought + tokens(text), thought, cut)
+    return Output([*items, message], thinking + tokens(text), thinking, cut)
+
+
+def _call(call: Call) -> Item:
+    head = {"call_id": new_id("call")[:29], "name": call.name}
+    if call.custom:
+        return {"id": new_id("ctc"), "type": "custom_tool_call", **head, "input": call.arguments}
+    return {"id": new_id("fc"), "type": "function_call", "status": "completed", **head, "arguments": call.arguments}
 
 
 def _reasoning(body: Mapping[str, Any], reasoning: Mapping[str, Any]) -> Item:

@@ -66,11 +66,17 @@ def _message(item: Item) -> Iterator[Made]:
             yield "response.refusal.done", {**place, "refusal": part["refusal"]}
         else:
             yield "response.content_part.added", {**place, "part": {**part, "text": "", "logprobs": []}}
-            told = part["logprobs"]
+            told = [_without_bytes(token) for token in part["logprobs"]]
             for index, piece in enumerate(words(part["text"])):
                 yield "response.output_text.delta", {**place, "delta": piece, "logprobs": told[index : index + 1]}
             yield "response.output_text.done", {**place, "text": part["text"], "logprobs": told}
         yield "response.content_part.done", {**place, "part": part}
+
+
+def _without_bytes(token: Mapping[str, Any]) -> dict[str, Any]:
+    """A log probability as text events have it."""
+    others = [{name: value for name, value in one.items() if name != "bytes"} for one in token["top_logprobs"]]
+    return {"token": token["token"], "logprob": token["logprob"], "top_logprobs": others}
 
 
 def _reasoning(item: Item) -> Iterator[Made]:
@@ -89,13 +95,12 @@ def _function_call(item: Item) -> Iterator[Made]:
     yield "response.output_item.added", {"item": {**item, "status": "in_progress", "arguments": ""}}
     for piece in arguments(item["arguments"]):
         yield "response.function_call_arguments.delta", {**place, "delta": piece}
-    whole = {"name": item["name"], "arguments": item["arguments"]}
-    yield "response.function_call_arguments.done", {**place, **whole}
+    yield "response.function_call_arguments.done", {**place, "arguments": item["arguments"]}
 
 
 def _custom_call(item: Item) -> Iterator[Made]:
     place = {"item_id": item["id"]}
-    yield "response.output_item.added", {"item": {**item, "status": "in_progress", "input": ""}}
+    yield "response.output_item.added", {"item": {**item, "input": ""}}
     for piece in arguments(item["input"]):
         yield "response.custom_tool_call_input.delta", {**place, "delta": piece}
     yield "response.custom_tool_call_input.done", {**place, "input": item["input"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,10 +84,20 @@ class Contract:
             try:
                 self._check_one(option, value, path)
             except ApiError as exc:
-                errors.append(exc)
+                errors.append((self._passing(option, value, path), len(exc.param or ""), exc))
             else:
                 return
-        raise max(errors, key=lambda error: len(error.param or ""))
+        # What is wrong is told by the option that fits best, where it is wrong deepest.
+        raise max(errors, key=lambda error: error[:2])[2]
+
+    def _passing(self, schema: Mapping[str, Any], value: object, path: str) -> int:
+        """How many fields of ``value`` a schema of objects allows."""
+        passing = 0
+        for name, item in value.items() if isinstance(value, dict) else ():
+            with contextlib.suppress(ApiError, KeyError):
+                self._check(schema["properties"][name], item, _join(path, name))
+                passing += 1
+        return passing
 
     def _check_one(self, schema: Mapping[str, Any], value: object, path: str) -> None:
         if "enum" in schema:

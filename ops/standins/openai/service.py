@@ -79,7 +79,7 @@ class Service:
             path = request.url.path
             if (raw := self.control.take_raw(path, path)) is not None:
                 return _sent_raw(request, raw)
-            refused = await self._misbehave(request, self.control.take_fault(path, "", "") or Fault())
+            refused = await self._misbehave(request, self.control.take_fault(path, "", "", by_path=True) or Fault())
             return _with_headers(refused or await handler(request), began)
 
         return handle

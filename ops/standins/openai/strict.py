@@ -42,10 +42,10 @@ def check(schema: Mapping[str, Any], what: str, param: str, code: str | None) ->
             raise wrong(place, f"'{min(banned)}' is not permitted.")
         if one.get("type") == "array" and "items" not in one:
             raise wrong(place, "array schema missing items.")
-        if depth > NESTING:
-            raise wrong(place, f"the schema is nested deeper than {NESTING} levels.")
         values += len(one.get("enum", ()))
         if one.get("type") == "object" or "properties" in one:
+            if depth > NESTING:
+                raise wrong(place, f"the schema is nested deeper than {NESTING} levels.")
             if one.get("additionalProperties") is not False:
                 raise wrong(place, "'additionalProperties' is required to be supplied and to be false.")
             fields = one.get("properties", {})

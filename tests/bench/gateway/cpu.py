@@ -105,7 +105,7 @@ def _answers_as_measured(case: Case) -> bool:
 def run(rounds: int, requests: int) -> dict[str, Any]:
     """Measure all cases in turns."""
     config = configuration()
-    config["gateway"]["teams"]["prod_background"]["semantic"] = False
+    config["gateway"]["teams"]["prod_background"]["semantic"] = "off"
     with (
         ValkeyServer() as valkey,
         Provider() as provider,

@@ -50,7 +50,7 @@ def configuration() -> dict[str, Any]:
             },
         }
 
-    team = {"rpm": 100_000, "tpm": 1_000_000_000, "daily_usd": 1000, "semantic": True}
+    team = {"rpm": 100_000, "tpm": 1_000_000_000, "daily_usd": 1000, "semantic": "wait"}
     return {
         "model_list": [model("gpt-4o-mini", 3), model("gpt-4o", 3), model("text-embedding-3-large", 3)],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
@@ -76,7 +76,7 @@ def configuration() -> dict[str, Any]:
             "cache": {
                 "bytes_per_team": 33554432,
                 "exact": {"ttl_s": 86400},
-                "semantic": {"ttl_s": 604800, "serve_at": 0.9, "judge_at": 0.5, "judge_model": "gpt-4o-mini"},
+                "semantic": {"ttl_s": 604800, "candidate_from": 0.5, "judge_model": "gpt-4o-mini"},
             },
             "callbacks": {"langfuse": {"environment": "test"}},
             "teams": {name: {"key_env": env, **team} for name, env in TEAM_KEYS.items()},

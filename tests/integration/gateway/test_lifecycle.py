@@ -47,7 +47,7 @@ def test_a_stop_whose_time_runs_out_books_and_traces_what_it_breaks_off(provider
     provider.fault(contains=f"{word} whole", delay_s=2.5)
     config = copy.deepcopy(configuration())
     for name in ("admin", "probe"):
-        config["gateway"]["teams"][name]["semantic"] = False
+        config["gateway"]["teams"][name]["semantic"] = "off"
     with ValkeyServer() as valkey, Sink() as sink:
         gateway = started(valkey, provider, langfuse_url=sink.url, config=config)
         gateway.environment["GATEWAY_DRAIN_S"] = "1"

@@ -22,7 +22,7 @@ def limited(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[
     teams["probe"]["rpm"] = 100
     teams["prod_ceo"]["tpm"] = 2000
     teams["prod_background"]["daily_usd"] = 0.02
-    teams["prod_customer"] |= {"rpm": 3, "semantic": False}
+    teams["prod_customer"] |= {"rpm": 3, "semantic": "off"}
     with GatewayProcess(
         redis_url=shared_valkey.url,
         provider_url=shared_provider.base_url,

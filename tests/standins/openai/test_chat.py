@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import socket
-import struct
 from typing import Any
 
 import httpx
 import pytest
 
 CHAT = "/v1/chat/completions"
-EMBEDDINGS = "/v1/embeddings"
 MODEL = "text-embedding-3-large"
 
 
@@ -25,17 +22,6 @@ def events(text: str) -> list[dict[str, Any]]:
     lines = [line.removeprefix("data: ") for line in text.splitlines() if line]
     assert lines[-1] == "[DONE]"
     return [json.loads(line) for line in lines[:-1]]
-
-
-def embed(client: httpx.Client, text: str, **more: Any) -> list[float]:
-    answer = client.post(EMBEDDINGS, json={"model": MODEL, "input": text, **more})
-    assert answer.status_code == 200
-    vector: list[float] = answer.json()["data"][0]["embedding"]
-    return vector
-
-
-def cosine(a: list[float], b: list[float]) -> float:
-    return math.fsum(x * y for x, y in zip(a, b, strict=True))
 
 
 def test_an_answer_quotes_the_last_user_message_and_counts_tokens(openai: httpx.Client) -> None:
@@ -141,45 +127,6 @@ def test_what_openai_refuses_is_refused(
 
 def test_a_body_that_is_no_json_is_a_400(openai: httpx.Client) -> None:
     assert openai.post(CHAT, content=b"{").status_code == 400
-
-
-def test_the_models_are_listed(openai: httpx.Client) -> None:
-    listed = [model["id"] for model in openai.get("/v1/models").json()["data"]]
-    assert listed == ["gpt-4o-mini", "gpt-4o-mini-2024-07-18", "gpt-4o", "gpt-4o-2024-08-06", MODEL]
-    assert openai.get("/v1/models/gpt-4o").json()["id"] == "gpt-4o"
-    assert openai.get("/v1/models/gpt-5").status_code == 404
-
-
-@pytest.mark.parametrize("dimensions", [256, 1024, 3072])
-def test_embeddings_have_the_dimensions_asked_for_and_length_one(openai: httpx.Client, dimensions: int) -> None:
-    vector = embed(openai, "What is the return policy?", dimensions=dimensions)
-    assert len(vector) == dimensions
-    assert cosine(vector, vector) == pytest.approx(1)
-
-
-def test_paraphrases_lie_closer_than_other_questions(openai: httpx.Client) -> None:
-    question = embed(openai, "How do I reset my password?", dimensions=1024)
-    near = cosine(question, embed(openai, "What is the way to reset my password?", dimensions=1024))
-    far = cosine(question, embed(openai, "Which paint suits a 1932 Ford?", dimensions=1024))
-    assert near > 0.95 > far + 0.1
-
-
-def test_embeddings_in_base64_are_the_same_as_in_floats(openai: httpx.Client) -> None:
-    body = {"model": MODEL, "input": ["one", "two"], "encoding_format": "base64"}
-    answer = openai.post(EMBEDDINGS, json=body).json()
-    assert [item["index"] for item in answer["data"]] == [0, 1]
-    vector = list(struct.unpack("<3072f", base64.b64decode(answer["data"][1]["embedding"])))
-    assert vector == pytest.approx(embed(openai, "two"), abs=1e-6)
-    assert answer["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
-
-
-@pytest.mark.parametrize("given", [[], "", [""], [-1], [[]], ["x", 1], 5, "x" * 40_000])
-def test_an_input_that_cannot_be_embedded_is_a_400(openai: httpx.Client, given: object) -> None:
-    assert openai.post(EMBEDDINGS, json={"model": MODEL, "input": given}).status_code == 400
-
-
-def test_a_chat_model_does_not_embed(openai: httpx.Client) -> None:
-    assert openai.post(EMBEDDINGS, json={"model": "gpt-4o", "input": "x"}).status_code == 403
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement(openai: httpx.Client) -> None:

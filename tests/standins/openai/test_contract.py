@@ -102,9 +102,7 @@ def test_what_the_types_allow_passes_both_this_checker_and_another(endpoint: str
          "missing_required_parameter"),
     ],
 )  # fmt: skip
-def test_what_the_types_forbid_is_refused_by_name(
-    endpoint: str, change: dict[str, Any], param: str, code: str
-) -> None:
+def test_what_the_types_forbid_is_refused_by_name(endpoint: str, change: dict[str, Any], param: str, code: str) -> None:
     body = {**(CHAT if endpoint == "chat_completions" else RESPONSE), **change}
     kept = json.loads((contract.SCHEMAS / f"{endpoint}.json").read_text())
     assert not jsonschema.Draft202012Validator(kept).is_valid(body)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+from ..cache.embedding import Vector
 from ..cache.exact import Hit
-from ..cache.index import Vector
 from ..cache.keys import CacheKey, Partition
 from ..cache.single_flight import Lead
 from ..limits.limiter import Grant, Limiter

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..limits.media import KINDS, Medium, of_part
 from ..limits.tokens import PER_MESSAGE, PER_REPLY, InputSize, count_texts
-from ..upstream.provider import encode
 from . import check
 from .errors import BadRequest
 from .request import (
@@ -126,7 +125,7 @@ def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = N
     for name, why in REFUSED.items():
         if sent.get(name) is not None:
             raise BadRequest(f"'{name}' is refused: {why}.", param=name, code="unsupported_parameter")
-    check.body(sent, KNOWN, needed=("messages",))
+    check.body(sent, {**KNOWN, **dict.fromkeys(REFUSED, check.anything)}, needed=("messages",))
     if sent.get("stream_options") is not None and not sent.get("stream"):
         raise BadRequest(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
@@ -144,7 +143,7 @@ def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = N
     return Request(
         api="chat",
         body=body,
-        content=encode({**body, **travelling}),
+        travelling=travelling,
         model=model,
         stream=stream,
         include_usage=options.get("include_usage") is True,

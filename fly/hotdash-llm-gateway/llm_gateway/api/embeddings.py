@@ -32,8 +32,8 @@ from .request import DATED, controls_of, unknown_model
 MOST_INPUTS = 2048
 MOST_TOKENS = 8192
 """Of one input (OpenAI, "Create embeddings")."""
-AT_ONCE = 256
-"""Inputs asked for in one call, where only some of a list are new: some megabytes of answer at most."""
+AT_ONCE = 128
+"""Inputs looked up, or asked for where only some of a list are new, in one call: two megabytes of answer at most."""
 LARGE = 16 * 1024
 
 Input = str | tuple[int, ...]
@@ -179,8 +179,12 @@ class Embeddings:
         ]
 
     async def _known(self, keys: Sequence[CacheKey]) -> list[tuple[bytes, str] | None]:
-        hits = await asyncio.gather(*(self._exact.get(key) for key in keys))
-        return [None if hit is None else _unpacked(hit.body) for hit in hits]
+        found: list[tuple[bytes, str] | None] = []
+        for start in range(0, len(keys), AT_ONCE):
+            part = keys[start : start + AT_ONCE]
+            bodies = await self._exact.get_many(part[0].team, [key.digest for key in part])
+            found += [None if body is None else _unpacked(body) for body in bodies]
+        return found
 
     async def _keep(self, request: Request, keys: Sequence[CacheKey], vectors: Sequence[bytes], model: str) -> None:
         if request.controls.no_store or len(vectors) != len(keys):

@@ -128,7 +128,7 @@ class Generation:
             return self._served(outcome, request, hit)
 
         most = self._most(request, choice.model)
-        bound = self._bound(most, read)
+        bound = self._bound(most, read, outcome)
         admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
@@ -324,23 +324,28 @@ class Generation:
         """All that takes longer the longer a body is."""
         reader = chat_request if api == "chat" else responses_request
         request = reader.read(parse(raw), self._offer, cache_control=cache_control)
+        if len(raw) > LARGE:
+            _ = request.content  # Now, in this thread, and not on the event loop.
         choice = self._choice(request)
         if request.stateful or request.body.get("logprobs") or request.body.get("top_logprobs"):
             # Log probabilities do not survive the way from a stream to a kept answer.
             return _Read(request, choice, None, None)
         if api == "responses":
-            return _Read(request, choice, response_key(request.identity, team=team.name, model=choice.model), None)
-        key = exact_key(request.identity, team=team.name, model=choice.model)
-        return _Read(request, choice, key, self._partition(team, request, choice.model))
+            key = response_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
+            return _Read(request, choice, key, None)
+        kept = exact_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
+        return _Read(request, choice, kept, self._partition(team, request, choice.model))
 
     def _choice(self, request: Request) -> Choice:
         tokens = request.size.text + request.size.earlier
         return choose(request.model, input_tokens=tokens, rule=self._config.escalation)
 
     def _partition(self, team: Team, request: Request, model: str) -> Partition | None:
-        if self._semantic is None or not team.semantic or (request.controls.no_cache and request.controls.no_store):
+        if self._semantic is None or team.semantic == "off":
             return None
-        return partition(request.identity, team=team.name, model=model)
+        if request.controls.no_cache and request.controls.no_store:
+            return None
+        return partition(request.identity, team=team.name, model=model, per_user=team.per_user)
 
     def _most(self, request: Request, model: str) -> dict[str, Spend]:
         """What an attempt may cost at most, for each model that may be asked."""
@@ -352,11 +357,11 @@ class Generation:
             for name in names
         }
 
-    def _bound(self, most: Mapping[str, Spend], read: _Read) -> Spend:
+    def _bound(self, most: Mapping[str, Spend], read: _Read, outcome: Outcome) -> Spend:
         """What to reserve: the tokens of the larger attempt, and the dollars of both, since both may be billed."""
         bound = Spend(max(spend.tokens for spend in most.values()), sum(spend.nano_usd for spend in most.values()))
         if read.partition is not None and self._semantic is not None:
-            bound += self._semantic.at_most(read.request.size.text)
+            bound += self._semantic.at_most(read.partition, outcome, read.request.size.text)
         return bound
 
     def _failed(self, call: Call) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from ..cache.keys import END_USER_METADATA, Controls, controls
 from ..limits.tokens import InputSize
+from ..upstream.provider import encode
 from .errors import BadRequest
 
 MOST_METADATA = 16
@@ -36,7 +38,7 @@ class Request:
     Attributes:
         api: which of the provider's two APIs it speaks.
         body: the parameters for the provider, without model and stream.
-        content: the body as it is sent, a JSON object without the model.
+        travelling: what is added to the body on its way: that the answer is to be streamed, and how.
         model: the model asked for, one of those that exist.
         stream: whether the answer is wanted as server-sent events.
         include_usage: whether a streamed chat answer is to end with its usage.
@@ -53,7 +55,7 @@ class Request:
 
     api: API
     body: Mapping[str, Any] = field(repr=False)
-    content: bytes = field(repr=False)
+    travelling: Mapping[str, Any] = field(repr=False)
     model: str
     stream: bool
     include_usage: bool
@@ -66,6 +68,11 @@ class Request:
     stateful: bool = False
     background: bool = False
     hosted: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def content(self) -> bytes:
+        """The body as it is sent, a JSON object without the model. Takes a millisecond for each 200 kB, once."""
+        return encode({**self.body, **self.travelling})
 
     @property
     def endpoint(self) -> str:

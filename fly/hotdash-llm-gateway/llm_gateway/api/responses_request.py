@@ -8,7 +8,6 @@ from typing import Any
 
 from ..limits.media import KINDS, Medium, of_part
 from ..limits.tokens import PER_MESSAGE, PER_REPLY, InputSize, count_texts
-from ..upstream.provider import encode
 from . import check
 from .chat_request import COMMON, MOST_TOOLS
 from .errors import BadRequest
@@ -96,16 +95,16 @@ def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = N
             "Mutually exclusive parameters: 'previous_response_id' and 'conversation'.",
             param="previous_response_id", code="mutually_exclusive_parameters",
         )  # fmt: skip
-    body = {
-        name: value for name, value in sent.items() if value is not None and name not in ("model", "stream", "cache")
-    }
+    options = {"stream_options": sent["stream_options"]} if sent.get("stream_options") is not None else {}
+    taken = ("model", "stream", "stream_options", "cache")
+    body = {name: value for name, value in sent.items() if value is not None and name not in taken}
     hosted = _hosted(body, offer)
     references = tuple(_references(body, items or []))
     output_tokens = int(body.setdefault("max_output_tokens", offer.default_max_tokens))
     return Request(
         api="responses",
-        body={name: value for name, value in body.items() if name != "stream_options"},
-        content=encode({**body, "stream": True} if stream else body),
+        body=body,
+        travelling={"stream": True, **options} if stream else {},
         model=model,
         stream=stream,
         include_usage=True,

@@ -26,6 +26,7 @@ class Route(Enum):
     ADMIN_TEAMS = "admin teams"
     ADMIN_CACHE = "admin cache"
     ADMIN_PURGE = "admin purge"
+    ADMIN_WRONG = "admin wrong"
     ADMIN_STATUS = "admin status"
     METRICS = "metrics"
 
@@ -52,6 +53,7 @@ _OWN: dict[str, dict[str, Route]] = {
     "/gateway/admin/teams": {"GET": Route.ADMIN_TEAMS},
     "/gateway/admin/cache": {"GET": Route.ADMIN_CACHE},
     "/gateway/admin/cache/purge": {"POST": Route.ADMIN_PURGE},
+    "/gateway/admin/cache/wrong": {"POST": Route.ADMIN_WRONG},
     "/gateway/admin/status": {"GET": Route.ADMIN_STATUS},
     "/metrics": {"GET": Route.METRICS},
 }
@@ -66,7 +68,7 @@ for _stored in STORED:
     _known[_stored.method] = Match(Route.STORED, stored=_stored)
 
 OPERATOR_ROUTES = frozenset(
-    {Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_STATUS, Route.METRICS}
+    {Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_WRONG, Route.ADMIN_STATUS, Route.METRICS}
 )
 """Routes that only the operator's key opens; the edge does not pass them on."""
 OFFERED = (

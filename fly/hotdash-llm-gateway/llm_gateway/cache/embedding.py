@@ -28,7 +28,7 @@ class Embedder:
         self._settings, self._provider, self._price = settings, provider, price
 
     async def embed(self, text: str) -> tuple[Vector, Spend]:
-        """The vector of a text and what it cost; raise EmbeddingFailed if there is none in time."""
+        """The direction of a text (length 1) and what it cost; raise EmbeddingFailed if there is none in time."""
         content = encode({"input": text, "dimensions": self._settings.dimensions, "encoding_format": "base64"})
         try:
             async with asyncio.timeout(self._settings.timeout_s):
@@ -44,4 +44,7 @@ class Embedder:
             raise EmbeddingFailed(type(error).__name__) from error
         if vector.shape != (self._settings.dimensions,):
             raise EmbeddingFailed(f"{vector.shape} instead of {self._settings.dimensions} numbers")
-        return vector, spend(self._price, used)
+        length = float(np.linalg.norm(vector))
+        if not np.isfinite(length) or length == 0.0:
+            raise EmbeddingFailed("a vector without direction")
+        return vector / np.float32(length), spend(self._price, used)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -12,24 +12,26 @@ from ..store import StoreUnavailable
 from .keys import CacheKey
 from .ledger import Ledger
 
+How = Literal["same", "judge", "similarity", "alias"]
+
 
 @dataclass(frozen=True)
 class Hit:
     """An answer from a cache.
 
     Attributes:
-        tier: which cache it came from.
+        tier: which cache it came from; `alias` for a question that a reviewed list names.
         body: the answer as JSON text, to be sent as it is.
         entry_id: names the entry to a purge.
-        similarity: cosine of the two questions (semantic tier only).
-        how: why a semantic answer was served: the guards agreed, the judge did, or a reviewed alias says so.
+        similarity: measured cosine of the two questions, where one was measured.
+        how: why it was served: the same question, the judge's verdict, its similarity alone, or a reviewed alias.
     """
 
-    tier: Literal["exact", "semantic"]
+    tier: Literal["exact", "semantic", "alias"]
     body: bytes
     entry_id: str
     similarity: float | None = None
-    how: Literal["same", "guards", "judge", "alias"] = "same"
+    how: How = "same"
 
     @cached_property
     def response(self) -> dict[str, Any]:
@@ -54,6 +56,15 @@ class ExactCache:
         if not value:
             return None
         return Hit("exact", value.partition(b"\n")[2], f"exact:{key.digest}")
+
+    async def get_many(self, team: str, digests: Sequence[str]) -> list[bytes | None]:
+        """The bodies kept under several keys of one team, in one round trip; None for each that is not there."""
+        try:
+            values = await self._ledger.read_many(team, [("exact", digest) for digest in digests])
+        except StoreUnavailable:
+            self.failures += 1
+            return [None] * len(digests)
+        return [value.partition(b"\n")[2] if value else None for value in values]
 
     async def put(
         self, key: CacheKey, body: bytes, *, ttl_s: int | None = None, semantic_id: str | None = None

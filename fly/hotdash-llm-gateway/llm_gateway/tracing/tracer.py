@@ -236,10 +236,36 @@ def _label(text: str | None) -> str | None:
 
 
 def _shortened(value: Any) -> str | None:
+    """A value as JSON, as far as a trace keeps it; what comes after that is never even encoded."""
     if value is None:
         return None
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_clipped(value, [LONGEST_TEXT + 1]), ensure_ascii=False)
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
+
+
+def _clipped(value: Any, room: list[int]) -> Any:
+    """A value without what lies more than so many characters behind its beginning. `room`: what is left of them."""
+    room[0] -= 1
+    if isinstance(value, str):
+        kept = value[: max(0, room[0])]
+        room[0] -= len(kept)
+        return kept if len(kept) == len(value) else kept + "…"
+    if isinstance(value, Mapping):
+        shown = {}
+        for name, inner in value.items():
+            if room[0] <= 0:
+                break
+            room[0] -= len(name)
+            shown[name] = _clipped(inner, room)
+        return shown
+    if isinstance(value, list | tuple):
+        items = []
+        for inner in value:
+            if room[0] <= 0:
+                break
+            items.append(_clipped(inner, room))
+        return items
+    return value
 
 
 def connect(settings: Langfuse, access: LangfuseAccess) -> Tracer:
