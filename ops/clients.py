@@ -1,7 +1,7 @@
 """Environments of the clients that tests/clients runs: other people's SDKs and agent frameworks, at pinned versions.
 
-Python clients live in virtual environments, each from a `requirements.lock` with hashes; JavaScript ones in folders, each
-from a `package-lock.json` without addresses. The Node that runs them is pinned too and comes with the Python lock.
+Python clients live in virtual environments, each from a `requirements.lock` with hashes; JavaScript ones in folders,
+each from a `package-lock.json` without addresses. The Node that runs them is pinned too and comes with the Python lock.
 """
 
 from __future__ import annotations

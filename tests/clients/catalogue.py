@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 APIS = ("chat", "responses")
-WORDS = ("plain", "streamed", "vision", "base_urls")
-CALLS = ("tool", "tools_parallel", "tools_streamed")
-ERRORS = ("unauthorised", "unknown_model", "too_long", "too_many", "waited")
-COMMON = (*WORDS, *CALLS, "structured", *ERRORS)
-SDK = (*COMMON, "streamed_usage", "tool_strict", "refusal", "refusal_streamed", "embeddings", "models", "request_id")
+FAILURES = ("unauthorised", "unknown_model", "too_long", "too_many")
+SDK_ERRORS = ("AuthenticationError", "NotFoundError", "BadRequestError", "RateLimitError")
+
+COMMON = (
+    "plain", "streamed", "vision", "base_urls", "tool", "tools_parallel", "tools_streamed", "structured",
+    *FAILURES, "waited",
+)  # fmt: skip
+SDK = (
+    *COMMON, "streamed_usage", "tool_strict", "refusal", "refusal_streamed", "embeddings", "models", "request_id",
+)  # fmt: skip
 AGENTS = (*COMMON, "triage", "triage_streamed", "approval", "approval_streamed")
+SHAPES = ("structured", "structured_streamed", "structured_list", "vision", "base_urls", *FAILURES, "waited")
 
 
 @dataclass(frozen=True)
@@ -19,67 +25,102 @@ class Client:
 
     Attributes:
         id: its name in test ids; also in every question it asks.
-        framework: the cutover guide's name of it, under which its settings are found.
         program: the file under programs/.
-        environment: the environment of the same kind that it runs in.
         features: what its program must show, in each API.
+        framework: the cutover guide's name of it, under which its settings are found; `id` where empty.
+        environment: the environment of the same kind that it runs in.
         only: features that there are in one API alone.
-        errors: the name of what it raises for 401, 404, 400 and 429; OpenAI's SDKs' names where empty.
+        errors: the names of what it raises for each of FAILURES.
+        refuses: the name of what it raises when the model refuses; empty where a refusal is an answer.
     """
 
     id: str
-    framework: str
     program: str
-    environment: str
     features: tuple[str, ...]
-    only: tuple[tuple[str, str], ...] = ()
-    errors: tuple[str, ...] = ()
+    framework: str = ""
+    environment: str = "current"
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    errors: tuple[str, ...] = SDK_ERRORS
+    refuses: str = ""
 
     @property
     def kind(self) -> str:
         """The folder under programs/ and the kind of environment."""
         return "js" if self.program.endswith(".mjs") else "python"
 
+    @property
+    def guide(self) -> str:
+        """Its name in the cutover guide."""
+        return self.framework or self.id
+
     def shows(self, api: str) -> tuple[str, ...]:
         """What it must show when it speaks this API."""
-        return (*self.features, *(feature for wanted, feature in self.only if wanted == api))
+        return (*self.features, *self.only.get(api, ()))
 
 
-LANGCHAIN = (*COMMON, "tool_strict", "embeddings")
 CLIENTS = (
-    Client("openai-python", "openai-python", "openai_python.py", "current", SDK),
-    Client("openai-node", "openai-node", "openai_node.mjs", "current", SDK),
-    Client("openai-node-5", "openai-node", "openai_node.mjs", "agents-0.1", SDK),
-    Client("agents-js-0.1", "agents-js", "agents.mjs", "agents-0.1", AGENTS),
-    Client("agents-js", "agents-js", "agents.mjs", "current", AGENTS),
-    Client("agents-python", "agents-python", "agents_python.py", "current", AGENTS),
+    Client("openai-python", "openai_python.py", SDK),
+    Client("openai-node", "openai_node.mjs", SDK),
+    Client("openai-node-5", "openai_node.mjs", SDK, "openai-node", "agents-0.1"),
+    # 0.1 has no end for a refusal: it asks again until its turns are used up, with whichever server.
+    Client("agents-js-0.1", "agents.mjs", AGENTS, "agents-js", "agents-0.1"),
+    Client("agents-js", "agents.mjs", (*AGENTS, "refusal"), refuses="ModelRefusalError"),
+    Client("agents-python", "agents_python.py", (*AGENTS, "refusal"), refuses="ModelRefusalError"),
     Client(
-        "langchain-python", "langchain-python", "langchain_python.py", "current", (*LANGCHAIN, "refusal"),
-        errors=("OpenAIAuthenticationError", "OpenAIModelNotFoundError", "OpenAIContextOverflowError", "OpenAIRateLimitError"),
+        "langchain-python",
+        "langchain_python.py",
+        (*COMMON, "tool_strict", "refusal", "embeddings"),
+        errors=(
+            "OpenAIAuthenticationError",
+            "OpenAIModelNotFoundError",
+            "OpenAIContextOverflowError",
+            "OpenAIRateLimitError",
+        ),
     ),
     Client(
-        "langchain-js", "langchain-js", "langchain_js.mjs", "current", LANGCHAIN, (("responses", "refusal"),),
+        "langchain-js",
+        "langchain_js.mjs",
+        (*COMMON, "tool_strict", "embeddings"),
+        # In chat it hands on no refusal, with whichever server.
+        only={"responses": ("refusal",)},
         errors=("AuthenticationError", "NotFoundError", "ContextOverflowError", "RateLimitError"),
     ),
     Client(
-        "llamaindex-python", "llamaindex-python", "llamaindex_python.py", "llamaindex",
-        (*COMMON, "tool_strict", "embeddings"),
+        "llamaindex-python",
+        "llamaindex_python.py",
+        (*COMMON, "tool_strict", "refusal", "embeddings"),
+        environment="llamaindex",
     ),
-    Client("llamaindex-ts", "llamaindex-ts", "llamaindex_ts.mjs", "agents-0.1", (*COMMON, "embeddings")),
+    Client("llamaindex-ts", "llamaindex_ts.mjs", (*COMMON, "refusal", "embeddings"), environment="agents-0.1"),
     Client(
-        "vercel-ai", "vercel-ai", "vercel_ai.mjs", "current",
-        (*COMMON, "tool_strict", "structured_streamed", "embeddings"), errors=("APICallError",) * 4,
+        "vercel-ai",
+        "vercel_ai.mjs",
+        (*COMMON, "tool_strict", "structured_streamed", "refusal", "embeddings"),
+        errors=("APICallError",) * 4,
     ),
     Client(
-        "pydantic-ai", "pydantic-ai", "pydantic_ai_python.py", "current",
-        (*COMMON, "tool_strict", "approval"), errors=("ModelHTTPError",) * 4,
+        "pydantic-ai",
+        "pydantic_ai_python.py",
+        (*COMMON, "tool_strict", "refusal", "approval"),
+        errors=("ModelHTTPError",) * 4,
+        refuses="ContentFilterError",
     ),
     Client(
-        "instructor", "instructor", "instructor_python.py", "current",
-        ("structured", "structured_streamed", "structured_list", "vision", "base_urls", *ERRORS),
-        (("chat", "structured_strict"),), errors=("InstructorRetryException",) * 4,
+        "instructor",
+        "instructor_python.py",
+        SHAPES,
+        # In Responses it makes the model call a tool, which leaves no room for a refusal.
+        only={"chat": ("structured_strict", "refusal")},
+        errors=("InstructorRetryException",) * 4,
+        refuses="InstructorRetryException",
     ),
-    Client("curl", "curl", "curl.py", "current", ("plain", "streamed", "tool", "tools_parallel", "tools_streamed",
-           "structured", "vision", "refusal", "embeddings", "models", "request_id", "base_urls", "unauthorised",
-           "unknown_model", "too_long", "too_many", "waited"), errors=("curl",) * 4),
-)  # fmt: skip
+    Client(
+        "curl",
+        "curl.py",
+        (*COMMON, "tool_strict", "refusal", "embeddings", "models", "request_id"),
+        errors=("curl",) * 4,
+    ),
+)
+BY_ID = {client.id: client for client in CLIENTS}
+# Who meets a limit of its team's own, and as which team.
+LIMITED = (("openai-python", "prod_background"), ("openai-node", "prod_ceo"))

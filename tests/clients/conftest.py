@@ -1,4 +1,4 @@
-"""One rehearsal for all clients, and the programs' findings as they come."""
+"""One rehearsal for all clients, and what their programs tell as it comes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.clients.stack import Rehearsal
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    """Runs programs against a rehearsal of their own."""
+def programs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Programs]:
+    """Runs programs against a rehearsal of their own; all that the selected tests ask for begin at once."""
     if not clients.is_installed():
         pytest.fail("the clients are not installed as their locks say: run ./inv dev.clients")
     folder = tmp_path_factory.mktemp("clients")
@@ -23,6 +23,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
         rehearsal.deploy()
         running = Programs(rehearsal, folder)
         try:
+            for item in request.session.items:
+                _begin(running, item)
             yield running
         finally:
             running.close()
@@ -30,11 +32,15 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
         rehearsal.checkout.down()
 
 
+def _begin(programs: Programs, item: pytest.Item) -> None:
+    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if "api" in given:
+        programs.begin(given["client"], given["api"])
+    elif "team" in given:
+        programs.begin_limited(given["client"], given["team"])
+
+
 @pytest.fixture(scope="session")
-def told(programs: Programs, request: pytest.FixtureRequest) -> Callable[[Client, str], Told]:
-    """What a client told, speaking an API. All that the selected tests ask for begin at once, as many as there are cores."""
-    for item in request.session.items:
-        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if "client" in given and "api" in given:
-            programs.begin(given["client"], given["api"])
+def told(programs: Programs) -> Callable[[Client, str], Told]:
+    """What a client told, speaking an API."""
     return lambda client, api: programs.begin(client, api).result()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ops.standins.openai.decide import REFUSAL
-from tests.clients.catalogue import Client
+from tests.clients.catalogue import FAILURES, Client
 from tests.clients.running import PICTURE
 from tests.clients.stack import STACK
 
@@ -21,8 +21,6 @@ Check = Callable[[Client, str, Seen, Asked], None]
 
 MODEL = STACK.models.default
 PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}
-SDK_ERRORS = ("AuthenticationError", "NotFoundError", "BadRequestError", "RateLimitError")
-FAILURES = ("unauthorised", "unknown_model", "too_long", "too_many")
 STATUS = dict(zip(FAILURES, (401, 404, 400, 429), strict=True))
 CODE = dict(
     zip(FAILURES, ("invalid_api_key", "model_not_found", "context_length_exceeded", "rate_limit_exceeded"), strict=True)
@@ -82,7 +80,7 @@ def two_calls(feature: str) -> Check:
 
 
 def tool_strict(client: Client, api: str, seen: Seen, asked: Asked) -> None:
-    name = {"openai-python": "Weather", "openai-node": "weather_in"}.get(client.framework, "get_weather")
+    name = {"openai-python": "Weather", "openai-node": "weather_in"}.get(client.guide, "get_weather")
     one_call(client, api, "tool_strict", seen, name)
     (first, *_) = functions_of(asked[0])
     assert first["strict"] is True
@@ -125,6 +123,7 @@ def vision(client: Client, api: str, seen: Seen, asked: Asked) -> None:
 
 def refusal(client: Client, api: str, seen: Seen, asked: Asked) -> None:
     assert seen["refusal"] == REFUSAL
+    assert seen.get("raised", "") == client.refuses
 
 
 def refusal_streamed(client: Client, api: str, seen: Seen, asked: Asked) -> None:
@@ -163,8 +162,7 @@ def base_urls(client: Client, api: str, seen: Seen, asked: Asked) -> None:
 
 def failure(feature: str) -> Check:
     def check(client: Client, api: str, seen: Seen, asked: Asked) -> None:
-        names = client.errors or SDK_ERRORS
-        assert seen["raised"] == names[FAILURES.index(feature)], seen
+        assert seen["raised"] == client.errors[FAILURES.index(feature)], seen
         assert seen["status"] == STATUS[feature], seen
         assert seen["code"] == CODE[feature], seen
         if feature == "too_many":

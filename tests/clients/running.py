@@ -9,21 +9,21 @@ import shutil
 import struct
 import subprocess
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops import clients
 from ops.cutover.frameworks import frameworks
 from tests.clients.catalogue import Client
-from tests.clients.stack import STACK, TEAM, Rehearsal
+from tests.clients.stack import STACK, Rehearsal
 
 HERE = Path(__file__).parent
 LONGEST_S = 240
 TOO_LONG = {
-    "message": "This model's maximum context length is 128000 tokens. However, your messages resulted in 131072 tokens.",
+    "message": "This model's maximum context length is 128000 tokens. However, you requested 131072 tokens.",
     "type": "invalid_request_error",
     "param": "messages",
     "code": "context_length_exceeded",
@@ -44,13 +44,11 @@ class Told:
         features: what each feature saw.
         asked: what reached the provider, path and body, oldest first.
         attempts: every other place that the client tried to reach, as `HOST:PORT`.
-        said: what it wrote on standard error.
     """
 
     features: dict[str, Any]
     asked: list[dict[str, Any]]
-    attempts: list[str] = field(default_factory=list)
-    said: str = ""
+    attempts: list[str]
 
 
 def picture() -> str:
@@ -66,6 +64,8 @@ def picture() -> str:
 
 
 PICTURE = picture()
+HOST = f"https://{STACK.domains.gateway}"
+BASES = [f"{HOST}/v1", f"{HOST}/v1/", HOST, f"{HOST}/"]
 
 
 def guide(framework: str) -> dict[str, str]:
@@ -86,6 +86,7 @@ class Programs:
         self.rehearsal = rehearsal
         self.folder = folder
         self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+        self._waiting = ThreadPoolExecutor()
         self._told: dict[tuple[str, str], Future[Told]] = {}
         self._javascript: dict[str, Path] = {}
         for source in {path.name for path in (HERE / "js").iterdir()}:
@@ -93,7 +94,8 @@ class Programs:
 
     def close(self) -> None:
         """Begin nothing more, and wait for those that run."""
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._waiting):
+            pool.shutdown(cancel_futures=True)
 
     def begin(self, client: Client, api: str) -> Future[Told]:
         """Have a client's program run in its turn, once."""
@@ -102,12 +104,11 @@ class Programs:
         return self._told[client.id, api]
 
     def begin_limited(self, client: Client, team: str) -> Future[Told]:
-        """Have it ask once more than the team's limit."""
-        key = (client.id, team)
-        if key not in self._told:
-            own = {"OPENAI_API_KEY": self.rehearsal.key(team), "CLIENT_ONLY": "limited"}
-            self._told[key] = self._pool.submit(self.run, client, "chat", own, f"limited-{team}")
-        return self._told[key]
+        """Have it ask once more than a team's limit in a minute, once; it mostly waits, so it takes no other's turn."""
+        if (client.id, team) not in self._told:
+            own = {"OPENAI_API_KEY": self.rehearsal.key(team)}
+            self._told[client.id, team] = self._waiting.submit(self.run, client, "chat", ("limited",), team, own)
+        return self._told[client.id, team]
 
     def _arranged(self, client: Client, api: str) -> Told:
         def fault(feature: str, status: int, error: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -121,59 +122,70 @@ class Programs:
             # The default model refuses, and so does the one it falls back to; the client's next try is answered.
             fault("waited", 429, TOO_MANY, headers=wait, count=2),
         )
-        return self.run(client, api)
+        return self.run(client, api, client.shows(api))
 
     def run(
-        self, client: Client, api: str, own: Mapping[str, str] | None = None, name: str = "", without: str = ""
+        self,
+        client: Client,
+        api: str,
+        features: Sequence[str],
+        name: str = "",
+        own: Mapping[str, str] | None = None,
+        without: str = "",
     ) -> Told:
         """Run a client's program to its end.
 
         Args:
+            features: what it is to show.
+            name: tells this run from another of the same client.
             own: variables that differ from the guide's.
-            name: tells this run's files from those of another of the same client.
             without: a variable of the guide's that is left out.
 
         Raises:
             AssertionError: it told nothing.
         """
-        files = self.folder / f"{client.id}-{api}{name}"
+        files = self.folder / "-".join(filter(None, (client.id, api, name)))
         (files / "home").mkdir(parents=True)
         attempts = files / "attempts"
-        given = {"OPENAI_API_KEY": self.rehearsal.key(TEAM), **guide(client.framework), **(own or {})}
+        given = {"OPENAI_API_KEY": self.rehearsal.key(), **guide(client.guide), **(own or {})}
         given.pop(without, None)
-        base = f"https://{STACK.domains.gateway}"
-        environment = {
-            **given,
-            "CLIENT": client.id,
+        named = "-".join(filter(None, (client.id, name)))
+        told_what = {
+            "CLIENT": named,
             "CLIENT_API": api,
+            "CLIENT_FEATURES": ",".join(features),
             "CLIENT_MODEL": STACK.models.default,
             "CLIENT_EMBEDDING": STACK.models.embedding,
-            "CLIENT_BASES": json.dumps([f"{base}/v1", f"{base}/v1/", base, f"{base}/"]),
+            "CLIENT_BASES": json.dumps(BASES),
             "CLIENT_PICTURE": PICTURE,
             "CLIENTS_ROUTE": self.rehearsal.route,
             "CLIENTS_ATTEMPTS": str(attempts),
-            "SSL_CERT_FILE": str(self.rehearsal.ca),
-            "NODE_EXTRA_CA_CERTS": str(self.rehearsal.ca),
-            "HOME": str(files / "home"),
-            "PATH": os.environ["PATH"],
-            "NODE_NO_WARNINGS": "1",
         }
-        command: list[str | Path]
-        if client.kind == "python":
-            environment["PYTHONPATH"] = str(HERE / "guard")
-            command = [clients.python(client.environment), HERE / "programs" / "python" / client.program]
-        else:
-            environment["NODE_OPTIONS"] = f"--require={HERE / 'guard' / 'guard.cjs'}"
-            command = [clients.node(), self._javascript[client.environment] / client.program]
+        command, start = self._start(client)
         done = subprocess.run(
-            command, cwd=files, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=LONGEST_S, check=False,
-        )  # fmt: skip
+            command,
+            cwd=files,
+            env={"PATH": os.environ["PATH"], "HOME": str(files / "home"), **given, **told_what, **start},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
         lines = done.stdout.strip().splitlines()
         assert lines, f"{client.id} told nothing: {done.stderr[-3000:]}"
-        asked = self.rehearsal.asked(f"[{client.id}/{api}/")
         tried = attempts.read_text().split() if attempts.exists() else []
-        return Told(json.loads(lines[-1]), asked, tried, done.stderr)
+        return Told(json.loads(lines[-1]), self.rehearsal.asked(f"[{named}/{api}/"), tried)
+
+    def _start(self, client: Client) -> tuple[list[str | Path], dict[str, str]]:
+        """The command that runs its program, and the variables by which it trusts the edge and is guarded."""
+        ca = str(self.rehearsal.ca)
+        if client.kind == "python":
+            command = [clients.python(client.environment), HERE / "programs" / "python" / client.program]
+            return command, {"SSL_CERT_FILE": ca, "PYTHONPATH": str(HERE / "guard")}
+        guard = {"NODE_OPTIONS": f"--require={HERE / 'guard' / 'guard.cjs'}", "NODE_NO_WARNINGS": "1"}
+        program = self._javascript[client.environment] / client.program
+        return [clients.node(), program], {"NODE_EXTRA_CA_CERTS": ca, **guard}
 
     def _beside_modules(self, name: str) -> Path:
         """The JavaScript programs beside the packages they import: Node looks for those where the program lies."""

@@ -32,7 +32,7 @@ class Rehearsal:
         settings = {(team, name): value for team in LIMITS for name, value in out_of_the_way.items()}
         settings |= {(team, "RPM"): str(rpm) for team, rpm in LIMITS.items()}
         # Asks the provider on its own account, with the client's question, and would use up what is arranged for that.
-        settings |= {(team, "SEMANTIC"): "false" for team in LIMITS}
+        settings |= {(team, "SEMANTIC"): "off" for team in LIMITS}
         lines = [f"STACK__TEAMS__{team.upper()}__{name}={value}\n" for (team, name), value in settings.items()]
         (folder / ".env").write_text("".join(lines))
 

@@ -1,4 +1,4 @@
-"""Clients nobody here wrote do through the gateway all that they do without it (G1, G3, G6, G16, G19, G20, G30, G31)."""
+"""Clients nobody here wrote do through the gateway what they do without it: G1, G3, G6, G16, G19, G20, G30, G31."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.clients.catalogue import APIS, CLIENTS, Client
 from tests.clients.expected import CHECKS
 from tests.clients.running import Told
 
+pytestmark = pytest.mark.timeout(600)
 EACH = [pytest.param(client, api, id=f"{client.id}-{api}") for client in CLIENTS for api in APIS]
 FEATURES = [
     pytest.param(client, api, feature, id=f"{client.id}-{api}-{feature}")

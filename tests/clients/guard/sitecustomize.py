@@ -1,7 +1,7 @@
 """Loaded by every Python client before anything else: it can reach the gateway's edge and nothing else.
 
-`CLIENTS_ROUTE` is `HOST:PORT=ADDRESS:PORT`: what the client believes to call, and where it is. Every other destination is
-refused and noted, one `HOST:PORT` a line, in the file `CLIENTS_ATTEMPTS`.
+`CLIENTS_ROUTE` is `HOST:PORT=ADDRESS:PORT`: what the client believes to call, and where it is. Every other destination
+is refused and noted, one `HOST:PORT` a line, in the file `CLIENTS_ATTEMPTS`.
 """
 
 import os

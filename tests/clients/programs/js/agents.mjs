@@ -109,6 +109,12 @@ async function vision() {
   return { text: await answer([{ role: "user", content }]) };
 }
 
+// What the agents' own error for it says.
+async function refusal() {
+  const { kinds, message } = await raised(() => answer(ask("refusal", "please refuse")));
+  return { raised: kinds?.[0], refusal: message?.replace(/^Model refused to produce output: /, "") };
+}
+
 // With a client of its own, as an application gives one.
 async function through(client, question, options) {
   const runner = new Runner({ modelProvider: new OpenAIProvider({ openAIClient: client, useResponses: API !== "chat" }) });
@@ -131,6 +137,7 @@ await tell({
   tools_streamed: () => calling("tools_streamed", "Use get_weather and get_time.", true),
   structured: async () => ({ value: await answer(ask("structured"), { outputType: Order }) }),
   vision,
+  refusal,
   triage: () => triage("triage", false),
   triage_streamed: () => triage("triage_streamed", true),
   approval: () => approval("approval", false),

@@ -61,6 +61,11 @@ async function vision() {
   return { text: (await model().chat(user([{ type: "text", text: ask("vision") }, picture]))).message.content };
 }
 
+async function refusal() {
+  const { message, raw } = await model().chat(user(ask("refusal", "please refuse")));
+  return { refusal: API === "chat" ? raw.choices[0].message.refusal : message.options.refusal };
+}
+
 async function embeddings() {
   const long = await new OpenAIEmbedding({ model: EMBEDDING }).getTextEmbeddingsBatch(TEXTS);
   const short = await new OpenAIEmbedding({ model: EMBEDDING, dimensions: 256 }).getTextEmbedding(TEXTS[0]);
@@ -81,6 +86,7 @@ await tell({
   tools_streamed,
   structured,
   vision,
+  refusal,
   embeddings,
   base_urls,
   unauthorised: () => raised(() => answer(ask("unauthorised"), { apiKey: "sk-wrong" })),

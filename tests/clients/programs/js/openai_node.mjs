@@ -196,6 +196,14 @@ async function base_urls() {
   return { texts };
 }
 
+// One request more than the team's limit in a minute: how long each took.
+async function limited() {
+  const seconds = [];
+  for (let at = 0; at < 3; at++)
+    seconds.push((await timed(async () => text(await create(ask(`limited ${at}`))))).seconds);
+  return { seconds };
+}
+
 await tell({
   plain: async () => ({ text: text(await create(ask("plain"))) }),
   streamed,
@@ -217,4 +225,5 @@ await tell({
   too_long: () => raised(() => create(ask("too_long"))),
   too_many: () => raised(() => create(ask("too_many"), {}, new OpenAI({ maxRetries: 0 }))),
   waited: () => timed(async () => text(await create(ask("waited")))),
+  limited,
 });

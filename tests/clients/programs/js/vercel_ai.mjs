@@ -70,6 +70,11 @@ async function vision() {
   return { text: (await generateText({ model, messages: [{ role: "user", content }] })).text };
 }
 
+async function refusal() {
+  const { text, finishReason } = await generateText({ model, prompt: ask("refusal", "please refuse") });
+  return { refusal: text, finish: finishReason };
+}
+
 async function embeddings() {
   const long = await embedMany({ model: openai.embedding(EMBEDDING), values: TEXTS });
   const short = { openai: { dimensions: 256 } };
@@ -96,6 +101,7 @@ await tell({
   structured,
   structured_streamed,
   vision,
+  refusal,
   embeddings,
   base_urls,
   unauthorised: () => raised(() => answer(ask("unauthorised"), { model: stranger })),

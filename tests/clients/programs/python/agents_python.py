@@ -139,6 +139,12 @@ async def vision():
     return {"text": await answer([{"role": "user", "content": content}])}
 
 
+def refusal():
+    """What the agents' own error for it says."""
+    told = raised(lambda: answered(ask("refusal", "please refuse")))
+    return {"raised": told["raised"], "refusal": told["message"].removeprefix("Model refused to produce output: ")}
+
+
 def unknown_model():
     return raised(lambda: answered(ask("unknown_model"), assistant(model="gpt-nonesuch")))
 
@@ -152,6 +158,7 @@ tell(
         "tools_streamed": lambda: calling("tools_streamed", "Use get_weather and get_time.", True),
         "structured": structured,
         "vision": vision,
+        "refusal": refusal,
         "triage": lambda: triage("triage", False),
         "triage_streamed": lambda: triage("triage_streamed", True),
         "approval": lambda: approval("approval", False),

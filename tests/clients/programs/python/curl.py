@@ -102,10 +102,8 @@ def streamed():
     return {"text": "".join(found), "pieces": len(found)}
 
 
-def functions(*names):
-    made = [
-        {"name": name, "description": f"{name} of a city", "parameters": PARAMETERS, "strict": True} for name in names
-    ]
+def functions(*names, strict=False):
+    made = [{"name": name, "description": f"{name} of a city", "parameters": PARAMETERS, "strict": strict} for name in names]
     return [{"type": "function", "function": one} if CHAT else {"type": "function", **one} for one in made]
 
 
@@ -158,6 +156,11 @@ def tools_streamed():
         elif event["type"] == "response.function_call_arguments.delta":
             found[event["output_index"]][1] += event["delta"]
     return {"calls": shown([("", name, arguments) for _, (name, arguments) in sorted(found.items())])}
+
+
+def tool_strict():
+    answer = whole(ask("tool_strict", "Use get_weather."), tools=functions("get_weather", strict=True))
+    return {"calls": shown(calls(answer))}
 
 
 def structured():
@@ -227,6 +230,7 @@ tell(
         "tool": tool,
         "tools_parallel": tools_parallel,
         "tools_streamed": tools_streamed,
+        "tool_strict": tool_strict,
         "structured": structured,
         "vision": vision,
         "refusal": refusal,

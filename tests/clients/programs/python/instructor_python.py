@@ -67,7 +67,11 @@ def vision():
     return {"value": order(content)}
 
 
-CHAT_ONLY = {"structured_strict": strict}
+def refusal():
+    """What Instructor's own error for it says."""
+    told = raised(lambda: order(ask("refusal", "please refuse")))
+    return {"raised": told["raised"], "refusal": told["message"].removeprefix("Unable to generate a response due to ")}
+
 
 tell(
     {
@@ -83,6 +87,7 @@ tell(
         "too_long": lambda: raised(lambda: order(ask("too_long"))),
         "too_many": lambda: raised(lambda: order(ask("too_many"), client(max_retries=0))),
         "waited": lambda: {"value": (seen := timed(lambda: order(ask("waited"))))["text"], "seconds": seen["seconds"]},
-        **(CHAT_ONLY if API == "chat" else {}),
+        "structured_strict": strict,
+        "refusal": refusal,
     }
 )

@@ -71,10 +71,9 @@ def tools_parallel():
 
 
 def tools_streamed():
-    llm, last = model(), None
+    llm = model()
     question = ask("tools_streamed", "Use get_weather and get_time.")
-    for last in llm.stream_chat_with_tools([WEATHER, TIME], user_msg=question, allow_parallel_tool_calls=True):
-        pass
+    *_, last = llm.stream_chat_with_tools([WEATHER, TIME], user_msg=question, allow_parallel_tool_calls=True)
     return {"calls": chosen(llm, last)}
 
 
@@ -93,6 +92,11 @@ def vision():
     return {"text": model().chat([ChatMessage(role="user", blocks=blocks)]).message.content}
 
 
+def refusal():
+    raw = model().complete(ask("refusal", "please refuse")).raw
+    return {"refusal": raw.choices[0].message.refusal if API == "chat" else raw.output[0].content[0].refusal}
+
+
 def embeddings():
     long = OpenAIEmbedding(model=EMBEDDING).get_text_embedding_batch(TEXTS)
     short = OpenAIEmbedding(model=EMBEDDING, dimensions=256).get_text_embedding(TEXTS[0])
@@ -109,6 +113,7 @@ tell(
         "tool_strict": tool_strict,
         "structured": structured,
         "vision": vision,
+        "refusal": refusal,
         "embeddings": embeddings,
         "base_urls": lambda: {
             "texts": [answer(ask(f"base_urls {at}"), api_base=base) for at, base in enumerate(BASES)]

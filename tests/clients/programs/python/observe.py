@@ -12,6 +12,7 @@ MODEL = os.environ["CLIENT_MODEL"]
 EMBEDDING = os.environ["CLIENT_EMBEDDING"]
 BASES = json.loads(os.environ["CLIENT_BASES"])
 PICTURE = os.environ["CLIENT_PICTURE"]
+FEATURES = os.environ["CLIENT_FEATURES"].split(",")
 LOOP = asyncio.Runner()
 TEXTS = ["where is my parcel", "which clutch fits a 1932 Ford"]
 
@@ -60,10 +61,9 @@ def timed(call):
 
 
 def tell(features):
-    """Run every feature and print one JSON document of what each saw; one that breaks is told as broken."""
-    only = os.environ.get("CLIENT_ONLY", "").split(",") if os.environ.get("CLIENT_ONLY") else list(features)
+    """Run the features wanted and print one JSON document of what each saw; one that breaks is told as broken."""
     told = {}
-    for name in only:
+    for name in FEATURES:
         try:
             seen = features[name]()
             told[name] = wait(seen) if inspect.iscoroutine(seen) else seen

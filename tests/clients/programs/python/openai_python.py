@@ -219,6 +219,11 @@ def request_id():
     return {"request_id": parsed._request_id, "header": response.headers.get("x-request-id")}
 
 
+def limited():
+    """One request more than the team's limit in a minute: how long each took."""
+    return {"seconds": [timed(lambda at=at: text(create(ask(f"limited {at}"))))["seconds"] for at in range(3)]}
+
+
 tell(
     {
         "plain": lambda: {"text": text(create(ask("plain")))},
@@ -243,5 +248,6 @@ tell(
         "too_long": lambda: raised(lambda: create(ask("too_long"))),
         "too_many": lambda: raised(lambda: create(ask("too_many"), OpenAI(max_retries=0))),
         "waited": lambda: timed(lambda: text(create(ask("waited")))),
+        "limited": limited,
     }
 )

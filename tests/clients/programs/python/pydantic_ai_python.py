@@ -1,5 +1,7 @@
 """Pydantic AI, with nothing set but what the cutover guide says."""
 
+import re
+
 from observe import API, BASES, MODEL, PICTURE, ask, raised, tell, timed, wait
 from openai import AsyncOpenAI
 from pydantic import BaseModel
@@ -70,6 +72,12 @@ async def tools_streamed():
     return {"text": text, "calls": calls}
 
 
+def refusal():
+    """What Pydantic AI's own error for it says."""
+    told = raised(lambda: answer(ask("refusal", "please refuse")))
+    return {"raised": told["raised"], "refusal": re.search(r"I'm sorry[^'\"]*'[^'\"]*", told["message"])[0]}
+
+
 def approval():
     """A tool that needs approval: the run ends with the question, its messages are put away as text and taken up."""
     done = []
@@ -102,6 +110,7 @@ tell(
         "tool_strict": lambda: calling("tool_strict", "Use get_weather.", strict=True),
         "structured": lambda: {"value": answer(ask("structured"), output_type=NativeOutput(Order)).model_dump()},
         "vision": lambda: {"text": answer([ask("vision"), ImageUrl(PICTURE)])},
+        "refusal": refusal,
         "approval": approval,
         "base_urls": lambda: {
             "texts": [through(ask(f"base_urls {at}"), base_url=base) for at, base in enumerate(BASES)]
