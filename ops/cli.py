@@ -84,7 +84,13 @@ class Executor(StockExecutor):
         json = any(isinstance(task, ParserContext) and task.as_kwargs.get("json") for task in tasks)
         try:
             self._agree_on_target(tasks)
-            return super().execute(*tasks)
+            self.codes: list[int] = []
+            results = super().execute(*tasks)
+            if any(self.codes):
+                from ops.dry import worst
+
+                raise StockExit(code=worst(self.codes))
+            return results
         except RunbookError as error:
             tell(error, json)
             raise StockExit(code=error.exit_code) from None
@@ -96,6 +102,20 @@ class Executor(StockExecutor):
         except Exception as error:
             tell(refused(error) if isinstance(error, OSError) and is_refusal(error) else _fault(), json)
             raise StockExit(code=EXIT_FAILED) from None
+
+    def expand_calls(self, calls: list[Any]) -> list[Any]:
+        """The calls to be made; under --dry their dry forms, whatever else is asked of Invoke.
+
+        Raises:
+            RunbookError: CLI-009 a command has no dry form.
+        """
+        expanded = super().expand_calls(calls)
+        self.config.load_shell_env()  # INVOKE_RUN_DRY asks for it as well
+        if not self.config.run.dry:
+            return expanded
+        from ops import dry
+
+        return dry.forms(expanded, self.codes)
 
     def dedupe(self, calls: list[Any]) -> list[Any]:
         """Run what was asked for: Invoke takes `deploy.all` and `test.all` for the same task, by name and code."""

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ops import not_run
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 from ops.world import ROOT
@@ -24,6 +25,7 @@ GATEWAY_VENV = ROOT / ".venv-gateway-dev"
 STOCK_BENCHES = ("cpu", "ready")
 """Benchmarks that are held against LiteLLM's own server."""
 STOCK_VENV = ROOT / ".venv-stock"
+REPORTS = ROOT / ".state" / "tests"
 
 
 def gateway_project() -> Path:
@@ -50,10 +52,11 @@ def check() -> bool:
         ),
         ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
         ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
-        ("tests of the runbook", [PYTHON, "-m", "pytest", "-q", *(f"--ignore={folder}" for folder in FLY_TESTS)]),
-        ("tests of the gateway", [str(_gateway_python()), "-m", "pytest", "-q", *GATEWAY_TESTS]),
+        ("tests of the runbook", _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in FLY_TESTS))),
+        ("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
     ]
     failed = []
+    shutil.rmtree(REPORTS, ignore_errors=True)
 
     def ended(name: str, code: int, start: float) -> None:
         if code:
@@ -63,7 +66,7 @@ def check() -> bool:
     # The Fly tests mostly wait for a simulated platform: they run beside the others, and speak when they are through.
     aside, begun = "tests of the Fly target", time.monotonic()
     with tempfile.TemporaryFile("w+") as said:
-        command = [PYTHON, "-m", "pytest", "-q", *FLY_TESTS]
+        command = _tests("fly", PYTHON, *FLY_TESTS)
         beside = subprocess.Popen(
             command, cwd=ROOT, env=_environment(), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -79,8 +82,14 @@ def check() -> bool:
         said.seek(0)
         print(said.read(), end="")
         ended(aside, code, begun)
+    print("\n".join(not_run.lines(not_run.reasons(sorted(REPORTS.glob("*.xml"))))))
     print("all green" if not failed else f"failed: {', '.join(failed)}")
     return not failed
+
+
+def _tests(name: str, python: str, *words: str) -> list[str]:
+    """The command that runs these tests and reports each of them to a file."""
+    return [python, "-m", "pytest", "-q", "--junitxml", str(REPORTS / f"{name}.xml"), *words]
 
 
 def make_gateway_environment() -> None:

@@ -52,6 +52,9 @@ class FlyPrices(_Table, frozen=True):
     memory_gb: float
     volume_gb: float
     snapshot_gb: float
+    snapshots_free_gb: float
+    region_markups: dict[str, float]
+    redis_bandwidth_gb: dict[str, int]
     certificates_free: int
     certificate: float
     redis_plans: dict[str, float]
@@ -97,6 +100,7 @@ class ClickHouse(_Table, frozen=True):
     memory_mb: int
     cpus: int
     volume_gb: int
+    volume_max_gb: int
     database: str
     user: str
     log_ttl_days: int
@@ -109,6 +113,7 @@ class Storage(_Table, frozen=True):
     memory_mb: int
     cpus: int
     volume_gb: int
+    volume_max_gb: int
     bucket: str
     user: str
     expire_days: int
@@ -343,9 +348,12 @@ def _readable(message: str) -> str:
 
 def _check(stack: Stack) -> None:
     """What types cannot say."""
+    from ops import fly_rules
     from ops.render import sizes  # which renders stacks, and so needs this module first
 
     sizes.parse(stack.edge.max_body)
+    for fault in fly_rules.faults(stack):
+        raise ValueError(fault)
     for name, table in stack.teams.items():
         if table.mirrors is not None and table.mirrors not in stack.teams:
             raise ValueError(f"teams.{name}.mirrors: there is no team '{table.mirrors}'")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -74,19 +75,23 @@ class Unmet(Exception):
     """An answer is not what an agent needs; the text says what came instead."""
 
 
-def unmet(gateway: Gateway, models: Models) -> list[str]:
-    """Try all abilities at once; a sentence for each that is missing, beginning with its name."""
+def offered(paths: Sequence[str]) -> tuple[str, ...]:
+    """Names of the abilities whose path the edge lets through; a path may end in `*`."""
+    return tuple(name for name, (path, _) in ABILITIES.items() if any(fnmatchcase(path, each) for each in paths))
 
-    def tried(ability: tuple[str, Callable[[Gateway, Models], None]]) -> str:
-        name, check = ability
+
+def unmet(gateway: Gateway, models: Models, names: Sequence[str]) -> list[str]:
+    """Try these abilities at once; a sentence for each that is missing, beginning with its name."""
+
+    def tried(name: str) -> str:
         try:
-            check(gateway, models)
+            ABILITIES[name][1](gateway, models)
         except Unmet as problem:
             return f"{name}: {problem}"
         return ""
 
     with ThreadPoolExecutor(len(ABILITIES)) as pool:
-        return [sentence for sentence in pool.map(tried, ABILITIES.items()) if sentence]
+        return [sentence for sentence in pool.map(tried, names) if sentence]
 
 
 def streamed(gateway: Gateway, models: Models) -> None:
@@ -161,12 +166,12 @@ def embedding(gateway: Gateway, models: Models) -> None:
         raise Unmet("the vector is zero or not finite")
 
 
-ABILITIES: Mapping[str, Callable[[Gateway, Models], None]] = {
-    "streamed": streamed,
-    "tool call": tool_call,
-    "structured output": structured,
-    "Responses": responses,
-    "embedding": embedding,
+ABILITIES: Mapping[str, tuple[str, Callable[[Gateway, Models], None]]] = {
+    "streamed": (CHAT, streamed),
+    "tool call": (CHAT, tool_call),
+    "structured output": (CHAT, structured),
+    "Responses": (RESPONSES, responses),
+    "embedding": (EMBEDDINGS, embedding),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.dry import LOOKS
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
@@ -67,7 +68,13 @@ def back(c: Context, team: str = "", framework: str = "", target: str = "", json
 TEAM = "whose agents, a table [teams.NAME] of stack.toml"
 FRAMEWORK = "only this one, e.g. agents-js"
 TASKS: tuple[Task[Any], ...] = (
-    task(plan, team=TEAM, framework=FRAMEWORK),
-    task(verify, team=TEAM, since="how far back: 30m, 1h, 2d", cut="when the agent was cut over: 2026-11-28T12:00Z"),
-    task(back, team=TEAM, framework=FRAMEWORK),
+    task(plan, dry=LOOKS, team=TEAM, framework=FRAMEWORK),
+    task(
+        verify,
+        dry=LOOKS,
+        team=TEAM,
+        since="how far back: 30m, 1h, 2d",
+        cut="when the agent was cut over: 2026-11-28T12:00Z",
+    ),
+    task(back, dry=LOOKS, team=TEAM, framework=FRAMEWORK),
 )

@@ -18,7 +18,13 @@ CLICKHOUSE_ADMIN = "admin"
 MINIO_VOLUME = "minio_data"
 
 DOCKERFILE = ("Dockerfile", ".dockerignore", "edge.lock")
-SCRIPTS = ("bin/start-edge.sh", "bin/start-litellm.sh", "bin/start-langfuse.sh", "bin/start-langfuse-worker.sh")
+SCRIPTS = (
+    "bin/start-edge.sh",
+    "bin/start-litellm.sh",
+    "bin/start-langfuse.sh",
+    "bin/start-langfuse-worker.sh",
+    "bin/leave-slowly.sh",
+)
 LITELLM = ("config/litellm.config.yaml",)
 CLICKHOUSE = (
     "clickhouse/fly.toml",

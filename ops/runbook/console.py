@@ -28,7 +28,6 @@ COLOURS = {
     Status.SKIPPED: "yellow",
     Status.FAILED: "bold red",
     Status.BLOCKED: "magenta",
-    Status.WOULD_CHANGE: "cyan",
 }
 
 

@@ -74,7 +74,7 @@ def run(
     world: W,
     observers: Sequence[Observer],
     *,
-    dry: bool = False,
+    brought_by: Mapping[str, str] | None = None,
     crash_log: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Bring every step to its described state.
@@ -83,13 +83,14 @@ def run(
         steps: closed under `needs` (see `with_needs`).
         world: handed to every look and act.
         observers: told of everything, always from the calling thread.
-        dry: look only; what would change is said, nothing is.
+        brought_by: steps that are only looked at, by key, with the command that brings them about: a test needs
+            them, and changes nothing.
         crash_log: receives the traceback of an unexpected exception (a bug), redacted.
 
     Returns:
         The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
     """
-    return _Run(steps, world, observers, dry, crash_log).go()
+    return _Run(steps, world, observers, brought_by or {}, crash_log).go()
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ class _Run(Generic[W]):
         steps: Sequence[Step[W]],
         world: W,
         observers: Sequence[Observer],
-        dry: bool,
+        brought_by: Mapping[str, str],
         crash_log: Callable[[str], None],
     ) -> None:
         self.steps = {step.key: step for step in steps}
         self.world = world
         self.observers = observers
-        self.dry = dry
+        self.brought_by = brought_by
         self.crash_log = crash_log
         self.first_looks: dict[str, Look] = {}
         self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
@@ -182,7 +183,10 @@ class _Run(Generic[W]):
             names = ", ".join(f"{need.number} {need.name}" for need in missing)
             why = f"it needs {names}, which did not succeed"
             # The step that failed says what to do; this one only follows from it.
-            self.events.put(_Ended(step.key, Outcome(Status.BLOCKED, why, next=f"mend {missing[0].number} first")))
+            cause = missing[0]
+            cause_key = self.result.outcomes[cause.key].follows or cause.key
+            outcome = Outcome(Status.BLOCKED, why, next=f"mend {cause.number} first", follows=cause_key)
+            self.events.put(_Ended(step.key, outcome))
             return
         for observer in self.observers:
             observer.started(step, "checking" if step.check else "looking")
@@ -234,8 +238,15 @@ class _Run(Generic[W]):
                 code="RUN-005",
                 next="read the evidence, then inv status",
             )
-        if self.dry:
-            return Outcome(Status.WOULD_CHANGE, look.evidence, diff=look.diff)
+        if step.key in self.brought_by:
+            return Outcome(
+                Status.FAILED,
+                look.evidence,
+                diff=look.diff,
+                code="RUN-007",
+                why="what looks and tests changes nothing, so this is not brought about now",
+                next=self.brought_by[step.key],
+            )
         step.act(self.world, say)
         interrupt.check()
         after = (step.verify or step.look)(self.world)

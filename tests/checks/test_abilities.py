@@ -98,7 +98,7 @@ def good(models: Models) -> dict[str, Reply]:
 def tried(models: Models, replies: dict[str, Reply]) -> tuple[list[str], list[Request]]:
     script = Script(lambda request: replies[kind(request)])
     with serving(script) as endpoints, Gateway(endpoints, None) as gateway:
-        return abilities.unmet(gateway, models), script.asked
+        return abilities.unmet(gateway, models, list(abilities.ABILITIES)), script.asked
 
 
 def test_a_gateway_that_can_do_all_is_found_to_do_all(models: Models) -> None:
@@ -183,3 +183,13 @@ def test_what_is_missing_is_named_with_what_came(models: Models, name: str, repl
 def test_everything_that_is_missing_is_named_at_once(models: Models) -> None:
     problems, _ = tried(models, dict.fromkeys(abilities.ABILITIES, error(500, "boom")))
     assert [problem.split(":")[0] for problem in problems] == list(abilities.ABILITIES)
+
+
+def test_this_stack_offers_everything_that_is_tried() -> None:
+    assert abilities.offered(World("local", {}).stack.edge.paths) == tuple(abilities.ABILITIES)
+
+
+def test_a_stack_that_offers_chat_only_is_tried_for_chat_only() -> None:
+    assert abilities.offered(["/v1/chat/completions"]) == ("streamed", "tool call", "structured output")
+    assert abilities.offered(["/v1/*"]) == tuple(abilities.ABILITIES)
+    assert abilities.offered(["/v1/responses/*", "/health"]) == ()

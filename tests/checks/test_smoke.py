@@ -21,16 +21,18 @@ __all__ = ["models"]
 PLAIN = Reply(completion({"content": "Hello"}))
 
 
-def looked(models: Models, replies: dict[str, Reply], replaced: dict[str, Secret] | None = None) -> Look:
+def looked(
+    models: Models, replies: dict[str, Reply], replaced: dict[str, Secret] | None = None, **overrides: str
+) -> Look:
     """What 4.1 says of a gateway that refuses as it should and answers so."""
 
     def answer(request: Request) -> Reply:
         if request.path == "/health":
             return error(404, "no such path")
-        if request.path == "/v1/models":
-            return Reply({"object": "list", "data": []})
         if not request.authorized:
             return error(401, "no key")
+        if request.body == {}:
+            return error(400, "no messages")
         if request.body["model"] not in (models.default, models.embedding):
             return error(404, "no such model")
         try:
@@ -41,7 +43,7 @@ def looked(models: Models, replies: dict[str, Reply], replaced: dict[str, Secret
     with serving(Script(answer)) as endpoints:
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"), replaced=lambda: replaced or {})
         target = SimpleNamespace(endpoints=lambda: endpoints)
-        world: Any = SimpleNamespace(stack=World("local", {}).stack, target=target, vault=vault)
+        world: Any = SimpleNamespace(stack=World("local", overrides).stack, target=target, vault=vault)
         return smoke(cast(World, world))
 
 
@@ -56,6 +58,14 @@ def test_a_gateway_that_lacks_one_is_not_green(models: Models, name: str) -> Non
     look = looked(models, {**good(models), name: error(502, "connection to the provider failed")})
     assert not look.satisfied
     assert look.evidence == f"{name}: expected 200, got 502 connection to the provider failed"
+
+
+def test_what_a_stack_does_not_offer_is_told_and_not_tried(models: Models) -> None:
+    paths = '["/v1/chat/completions", "/v1/responses"]'
+    replies = {**good(models), "embedding": error(404, "Not Found")}
+    look = looked(models, replies, STACK__EDGE__PATHS=paths)
+    assert look.satisfied, look.evidence
+    assert "Responses; not offered by this stack: embedding; " in look.evidence
 
 
 def test_a_replaced_key_that_still_works_is_told(models: Models) -> None:

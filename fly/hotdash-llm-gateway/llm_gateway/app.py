@@ -33,7 +33,7 @@ STALLED_S = 60.0
 BODY_S = 60.0
 """How long a request body may take to arrive."""
 WRONG_KEYS, MALFORMED = 30, 300
-"""A minute, by address; more are answered 429 without being looked at."""
+"""A minute, by address; more of them are answered 429."""
 CLIENT_HEADER = "x-gateway-client"
 """The client's address, as the edge saw it."""
 
@@ -127,17 +127,19 @@ class App:
         return await self._answer(team, found, headers, scope, receive)
 
     async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, receive: Receive) -> Reply:
-        address = _address(headers, scope)
-        if wait_s := self._malformed.wait_s(address):
-            return _slow_down("too many malformed requests from this address", wait_s)
         refused = unreadable(headers)
         raw = b"" if refused else await _body(headers, receive, self._gateway.config.max_body_bytes)
         query = scope.get("query_string", b"").decode("latin-1")
         reply = await self._gateway.requests.answer(
             team, found, raw, query=query, cache_control=headers.get("cache-control"), refused=refused
         )
-        if reply.status in (400, 404, 415, 422):
-            self._malformed.failed(address)
+        if reply.status not in (400, 404, 415, 422):
+            return reply
+        # Others at the same address, whose requests are in order, never feel it.
+        address = _address(headers, scope)
+        if wait_s := self._malformed.wait_s(address):
+            return _slow_down("too many malformed requests from this address", wait_s)
+        self._malformed.failed(address)
         return reply
 
     def _readiness(self, authorization: str | None) -> Reply:
@@ -234,9 +236,8 @@ def _not_offered(method: str, path: str) -> Reply:
 
 def _slow_down(message: str, wait_s: float) -> Reply:
     wait = str(max(1, math.ceil(wait_s)))
-    return error_reply(
-        429, f"{message}; try again in {wait} s", kind="rate_limit_exceeded", headers={"retry-after": wait}
-    )
+    headers = {"retry-after": wait, "x-should-retry": "false"}
+    return error_reply(429, f"{message}; try again in {wait} s", kind="rate_limit_exceeded", headers=headers)
 
 
 def _address(headers: dict[str, str], scope: Scope) -> str:

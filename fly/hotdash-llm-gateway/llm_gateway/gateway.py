@@ -91,9 +91,9 @@ class Gateway:
             self.tracer = connect(config.langfuse, environment.langfuse)
         given = {name: team.provider_ids for name, team in config.teams.items()}
         self._ownership = Ownership(self.store, given)
-        self._background_responses = Background(config, limiter=self.limiter, provider=self._provider)
         finish = Finish(config, tally=self.tally, tracer=self.tracer)
         limiter, provider = self.limiter, self._provider
+        self._background_responses = Background(config, limiter=limiter, provider=provider, finish=finish)
         generation = Generation(
             config,
             limiter=limiter,

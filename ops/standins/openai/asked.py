@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+TOKEN_CHARS = 4
 # What a reasoning model thinks before it says anything.
 REASONING_TOKENS = 64
 
@@ -18,7 +19,7 @@ def thought(reasons: bool, effort: str | None) -> int:
 
 def tokens(text: str) -> int:
     """About as many tokens as a model counts in ``text``: four characters each, at least one."""
-    return max(1, math.ceil(len(text) / 4))
+    return max(1, math.ceil(len(text) / TOKEN_CHARS))
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,18 @@ class Said:
         if self.calls:
             return sum(tokens(call.arguments) for call in self.calls)
         return tokens(self.text if self.refusal is None else self.refusal)
+
+    def cut(self, limit: int | None) -> tuple[Said, bool]:
+        """As much of it as ``limit`` tokens hold, and whether that is not all."""
+        if limit is None or self.tokens() <= limit:
+            return self, False
+        if not self.calls:
+            end = limit * TOKEN_CHARS
+            return replace(self, text=self.text[:end], refusal=self.refusal and self.refusal[:end]), True
+        kept = []
+        for call in self.calls:
+            if limit <= 0:
+                break
+            kept.append(replace(call, arguments=call.arguments[: limit * TOKEN_CHARS]))
+            limit -= tokens(call.arguments)
+        return replace(self, calls=tuple(kept)), True

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -173,17 +173,15 @@ def answer(chat: ChatRequest, model: Model, said: Sequence[Said], figures: Mappi
 
 
 def _choice(index: int, said: Said, limit: int | None, stops: Sequence[str], legacy: bool) -> Choice:
-    if said.calls:
-        ids = tuple(f"call_{uuid.uuid4().hex[:24]}" for _ in said.calls)
-        return Choice(index, said, "function_call" if legacy else "tool_calls", said.tokens(), legacy, ids)
-    if said.refusal is not None:
-        return Choice(index, said, "stop", said.tokens())
-    text, finish = said.text, "stop"
     for stop in stops:
-        text = text.split(stop, 1)[0] if stop else text
-    if limit is not None and tokens(text) > limit:
-        text, finish = text[: limit * 4], "length"
-    return Choice(index, Said(text), finish, tokens(text) if text else 0)
+        said = replace(said, text=said.text.split(stop, 1)[0] if stop else said.text)
+    used = said.tokens()
+    said, cut = said.cut(limit)
+    finish = "length" if cut else "stop"
+    if said.calls and not cut:
+        finish = "function_call" if legacy else "tool_calls"
+    ids = tuple(f"call_{uuid.uuid4().hex[:24]}" for _ in said.calls)
+    return Choice(index, said, finish, used if limit is None else min(used, limit), legacy and bool(said.calls), ids)
 
 
 def completion(answer: Answer) -> dict[str, Any]:

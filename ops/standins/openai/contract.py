@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+Schema = dict[str, Any]
 SCHEMAS = Path(__file__).with_name("schemas")
 # Endpoint to module and type below openai.types. Where there are two types, one is for streams.
 REQUESTS = {
@@ -26,8 +27,12 @@ REQUESTS = {
 }
 # Fields that travel in the query, not in the body.
 QUERY = {"conversation_items": ("include",)}
-# OpenAI takes its own answer back as a message, with the annotations that no request type names.
-ECHOED = {"ChatCompletionAssistantMessageParam": {"annotations": {"type": ["array", "null"], "items": {}}}}
+# Taken by OpenAI and named by no request type: its own answer sent back with its annotations, and the name of a tool
+# beside its result, which LangChain sends.
+TAKEN_TOO: dict[str, Schema] = {
+    "ChatCompletionAssistantMessageParam": {"annotations": {"type": ["array", "null"], "items": {}}},
+    "ChatCompletionToolMessageParam": {"name": {"type": "string"}},
+}
 # The description calls these required; the service fills them in, and OpenAI's own examples leave them out.
 FILLED_IN = {
     "FunctionToolParam": ("parameters", "strict"),
@@ -36,8 +41,6 @@ FILLED_IN = {
     "ResponseOutputTextParam": ("annotations",),
 }
 PRIMITIVES = {str: "string", bool: "boolean", int: "integer", float: "number"}
-
-Schema = dict[str, Any]
 
 
 class _Maker:
@@ -92,7 +95,7 @@ class _Maker:
             properties[name] = self.of(hint)
             if needed and name not in FILLED_IN.get(kind.__name__, ()):
                 required.append(name)
-        properties |= ECHOED.get(kind.__name__, {})
+        properties |= TAKEN_TOO.get(kind.__name__, {})
         return {
             "type": "object",
             "properties": dict(sorted(properties.items())),

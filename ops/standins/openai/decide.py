@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ops.standins.openai.asked import Asked, Call, Said, Tool
 from ops.standins.openai.control import Reply
@@ -75,9 +76,26 @@ def structured(asked: Asked, choice: int) -> Said | None:
     if asked.format is None:
         return None
     quoted = asked.question[:QUOTED_CHARS]
-    if asked.format.schema is None:
+    schema = asked.format.schema or _schema_in(asked.system) or _schema_in(asked.question)
+    if schema is None:
         return Said(json.dumps({"question": quoted, "answer": "a rehearsed answer"}))
-    return Said(json.dumps(instance(asked.format.schema, quoted)))
+    return Said(json.dumps(instance(schema, quoted)))
+
+
+def _schema_in(text: str) -> Mapping[str, Any] | None:
+    """The JSON Schema that a prompt describes the wanted JSON by, as callers of the JSON mode do."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            if "properties" in found:
+                return dict(found)
+        at = text.find("{", end)
+    return None
 
 
 def answer(asked: Asked, choice: int) -> Said:

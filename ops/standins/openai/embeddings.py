@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from ops.standins import embedding
 from ops.standins.openai import models, rules
 from ops.standins.openai.asked import tokens
+from ops.standins.openai.control import by_chat_names
 from ops.standins.openai.errors import invalid, unsupported
 from ops.standins.openai.schema import load
 from ops.standins.openai.service import Exchange, Service
@@ -56,7 +57,9 @@ class Embeddings:
         size = dimensions or model.dimensions
         vectors = [await asyncio.to_thread(embedding.embed, text, size) for text in inputs.texts]
         used = sum(inputs.tokens)
-        usage = {"prompt_tokens": used, "total_tokens": used} | exchange.fault.usage
+        figures = by_chat_names(exchange.fault.usage)
+        used = figures.get("prompt_tokens", used)
+        usage = {"prompt_tokens": used, "total_tokens": figures.get("total_tokens", used)}
         exchange.prompt_tokens = usage["prompt_tokens"]
         encode = _as_base64 if exchange.body.get("encoding_format") == "base64" else list
         data = [{"object": "embedding", "index": at, "embedding": encode(v)} for at, v in enumerate(vectors)]

@@ -52,14 +52,13 @@ class Moderations:
     """The endpoint."""
 
     def __init__(self, service: Service) -> None:
-        self.create = service.making(PATH, read, lambda inputs: inputs[0].text, self.answer)
+        self.create = service.making(PATH, read, lambda inputs: inputs[0].text, self.answer, DEFAULT)
 
     async def answer(self, exchange: Exchange, inputs: Sequence[Judged]) -> Response:
         """The verdicts."""
         name = exchange.body.get("model") or DEFAULT
         if name not in MODELS:
             raise no_model(name)
-        exchange.model = name
         results = [_result(one) for one in inputs]
         return JSONResponse({"id": f"modr-{uuid.uuid4().hex}", "model": name, "results": results})
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.standins.openai import logprobs
-from ops.standins.openai.asked import Call, Said, thought, tokens
+from ops.standins.openai.asked import Call, Said, thought
 from ops.standins.openai.items import Item, new_id
 from ops.standins.openai.models import Model
 from ops.standins.openai.pieces import words
@@ -35,21 +35,21 @@ def output(said: Said, body: Mapping[str, Any], model: Model) -> Output:
     thinking = thought(model.reasoning, reasoning.get("effort"))
     items: list[Item] = [_reasoning(body, reasoning)] if thinking else []
     limit = body.get("max_output_tokens")
-    left = None if limit is None else limit - thinking
     if limit is not None and limit <= thinking:
         return Output(items, limit, limit, cut=True)
+    used = thinking + said.tokens()
+    said, cut = said.cut(None if limit is None else limit - thinking)
+    used = used if limit is None else min(used, limit)
     if said.calls:
         items += [_call(call) for call in said.calls]
-        return Output(items, thinking + said.tokens(), thinking)
-    text = said.text if said.refusal is None else said.refusal
-    cut = left is not None and tokens(text) > left
-    if cut and left is not None:
-        text = text[: left * 4]
-    part: Item = {"type": "refusal", "refusal": text}
+        if cut and items[-1]["type"] == "function_call":
+            items[-1]["status"] = "incomplete"
+        return Output(items, used, thinking, cut)
+    part: Item = {"type": "refusal", "refusal": said.refusal}
     if said.refusal is None:
-        part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}
         if LOGPROBS in (body.get("include") or ()):
-            part["logprobs"] = [logprobs.of(piece, body.get("top_logprobs") or 0) for piece in words(text)]
+            part["logprobs"] = [logprobs.of(piece, body.get("top_logprobs") or 0) for piece in words(said.text)]
     message = {
         "id": new_id("msg"),
         "type": "message",
@@ -57,7 +57,7 @@ def output(said: Said, body: Mapping[str, Any], model: Model) -> Output:
         "role": "assistant",
         "content": [part],
     }
-    return Output([*items, message], thinking + tokens(text), thinking, cut)
+    return Output([*items, message], used, thinking, cut)
 
 
 def _call(call: Call) -> Item:

@@ -48,7 +48,7 @@ class Responses:
         self._service = service
         self._files = files
         self._memory = memory
-        self.create = service.making(PATH, self.read, lambda given: given.asked.question, self.answer)
+        self.create = service.making(PATH, self.read, lambda given: given.asked.question, self.answer, PROMPT_MODEL)
 
     def read(self, body: dict[str, Any]) -> ResponseRequest:
         """The request in ``body``. Raises ApiError for what OpenAI refuses."""
@@ -101,7 +101,6 @@ class Responses:
     async def answer(self, exchange: Exchange, given: ResponseRequest) -> Response:
         """The response, whole, streamed, or in the background."""
         model = self._service.catalog.chat(given.model)
-        exchange.model = model.name
         body = given.body
         reply = self._service.control.find_reply(given.asked.system, given.asked.question)
         said = await asyncio.to_thread(decide, given.asked, 0, reply)

@@ -90,6 +90,7 @@ class Service:
         read: Callable[[dict[str, Any]], T],
         question: Callable[[T], str],
         answer: Callable[[Exchange, T], Awaitable[Response]],
+        default_model: str | None = None,
     ) -> Handler:
         """An endpoint whose body asks for something.
 
@@ -98,13 +99,14 @@ class Service:
             read: checks the body; raises ApiError for what OpenAI refuses.
             question: the text by which faults and raw answers are chosen.
             answer: makes the answer and says in the exchange what it is billed.
+            default_model: under which a request that names none is counted.
         """
 
         async def handle(request: Request) -> Response:
             began = time.monotonic()
             body = await json_body(request, lambda: self.authorise(request))
             self.control.remember(path, body)
-            exchange = Exchange(request, path, body, self.catalog.listed(str(body.get("model"))))
+            exchange = Exchange(request, path, body, self.catalog.listed(str(body.get("model", default_model))))
             try:
                 asked = read(body)
                 if (raw := self.control.take_raw(path, question(asked))) is not None:

@@ -252,7 +252,7 @@ def test_no_two_end_users_look_like_one_however_their_names_are_sent(metadata: d
     keys = set()
     for name in ("ann", "bob"):
         sent = json.loads(json.dumps(metadata).replace("{}", name))
-        keys.add(exact_key(reading({"metadata": sent}).identity, team="shop", model="mini"))
+        keys.add(exact_key(reading({"metadata": sent}).identity, team="shop", model="mini", per_user=True))
     assert len(keys) == 2
 
 

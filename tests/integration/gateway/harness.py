@@ -240,7 +240,8 @@ class GatewayProcess:
 
     def client(self, team: str, **options: Any) -> httpx.Client:
         """A client with a team's key."""
-        headers = {"Authorization": f"Bearer {self.keys[team]}"}
+        # Each client is somebody else to the brake on malformed requests, as behind the edge.
+        headers = {"Authorization": f"Bearer {self.keys[team]}", "X-Gateway-Client": secrets.token_hex(8)}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
     def operator(self) -> httpx.Client:
@@ -260,9 +261,8 @@ class GatewayProcess:
 
 def shipped(folder: Path, config: dict[str, Any]) -> Path:
     """A folder like the image's: the start script and the package that ship, and a configuration."""
-    (folder / "bin").mkdir()
     (folder / "config").mkdir()
-    shutil.copy2(PACKAGE / "bin" / "start-litellm.sh", folder / "bin")
+    shutil.copytree(PACKAGE / "bin", folder / "bin")
     (folder / "llm_gateway").symlink_to(PACKAGE / "llm_gateway")
     (folder / "config" / "litellm.config.yaml").write_text(yaml.safe_dump(config))
     return folder

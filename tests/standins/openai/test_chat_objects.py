@@ -103,6 +103,13 @@ def test_structured_output_satisfies_its_schema(openai: httpx.Client) -> None:
     jsonschema.validate(json.loads(text or ""), ORDER)
 
 
+def test_the_json_mode_follows_a_schema_in_the_prompt(openai: httpx.Client) -> None:
+    system = {"role": "system", "content": f"Answer in JSON {{so}}:\n{json.dumps(ORDER, indent=1)}\nonly."}
+    body = chat("Hello", response_format={"type": "json_object"})
+    body["messages"].insert(0, system)
+    jsonschema.validate(json.loads(post(openai, body).choices[0].message.content or ""), ORDER)
+
+
 def test_the_official_client_parses_structured_output_and_refusals(sdk: OpenAI) -> None:
     class Item(pydantic.BaseModel):
         name: str

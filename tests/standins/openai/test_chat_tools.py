@@ -65,6 +65,16 @@ def test_arguments_satisfy_the_schema_of_the_function(openai: httpx.Client) -> N
     jsonschema.validate(json.loads(call.function.arguments), ORDER)
 
 
+def test_a_call_beyond_the_limit_is_cut_and_says_length(openai: httpx.Client) -> None:
+    answer = post(openai, chat("track it " * 10, tools=[chat_tool("track")], max_completion_tokens=5))
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 5
+    calls = answer.choices[0].message.tool_calls or []
+    assert calls[0].type == "function"
+    assert len(calls[0].function.arguments) == 20
+
+
 def test_a_custom_tool_is_called_with_free_text(openai: httpx.Client) -> None:
     answer = post(openai, chat("run this", tools=[{"type": "custom", "custom": {"name": "run"}}]))
     call = (answer.choices[0].message.tool_calls or [])[0]

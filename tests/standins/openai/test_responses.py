@@ -201,6 +201,15 @@ def test_an_answer_beyond_max_output_tokens_is_incomplete(
         assert made.output[-1].status == "incomplete"
 
 
+def test_a_call_beyond_max_output_tokens_is_cut_in_its_arguments(openai: httpx.Client) -> None:
+    body = response("track and refund " * 10, tools=[tool("track"), tool("refund")], max_output_tokens=16)
+    made = post(openai, body)
+    assert made.status == "incomplete"
+    assert [(item.type, getattr(item, "status", None)) for item in made.output] == [("function_call", "incomplete")]
+    assert made.usage is not None
+    assert made.usage.output_tokens == 16
+
+
 @pytest.mark.parametrize(
     ("outcome", "status", "last"),
     [("failed", "failed", "response.failed"), ("content_filter", "incomplete", "response.incomplete")],

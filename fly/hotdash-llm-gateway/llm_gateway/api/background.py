@@ -12,6 +12,7 @@ from ..limits.limiter import Limiter
 from ..limits.pricing import spend
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider
+from .finish import Finish
 from .response_answer import ENDED, ResponseAnswers
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ LONGEST_S = 3600.0
 class Background:
     """Follows responses under way. One that is never seen to end stays booked at its estimate."""
 
-    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider) -> None:
-        self._config, self._limiter, self._provider = config, limiter, provider
+    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider, finish: Finish) -> None:
+        self._config, self._limiter, self._provider, self._finish = config, limiter, provider, finish
         self._tasks: set[asyncio.Task[None]] = set()
 
     def follow(self, call: Call, model: str, identity: str) -> None:
-        """Look at a response until it has ended, then settle its reservation."""
+        """Look at a response until it has ended, then settle its reservation, and count and trace the request."""
         call.share(None)
         task = asyncio.create_task(self._follow(call, model, identity))
         self._tasks.add(task)
@@ -45,6 +46,12 @@ class Background:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self, call: Call, model: str, identity: str) -> None:
+        try:
+            await self._until_ended(call, model, identity)
+        finally:
+            self._finish.done(call.outcome)
+
+    async def _until_ended(self, call: Call, model: str, identity: str) -> None:
         pause, waited = FIRST_LOOK_S, 0.0
         while waited < LONGEST_S:
             await asyncio.sleep(pause)
@@ -57,7 +64,9 @@ class Background:
                 continue
             if said.get("status") in ENDED:
                 usage = ResponseAnswers().usage(said)
+                call.outcome.answer = said
                 if usage is not None:
+                    call.outcome.usage = usage
                     call.outcome.spend += spend(self._config.prices[model], usage)
                     await call.book(self._limiter)
                 return

@@ -16,7 +16,6 @@ from typing import Any
 
 from ..cache.exact import ExactCache, Hit
 from ..cache.keys import CacheKey, Partition, exact_key, partition
-from ..cache.response_key import response_key
 from ..cache.second_opinion import SecondOpinion
 from ..cache.semantic_tier import SemanticTier
 from ..cache.single_flight import Flights, Lead
@@ -28,7 +27,7 @@ from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.escalation import Choice, choose
 from ..upstream.fallback import ask
-from ..upstream.provider import Answer, Provider
+from ..upstream.provider import Answer, Provider, Stream
 from . import chat_request, responses_request
 from .background import Background
 from .body import parse
@@ -62,6 +61,16 @@ class _Read:
     choice: Choice
     key: CacheKey | None
     partition: Partition | None
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A streamed answer that has said something: what to send so far, and where the rest comes from."""
+
+    transcript: Transcript
+    first: list[bytes]
+    rest: AsyncIterator[bytes]
+    stream: Stream
 
 
 class Generation:
@@ -171,9 +180,10 @@ class Generation:
             said = await self._in_thread(answer.body, _object, answer.body)
             problem = kind.problem(said, background=request.background)
             if problem is not None:
-                # It was made, so it is billed.
-                outcome.unsettled += spend(self._config.prices[model], kind.usage(said) or {})
-                raise UpstreamError(502, problem)
+                # It was made, so it is billed: at its usage if that is known, else at most.
+                usage = kind.usage(said)
+                outcome.unsettled += spend(self._config.prices[model], usage or {})
+                raise UpstreamError(502, problem, unsettled=usage is None)
             return answer, said
 
         answered = await ask(call.model, self._fallback(call), attempt, failed=self._failed(call))
@@ -183,7 +193,6 @@ class Generation:
         if request.background and said.get("status") in ("queued", "in_progress"):
             outcome.answer = said
             self._background.follow(call, answered.model, str(said.get("id")))
-            self._finish.done(outcome)
             return Reply(200, answer.body, outcome.headers())
         usage = kind.usage(said) or await self._counted(call, kind.text(said))
         self._account(call, usage, said)
@@ -196,31 +205,29 @@ class Generation:
     async def _streamed(self, call: Call) -> Reply:
         request, outcome, kind = call.request, call.outcome, self._answers[call.request.api]
 
-        async def attempt(model: str) -> tuple[Transcript, list[bytes], AsyncIterator[bytes], Mapping[str, str]]:
+        async def attempt(model: str) -> _Begun:
             stream = await self._provider.stream(model, request.endpoint, request.content)
             transcript, told = kind.transcript(include_usage=request.include_usage), events(aiter(stream))
             try:
-                return transcript, await begun(transcript, told), told, stream.headers
+                return _Begun(transcript, await begun(transcript, told), told, stream)
             except BaseException:
                 await stream.aclose()
                 raise
 
         answered = await ask(call.model, self._fallback(call), attempt, failed=self._failed(call))
-        transcript, first, rest, headers = answered.value
-        self._note_answer(outcome, answered.model, answered.after, headers)
+        self._note_answer(outcome, answered.model, answered.after, answered.value.stream.headers)
         # The client may use an id as soon as it has seen it.
-        await self._remember(call, transcript.made(), None)
+        await self._remember(call, answered.value.transcript.made(), None)
         outcome.begin_output()
-        return Reply(200, self._events(call, transcript, first, rest), outcome.headers(), "text/event-stream")
+        return Reply(200, self._events(call, answered.value), outcome.headers(), "text/event-stream")
 
-    async def _events(
-        self, call: Call, transcript: Transcript, first: list[bytes], rest: AsyncIterator[bytes]
-    ) -> AsyncGenerator[bytes, None]:
+    async def _events(self, call: Call, begun: _Begun) -> AsyncGenerator[bytes, None]:
+        transcript = begun.transcript
         known = set(transcript.made())
         try:
-            for event in first:
+            for event in begun.first:
                 yield event
-            async for event in rest:
+            async for event in begun.rest:
                 shown = transcript.add(event)
                 new = [each for each in transcript.made() if each not in known]
                 if new:
@@ -235,6 +242,7 @@ class Generation:
             await self._broken(call, transcript, error)
             yield transcript.failure(error)
         finally:
+            await begun.stream.aclose()
             await self._broken(call, transcript, None)
 
     async def _ended(self, call: Call, transcript: Transcript) -> None:
@@ -330,11 +338,8 @@ class Generation:
         if request.stateful or request.body.get("logprobs") or request.body.get("top_logprobs"):
             # Log probabilities do not survive the way from a stream to a kept answer.
             return _Read(request, choice, None, None)
-        if api == "responses":
-            key = response_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
-            return _Read(request, choice, key, None)
         kept = exact_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
-        return _Read(request, choice, kept, self._partition(team, request, choice.model))
+        return _Read(request, choice, kept, self._partition(team, request, choice.model) if api == "chat" else None)
 
     def _choice(self, request: Request) -> Choice:
         tokens = request.size.text + request.size.earlier

@@ -81,8 +81,8 @@ class Request:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that can decide which answer is right: the parameters and who the end user is."""
-        return {**self.body, "metadata": self.named}
+        """All that can decide which answer is right: the API, the parameters and who the end user is."""
+        return {**self.body, "metadata": self.named, "api": self.api}
 
     @property
     def end_user(self) -> str | None:

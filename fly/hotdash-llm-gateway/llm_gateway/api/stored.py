@@ -22,6 +22,7 @@ from .headers import passed_on
 from .ownership import Ownership, unknown
 from .reply import Reply
 from .request import Reference, ReferenceKind
+from .response_answer import ResponseTranscript
 from .responses_request import KNOWN as RESPONSE_FIELDS
 from .responses_request import references_in
 
@@ -155,7 +156,7 @@ class Stored:
                 yield piece
         except UpstreamError as error:
             outcome.error = error.message
-            raise
+            yield ResponseTranscript().failure(error)
         finally:
             self._finish.done(outcome)
 
