@@ -21,7 +21,7 @@ from tests.clients.catalogue import Client
 from tests.clients.stack import STACK, Rehearsal
 
 HERE = Path(__file__).parent
-LONGEST_S = 240
+LONGEST_S = 900
 TOO_LONG = {
     "message": "This model's maximum context length is 128000 tokens. However, you requested 131072 tokens.",
     "type": "invalid_request_error",

@@ -10,7 +10,7 @@ from tests.clients.catalogue import APIS, CLIENTS, Client
 from tests.clients.expected import CHECKS
 from tests.clients.running import Told
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 EACH = [pytest.param(client, api, id=f"{client.id}-{api}") for client in CLIENTS for api in APIS]
 FEATURES = [
     pytest.param(client, api, feature, id=f"{client.id}-{api}-{feature}")

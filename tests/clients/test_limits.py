@@ -7,7 +7,7 @@ import pytest
 from tests.clients.catalogue import BY_ID, LIMITED, Client
 from tests.clients.running import Programs
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 TEAMS = [pytest.param(BY_ID[client], team, id=f"{client}-{team}") for client, team in LIMITED]
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.clients.catalogue import CLIENTS, Client
 from tests.clients.running import Programs
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 AGENTS = [pytest.param(client, id=client.id) for client in CLIENTS if client.guide.startswith("agents-")]
 
 

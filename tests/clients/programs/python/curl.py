@@ -103,7 +103,8 @@ def streamed():
 
 
 def functions(*names, strict=False):
-    made = [{"name": name, "description": f"{name} of a city", "parameters": PARAMETERS, "strict": strict} for name in names]
+    common = {"description": "it, of a city", "parameters": PARAMETERS, "strict": strict}
+    made = [{"name": name, **common} for name in names]
     return [{"type": "function", "function": one} if CHAT else {"type": "function", **one} for one in made]
 
 
