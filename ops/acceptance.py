@@ -6,14 +6,16 @@ was deployed since. Documents are checked now.
 
 from __future__ import annotations
 
-import threading
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ops.recording import DONE, outbox
+from ops.runbook import interrupt
 from ops.runbook.advice import advice
 from ops.runbook.errors import RunbookError
 from ops.runbook.journal import Journal
+from ops.runbook.pool import Pool
 from ops.runbook.progress import age_hours
 from ops.runbook.step import State, Step
 from ops.world import World
@@ -100,16 +102,12 @@ def gather(world: World) -> Report:
         else:
             found[step.key] = (None if look.state is State.UNAVAILABLE else look.satisfied, look.evidence)
 
-    threads = []
-    for key in wanted:
-        if steps[key].check:
-            found[key] = tested(key)
-        else:
-            threads.append(threading.Thread(target=examine, args=(steps[key],), daemon=True))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found.update({key: tested(key) for key in wanted if steps[key].check})
+    pool = Pool()
+    ended = pool.all(functools.partial(examine, steps[key]) for key in wanted if not steps[key].check)
+    while not ended.wait(0.2):
+        interrupt.check()
+    pool.close()
 
     lines = [Line(group, text, *_verdict([found[key] for key in keys])) for group, text, keys in checklist]
     # Nothing in this runbook can reach an agent: it has no command that changes one.

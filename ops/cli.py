@@ -81,7 +81,15 @@ class Executor(StockExecutor):
         Raises:
             Exit: with the documented exit code, after an error or an interrupt has been said.
         """
-        json = any(isinstance(task, ParserContext) and task.as_kwargs.get("json") for task in tasks)
+        json = self._agree_on_json(tasks)
+        if json and len(tasks) > 1:
+            from ops.one_document import printed
+
+            with printed():
+                return self._execute(tasks, json)
+        return self._execute(tasks, json)
+
+    def _execute(self, tasks: tuple[Any, ...], json: bool) -> Any:
         try:
             self._agree_on_target(tasks)
             self.codes: list[int] = []
@@ -120,6 +128,15 @@ class Executor(StockExecutor):
     def dedupe(self, calls: list[Any]) -> list[Any]:
         """Run what was asked for: Invoke takes `deploy.all` and `test.all` for the same task, by name and code."""
         return calls
+
+    @staticmethod
+    def _agree_on_json(tasks: tuple[Any, ...]) -> bool:
+        """A --json given to one task holds for every task that knows it."""
+        arguments = [task.args["json"] for task in tasks if isinstance(task, ParserContext) and "json" in task.args]
+        json = any(argument.value for argument in arguments)
+        for argument in arguments:
+            argument.value = argument.value or json
+        return json
 
     @staticmethod
     def _agree_on_target(tasks: tuple[Any, ...]) -> None:

@@ -30,8 +30,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # A command with a target; the explanations, the rehearsal's and the project's own have none.
-# Matched whole, so that one which names its target already is not taken for a shorter one that does not.
-COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(?!(?:(?!\binv )[^\n,;:])*? --target)")
+# One that names its target already, behind its other options, is complete.
+COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(?!(?:(?!\binv\b)[^,;\n])*--target)")
 
 
 def open_world(target: str) -> World:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.checks.asking import caller, told, unique
@@ -13,6 +15,27 @@ from ops.stack import Team
 from ops.world import World
 
 FAST = 0.100  # seconds; the seed's bound for an exact hit
+SHOP = (
+    "You answer for a shop. Its rules: unused items can be returned within 30 days; open My Orders, press Return and "
+    "drop the parcel at a post office; the money is back on the card five days after the parcel has arrived."
+)
+WORDINGS = ("What is the return policy?", "What's your refund policy?", "How do I return an item?")
+"""The seed's three, the first of them stored."""
+FURTHER_WORDINGS = (
+    "Can you tell me how returns work here?",
+    "What are the rules for sending things back?",
+    "How can I get a refund for something I bought?",
+    "I want to give an item back, what do I do?",
+    "Please explain your policy on returned goods.",
+    "What is the procedure for refunds?",
+    "How would I send back a purchase?",
+    "Is it possible to return a purchase for a refund?",
+    "What do I need to know before I return a product?",
+    "How do I get my money back?",
+)
+"""One of these is drawn: the test cannot be passed by a list of its questions."""
+OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be returned?")
+"""Another subject, and a negation."""
 
 
 def exact_cache(world: World) -> Look:
@@ -62,34 +85,38 @@ def quota(world: World, key: str = "") -> Look:
 
 
 def semantic_cache(world: World) -> Look:
-    """4.3: three wordings of one question; the second and third are served from the semantic cache."""
+    """4.3: three wordings of one question and one drawn from several are one answer; two other questions are not.
+
+    The draw is told in the evidence; the variable RUNBOOK_SEED repeats it.
+    """
     if not world.stack.cache.semantic:
         return unavailable("this stack has no semantic cache (cache.semantic = false)")
-    if not world.stack.cache.aliases:
-        return unavailable("the stack file names no reviewed alias group to test with (cache.aliases)")
-    wordings = world.stack.cache.aliases[0]
+    team = world.stack.test_team
+    if team.semantic != "wait":
+        return missing(
+            f"the semantic cache is on, but the tests' team {team.name} does not wait for its judge: "
+            f'semantic = "{team.semantic}" in teams.{team.name}'
+        )
+    seed = world.environ.get("RUNBOOK_SEED") or str(secrets.randbelow(10_000))
+    drawn = FURTHER_WORDINGS[zlib.crc32(seed.encode()) % len(FURTHER_WORDINGS)]
     # A system prompt of its own makes a fresh partition, so that an earlier run cannot answer for this one.
-    system = {"role": "system", "content": f"You answer for a shop. {unique()}"}
-    with caller(world, world.stack.test_team.key) as gateway:
-        answers = [
-            gateway.request(
-                "POST",
-                "/v1/chat/completions",
-                json={
-                    "model": world.stack.models.default,
-                    "messages": [system, {"role": "user", "content": text}],
-                },
-            )
-            for text in wordings
-        ]
-    told = ", ".join(
-        f"{answer.cache or answer.status} {answer.headers.get('x-gateway-similarity', '')}".strip()
-        for answer in answers
-    )
-    if answers[0].status != 200 or answers[0].cache != "miss":
+    system = {"role": "system", "content": f"{SHOP} Conversation {unique()}."}
+
+    def ask(text: str) -> Answer:
+        body = {"model": world.stack.models.default, "messages": [system, {"role": "user", "content": text}]}
+        return gateway.request("POST", "/v1/chat/completions", json=body)
+
+    with caller(world, team.key) as gateway:
+        first, *similar = [ask(text) for text in (*WORDINGS, drawn)]
+        others = [ask(text) for text in OTHER_QUESTIONS]
+    told = ", ".join(f"{answer.cache or answer.status} {answer.similarity}".strip() for answer in (first, *similar))
+    told = f'{told} ("{drawn}", seed {seed}); others: {", ".join(other.cache or str(other.status) for other in others)}'
+    if first.status != 200 or first.cache != "miss":
         return missing(f"the first wording should be a miss: {told}")
-    if any(answer.cache != "semantic" or answer.text != answers[0].text for answer in answers[1:]):
+    if any(answer.cache != "semantic" or answer.text != first.text for answer in similar):
         return missing(f"expected semantic hits with the first answer: {told}")
+    if any(other.status != 200 or other.cache != "miss" for other in others):
+        return missing(f"a different question must be a miss: {told}")
     return satisfied(told)
 
 

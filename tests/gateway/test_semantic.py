@@ -12,6 +12,7 @@ from llm_gateway.limits.pricing import Spend
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.semantic_gateways import EMBEDDED, JUDGED, Gateway, answer, ask_part, gateways, said
+from tests.gateway.test_vetoes import NEVER_BY_SIMILARITY
 
 STORED, NEW = "How long does delivery take?", "How many days does delivery take?"
 
@@ -202,39 +203,64 @@ def test_figures_that_contradict_are_not_even_judged(valkey: Valkey) -> None:
     gateways(valkey.url, valkey.prefix, check)
 
 
-def test_nothing_is_served_unjudged_before_there_are_labels_nor_to_another_person(valkey: Valkey) -> None:
-    new = "How long does shipping take?"
+LONG = "How long does a delivery take to my house?"
 
+
+def test_nothing_is_served_unjudged_before_there_are_labels_nor_to_another_person(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
-        await one.put(STORED, "3 days", user="A")
+        await one.put(LONG, "3 days", user="A")
         one.provider.says = "no"
-        assert (await one.look(new, user="A")).hit is None
+        assert (await one.look("How long would a delivery take to your house?", user="A")).hit is None
         assert len(one.provider.cases) == 1
-        similarity = (await one.looked("How long does sending take?", user="A"))[1].similarity
-        assert similarity
-        await one.teach([similarity, 0.99])
-        asked = len(one.provider.cases)
-        found, outcome = await one.looked("How long does posting take?", user="A")
+        await one.teach([0.71], right=2000)
+        found, outcome = await one.looked("How long would a delivery take to our house?", user="A")
         assert said(found.hit) == "3 days"
         assert found.hit
         assert found.hit.how == "similarity"
         assert outcome.overhead == EMBEDDED
-        assert (await one.look("How long does mailing take?", user="B")).hit is None
-        assert (await one.look("How long does mailing take?")).hit is None
-        assert len(one.provider.cases) > asked
+        assert len(one.provider.cases) == 1
         assert one.counts["a", "served_similarity"] == 1
+        for other in ({"user": "B"}, {}):
+            question = f"How long will a delivery take to his {'own ' * len(other)}house?"
+            assert (await one.look(question, **other)).hit is None
+        assert len(one.provider.cases) == 3
 
     gateways(valkey.url, valkey.prefix, check)
 
 
 def test_a_refused_answer_is_not_served_unjudged_either(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
-        await one.put(STORED, "3 days")
+        await one.put(LONG, "3 days")
         one.provider.says = "no"
-        new = "How long does shipping take?"
+        new = "How long would a delivery take to our house?"
         assert (await one.look(new)).hit is None
-        await one.teach([0.3, 0.99])
+        await one.teach([0.71], right=1000)
+        assert (await one.parts.labels.of("a")).serve_from(0.02) == 0.7
         assert (await one.look(new)).hit is None
+
+    gateways(valkey.url, valkey.prefix, check, max_wrong=0.02)
+
+
+@pytest.mark.parametrize(("stored", "new"), NEVER_BY_SIMILARITY)
+def test_the_pairs_of_the_cases_are_judged_even_where_similarity_decides(valkey: Valkey, stored: str, new: str) -> None:
+    async def check(one: Gateway) -> None:
+        await one.put(stored, "stored")
+        await one.teach([0.97, 0.92, 0.87, 0.82, 0.75, 0.65], right=1000)
+        assert (await one.parts.labels.of("a")).serve_from(0.01) == 0.6
+        one.provider.says = "no"
+        assert (await one.look(new)).hit is None
+        assert (await one.look(stored)).hit is not None
+
+    gateways(valkey.url, valkey.prefix, check)
+
+
+def test_a_no_to_the_nearest_does_not_let_the_next_be_served_unjudged(valkey: Valkey) -> None:
+    async def check(one: Gateway) -> None:
+        await one.put("How long does a delivery take to my flat?", "5 days")
+        await one.put(LONG, "3 days")
+        await one.teach([0.97, 0.92, 0.87, 0.82, 0.75, 0.65], right=1000)
+        one.provider.says = "no"
+        assert (await one.look("How long does a delivery take to our house?")).hit is None
 
     gateways(valkey.url, valkey.prefix, check)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,8 @@ def test_a_drifted_thing_is_changed_and_the_difference_is_kept() -> None:
 
 PROGRAM = """
 import sys, signal, subprocess
+from collections.abc import Iterator
+
 from ops.runbook import interrupt, proc
 from ops.runbook.run import run
 from ops.runbook.step import Step, missing
@@ -286,3 +289,26 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+class Counted(tuple[str, ...]):
+    """Needs that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        Counted.times += 1
+        return super().__iter__()
+
+
+def test_steps_that_need_each_other_cost_no_more_each_the_more_there_are() -> None:
+    """R28: a chain of steps, each satisfied but the first."""
+    costs = []
+    for count in (100, 400):
+        Counted.times = 0
+        keys = [f"k{number}" for number in range(count)]
+        steps = [put(f"1.{n}", key, Counted(keys[n - 1 : n])) for n, key in enumerate(keys)]
+        result = run(steps, dict.fromkeys(keys[1:], True), [])
+        assert (result.count(Status.CHANGED), result.count(Status.OK)) == (1, count - 1)
+        costs.append(Counted.times / count)
+    assert costs[1] < costs[0] * 1.2

@@ -42,3 +42,37 @@ def test_every_figure_of_every_team_has_a_line_of_its_own(
         "teams.probe.limits.daily_usd    -",
         "teams.probe.shared              yes",
     ]
+
+
+class _Cache:
+    """A gateway whose judge did not pay for one team, and an admin route that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, object]] = []
+
+    def admin(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        self.asked.append((method, path, body))
+        if path.endswith("/wrong"):
+            return {"entry": "semantic:1", "removed": 3}
+        pays = {"support": False, "probe": None, "admin": True}
+        return {"teams": {name: {"judge": {"pays": paid}} for name, paid in pays.items()}, "mirrored_entries": 1}
+
+
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch) -> _Cache:
+    target = _Cache()
+    world = type("World", (), {"target_name": "local", "target": target})()
+    monkeypatch.setattr(gateway_admin, "open_world", lambda _: world)
+    return target
+
+
+def test_a_team_for_which_the_judge_did_not_pay_is_said_so(cached: _Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway_admin.show("cache", "", False)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("The judge cost")]
+    assert len(said) == 1
+    assert "team support more than it saved" in said[0]
+
+
+def test_a_wrong_answer_is_named_to_the_gateway(cached: _Cache) -> None:
+    assert gateway_admin.wrong("semantic:1", "") == "3 entries forgotten"
+    assert cached.asked == [("POST", "/gateway/admin/cache/wrong", {"entry": "semantic:1"})]

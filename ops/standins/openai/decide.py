@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ops.standins import shop
 from ops.standins.openai.asked import Asked, Call, Said, Tool
 from ops.standins.openai.control import Reply
 from ops.standins.openai.instances import instance
 
 QUOTED_CHARS = 400
-JUDGE_MARK = "same answer"
 # A user message with these words is refused, as a model refuses what is against its policy.
 REFUSE_MARK = "please refuse"
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -67,8 +67,17 @@ def refuse(asked: Asked, choice: int) -> Said | None:
 
 
 def judge(asked: Asked, choice: int) -> Said | None:
-    """A judge of two questions sees no same answer unless a reply says so."""
-    return Said("no") if JUDGE_MARK in asked.system.lower() else None
+    """The gateway's judging model: the shop reads what it is shown."""
+    verdict = shop.verdict(asked.messages)
+    return None if verdict is None else Said(verdict)
+
+
+def keep_shop(asked: Asked, choice: int) -> Said | None:
+    """The passage of the topic that a question belongs to, where no tool has been asked for anything."""
+    if choice or asked.results:
+        return None
+    passage = shop.answer(asked.question, asked.system)
+    return None if passage is None else Said(passage)
 
 
 def structured(asked: Asked, choice: int) -> Said | None:
@@ -106,4 +115,4 @@ def answer(asked: Asked, choice: int) -> Said:
     return Said(f'You asked: "{quoted}". This is a rehearsed answer from {asked.model}{again}.{results}')
 
 
-BUILT_IN: tuple[Rule, ...] = (refuse, call_tools, judge, structured)
+BUILT_IN: tuple[Rule, ...] = (refuse, call_tools, judge, structured, keep_shop)

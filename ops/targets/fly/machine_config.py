@@ -55,7 +55,7 @@ def of_group(toml: Mapping[str, Any], group: str) -> Json:
         group: one of its process groups.
 
     Raises:
-        RunbookError: FLY-051 the file holds something that this does not translate.
+        RunbookError: FLY-053 the file holds something that this does not translate.
     """
     left = {key: value for key, value in toml.items() if key not in _NO_MACHINE}
     commands: Mapping[str, str] = left.pop("processes", {})
@@ -122,7 +122,7 @@ def megabytes(text: str) -> int:
     """``2048mb``, ``2gb`` or a bare number of megabytes, in MB."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?\s*", text.lower())
     if match is None:
-        raise RunbookError("FLY-051", f"fly.toml: {text!r} is no size", next="inv build.all")
+        raise RunbookError("FLY-053", f"fly.toml: {text!r} is no size", next="inv build.all")
     factor = {"": 1.0, "k": 1 / 1024, "m": 1.0, "g": 1024.0}[match[2]]
     return int(float(match[1]) * factor)
 
@@ -232,7 +232,7 @@ def _renamed(table: Json, names: Mapping[str, str], section: str) -> Json:
 
 def _untranslated(*keys: str) -> RunbookError:
     return RunbookError(
-        "FLY-051",
+        "FLY-053",
         f"fly.toml sets {', '.join(keys)}, which the runbook cannot compare with what runs",
         why="what is not compared could drift unseen",
         next="take it out of the template, or teach ops/targets/fly/machine_config.py what flyctl makes of it",

@@ -25,10 +25,10 @@ def events(text: str) -> list[dict[str, Any]]:
 
 
 def test_an_answer_quotes_the_last_user_message_and_counts_tokens(openai: httpx.Client) -> None:
-    first = openai.post(CHAT, json=ask("What is the return policy?")).json()
-    again = openai.post(CHAT, json=ask("What is the return policy?")).json()
+    first = openai.post(CHAT, json=ask("Why is the sky blue?")).json()
+    again = openai.post(CHAT, json=ask("Why is the sky blue?")).json()
     choice = first["choices"][0]
-    assert "What is the return policy?" in choice["message"]["content"]
+    assert "Why is the sky blue?" in choice["message"]["content"]
     assert choice["finish_reason"] == "stop"
     assert choice == again["choices"][0]
     assert first["id"] != again["id"]
@@ -86,15 +86,20 @@ def test_tools_lead_to_a_call_with_fitting_arguments_and_its_result_to_an_answer
     assert "The tools said: shipped." in last["message"]["content"]
 
 
-def test_a_judge_says_no_unless_a_reply_was_arranged(openai: httpx.Client) -> None:
-    body = ask("Q1: refund? Q2: return?")
-    body["messages"].insert(0, {"role": "system", "content": "Do both have the SAME ANSWER? yes or no"})
-    assert openai.post(CHAT, json=body).json()["choices"][0]["message"]["content"] == "no"
-    reply = {"contains": "refund?", "reply": "yes", "usage": {"completion_tokens": 1}}
-    assert openai.post("/_control/replies", json=reply).status_code == 200
-    arranged = openai.post(CHAT, json=body).json()
-    assert arranged["choices"][0]["message"]["content"] == "yes"
-    assert arranged["usage"]["completion_tokens"] == 1
+def test_a_judge_reads_unless_a_reply_was_arranged(openai: httpx.Client) -> None:
+    passage = openai.post(CHAT, json=ask("What is the return policy?")).json()["choices"][0]["message"]["content"]
+
+    def judged(new: str) -> str:
+        body = ask(json.dumps({"STORED": "What is the return policy?", "ANSWER": passage, "NEW": new}))
+        body["messages"].insert(0, {"role": "system", "content": "Reply with one word: yes or no."})
+        text: str = openai.post(CHAT, json=body).json()["choices"][0]["message"]["content"]
+        return text
+
+    assert judged("How do I return an item?") == "yes"
+    assert judged("What is the warranty policy?") == "no"
+    arranged = {"system": "one word", "contains": "", "reply": "yes", "usage": {"completion_tokens": 1}}
+    assert openai.post("/_control/replies", json=arranged).status_code == 200
+    assert judged("What is the warranty policy?") == "yes"
 
 
 @pytest.mark.parametrize("key", ["", "Bearer wrong", "Basic abc"])

@@ -135,7 +135,7 @@ def test_what_no_deploy_takes_away_is_told_apart() -> None:
 def test_a_key_that_is_not_translated_is_refused_not_passed_over(text: str, names: str) -> None:
     with pytest.raises(RunbookError) as caught:
         machine_config.of_group(tomllib.loads(f"app='a'\n{text}"), "app")
-    assert caught.value.code == "FLY-051"
+    assert caught.value.code == "FLY-053"
     assert names in caught.value.what
 
 

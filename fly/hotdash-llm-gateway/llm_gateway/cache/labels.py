@@ -39,7 +39,7 @@ class LabelStore:
                 for field, count in _pairs(await self._store.call("HGETALL", self._key(team, each))):
                     kind, at, what = field.split(":")
                     if kind in ("clear", "doubt") and int(at) < BANDS:
-                        labels.add(int(at), kind, **{what: count})  # type: ignore[arg-type]
+                        labels.add(int(at) / BANDS, kind, **{what: count})  # type: ignore[arg-type]
             self._known[team] = time.monotonic(), labels
         return labels
 
@@ -50,7 +50,7 @@ class LabelStore:
             if count:
                 await self._store.call("HINCRBY", key, f"{kind}:{band(similarity)}:{what}", count)
         await self._store.call("EXPIRE", key, 2 * EPOCH_S)
-        labels.add(band(similarity), kind, right=right, wrong=wrong)
+        labels.add(similarity, kind, right=right, wrong=wrong)
 
     def refusal(self, wording: str, entry: str, stamp: str) -> str:
         """The id under which it is remembered that a stored answer is not right for a wording."""

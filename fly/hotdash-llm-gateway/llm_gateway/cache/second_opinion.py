@@ -22,7 +22,7 @@ from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider
-from .acceptance import wilson
+from .acceptance import ENOUGH, wilson
 from .asking import Asker
 from .exact import Hit
 from .judge import comparison
@@ -34,8 +34,6 @@ from .semantic_tier import JUDGE_TOKENS
 log = logging.getLogger(__name__)
 
 Finding = Literal["agree", "differ", "unknown"]
-ENOUGH = 300
-"""Labels of a team, below which every hit is checked."""
 MOST_REMEMBERED = 10_000
 
 

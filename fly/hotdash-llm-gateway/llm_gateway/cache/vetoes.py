@@ -21,7 +21,8 @@ _CODE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+-?\d[A-Za-z0-9-]*")
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+"
-)  # Kana and Han are written without spaces.
+)  # Kana and Han are written without spaces: there each letter is taken for a word.
+_WORD = re.compile(_FIGURE.pattern + r"|[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
 _SIGN = re.compile(r"[^\w\s.,;:!?'\"()-]")
 _SIGNS = ("So", "Sm", "Sc")
 """Unicode's categories of emoji and other pictures, of mathematics, and of currencies."""
@@ -62,14 +63,16 @@ def _value(figure: str) -> str:
 
 
 def _stems(text: str) -> list[str]:
-    return [word[:_STEM] for word in _WORD.findall(text.casefold())]
+    words = _WORD.findall(text.casefold())
+    return [_value(word) if word[0].isdecimal() else word[:_STEM] for word in words]
 
 
 def _rearranged(one: list[str], two: list[str]) -> bool:
-    """Whether words only came on top (a narrowing, a negation), or shared words changed places (a reversal)."""
-    if one == two:
-        return False
+    """Whether shared words changed places (a reversal), or one word at most was replaced on either side.
+
+    The last are the pairs that lie closest and mean another thing: a word came on top, or stands for another.
+    """
     shared = Counter(one) & Counter(two)
-    if shared.total() == min(len(one), len(two)):
-        return True
+    if min(len(one), len(two)) - shared.total() < 2:
+        return one != two
     return [word for word in one if word in shared] != [word for word in two if word in shared]
