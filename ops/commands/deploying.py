@@ -84,6 +84,7 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
     """Every machine: state, health, release, image. Exit 1 if one is not healthy, or there is none."""
     from dataclasses import asdict
 
+    from ops.runbook import table
     from ops.runbook.report import document
     from ops.targets.fly.operate import status as go
 
@@ -92,9 +93,11 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
     if json:
         print(document("deploy.status", target=world.target_name, machines=[asdict(row) for row in rows]))
     else:
-        for row in rows:
-            place = f"{row.app} {row.group}"
-            print(f"{place:<42} {row.machine}  {row.state:<9} {row.health:<10} v{row.release} {row.image}")
+        cells = [[row.group, row.machine, row.state, row.health, f"v{row.release}"] for row in rows]
+        for app in dict.fromkeys(row.app for row in rows):
+            print(f"{app}: {', '.join(dict.fromkeys(row.image for row in rows if row.app == app))}")
+            mine = [cell for row, cell in zip(rows, cells, strict=True) if row.app == app]
+            print("\n".join(table.lines(["GROUP", "MACHINE", "STATE", "HEALTH", "RELEASE"], mine)))
         if not rows:
             print("no machines")
     if not rows or any(row.health != "healthy" for row in rows):
