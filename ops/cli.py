@@ -23,6 +23,7 @@ from ops.runbook.errors import EXIT_FAILED, Interrupted, RunbookError, is_refusa
 SECTIONS = (
     ("The five phases", ("setup", "build", "deploy", "test", "document")),
     ("Looking", ("plan", "status", "doctor", "explain", "phase")),
+    ("Bringing agents to it", ("cutover",)),
     ("Living with it", ("vault", "teams", "cache", "progress", "local", "dev")),
 )
 

@@ -22,6 +22,9 @@ TOOLS = Path(sys.executable).parent
 FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
+STOCK_BENCHES = ("cpu", "ready")
+"""Benchmarks that are held against LiteLLM's own server."""
+STOCK_VENV = ROOT / ".venv-stock"
 REPORTS = ROOT / ".state" / "tests"
 
 
@@ -90,19 +93,28 @@ def _tests(name: str, python: str, *words: str) -> list[str]:
 
 
 def make_gateway_environment() -> None:
-    """The gateway's environment with what its tests and benchmarks need beside it, from its own development lock."""
-    lock = gateway_project() / "requirements-dev.lock"
-    stamp = GATEWAY_VENV / ".installed"
+    """What ships, by the same versions, with what the gateway's tests need beside it."""
+    _make_environment(GATEWAY_VENV, gateway_project() / "requirements-test.lock")
+
+
+def make_stock_environment() -> None:
+    """LiteLLM's own server, the yardstick of the benchmarks, in an environment that no test of ours uses."""
+    _make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
+
+
+def _make_environment(folder: Path, lock: Path) -> None:
+    """A virtual environment that holds what a lock says and nothing else; made anew when the lock is newer."""
+    stamp = folder / ".installed"
     if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:
         return
     environment = _environment()
     if ssl.get_default_verify_paths().cafile:
         environment.setdefault("UV_SYSTEM_CERTS", "true")
-    uv = TOOLS / "uv"
-    print(f"making {GATEWAY_VENV.name}", flush=True)
-    proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, GATEWAY_VENV], env=environment)
-    print(f"installing {lock.name}", flush=True)
-    words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", _gateway_python(), "--require-hashes"]
+    uv, python = TOOLS / "uv", folder / "bin" / "python"
+    print(f"making {folder.name}", flush=True)
+    proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, folder], env=environment)
+    print(f"installing {lock.relative_to(ROOT)}", flush=True)
+    words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes"]
     proc.run([*words, "--compile-bytecode", lock], env=environment, timeout=1200)
     stamp.touch()
 
@@ -141,6 +153,8 @@ def bench(name: str, json: bool) -> int:
     python = PYTHON
     if found[name].parent.name == "gateway":
         make_gateway_environment()
+        if name in STOCK_BENCHES:
+            make_stock_environment()
         python = str(_gateway_python())
     module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
     command = [python, "-m", module, *(["--json"] if json else [])]

@@ -53,6 +53,9 @@ class FlyPrices(_Table, frozen=True):
     memory_gb: float
     volume_gb: float
     snapshot_gb: float
+    snapshots_free_gb: float
+    region_markups: dict[str, float]
+    redis_bandwidth_gb: dict[str, int]
     certificates_free: int
     certificate: float
     redis_plans: dict[str, float]
@@ -98,6 +101,7 @@ class ClickHouse(_Table, frozen=True):
     memory_mb: int
     cpus: int
     volume_gb: int
+    volume_max_gb: int
     database: str
     user: str
     log_ttl_days: int
@@ -110,6 +114,7 @@ class Storage(_Table, frozen=True):
     memory_mb: int
     cpus: int
     volume_gb: int
+    volume_max_gb: int
     bucket: str
     user: str
     expire_days: int
@@ -143,6 +148,22 @@ class Models(_Table, frozen=True):
     escalate_over_input_tokens: int
     timeout_s: float
     prices: dict[str, Price]
+    also_chat: tuple[str, ...] = ()
+    also_embed: tuple[str, ...] = ()
+    hosted_tools: dict[str, float] = {}
+
+    @property
+    def chat(self) -> tuple[str, ...]:
+        """The models that clients may ask to answer, the default first."""
+        return tuple(dict.fromkeys((self.default, self.fallback, *self.also_chat)))
+
+    @property
+    def embed(self) -> tuple[str, ...]:
+        """The models that clients may ask for embeddings, the semantic cache's own first."""
+        return tuple(dict.fromkeys((self.embedding, *self.also_embed)))
+
+
+SemanticMode = Literal["wait", "background", "off"]
 
 
 class TeamTable(_Table, frozen=True):
@@ -152,7 +173,9 @@ class TeamTable(_Table, frozen=True):
     rpm: int | None = None
     tpm: int | None = None
     daily_usd: float | None = None
-    semantic: bool = True
+    semantic: SemanticMode = "wait"
+    per_user: bool = False
+    provider_ids: tuple[str, ...] = ()
 
 
 class Team(_Table, frozen=True):
@@ -165,15 +188,17 @@ class Team(_Table, frozen=True):
     rpm: int
     tpm: int
     daily_usd: float
-    semantic: bool
+    semantic: SemanticMode
+    per_user: bool
+    provider_ids: tuple[str, ...]
 
 
 class Cache(_Table, frozen=True):
     exact_ttl_s: int
     semantic: bool
     semantic_ttl_s: int
-    serve_at: float
-    judge_at: float
+    candidate_from: float
+    max_wrong: float
     judge_timeout_s: float
     bytes_per_team: int
     shadow_rate: float
@@ -226,6 +251,8 @@ class Stack(_Table, frozen=True):
                     tpm=source.tpm,
                     daily_usd=source.daily_usd,
                     semantic=table.semantic,
+                    provider_ids=table.provider_ids,
+                    per_user=table.per_user,
                 )
             )
         return tuple(result)
@@ -339,9 +366,12 @@ def _line_of(text: str, key: str) -> int:
 
 def _check(stack: Stack) -> None:
     """What types cannot say."""
+    from ops import fly_rules
     from ops.render import sizes  # which renders stacks, and so needs this module first
 
     sizes.parse(stack.edge.max_body)
+    for fault in fly_rules.faults(stack):
+        raise ValueError(fault)
     for name, table in stack.teams.items():
         if table.mirrors is not None and table.mirrors not in stack.teams:
             raise ValueError(f"teams.{name}.mirrors: there is no team '{table.mirrors}'")
@@ -354,11 +384,12 @@ def _check(stack: Stack) -> None:
     keys = [team.key for team in teams]
     if len(set(keys)) != len(keys):
         raise ValueError("teams: two teams share one key")
-    for model in (stack.models.default, stack.models.fallback, stack.models.embedding):
+    for model in (*stack.models.chat, *stack.models.embed):
         if model not in stack.models.prices:
             raise ValueError(f"models.prices: no price for {model}")
-    if stack.cache.judge_at > stack.cache.serve_at:
-        raise ValueError("cache.judge_at: must not be above cache.serve_at")
+    for name, value in (("candidate_from", stack.cache.candidate_from), ("max_wrong", stack.cache.max_wrong)):
+        if not 0 <= value < 1:
+            raise ValueError(f"cache.{name}: must be a number from 0 to below 1")
     ports = [stack.ports.edge, stack.ports.gateway, stack.ports.ui, stack.ports.worker]
     if len(set(ports)) != len(ports):
         raise ValueError("ports: each process needs a port of its own")

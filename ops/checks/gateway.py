@@ -1,10 +1,12 @@
-"""The tests of the gateway, 4.1 to 4.5, as the seed describes them, against any target."""
+"""The tests of the gateway, 4.2 to 4.5, as the seed describes them, against any target."""
 
 from __future__ import annotations
 
-import uuid
+import secrets
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
+from ops.checks.asking import caller, told, unique
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, missing, satisfied, say, unavailable
@@ -13,53 +15,38 @@ from ops.stack import Team
 from ops.world import World
 
 FAST = 0.100  # seconds; the seed's bound for an exact hit
-
-
-def smoke(world: World) -> Look:
-    """4.1: an answer for the operators' key, 401 for a bad one, 404 off the allow-list, 4xx for an unknown model."""
-    models = world.stack.models
-    with _caller(world, world.stack.test_team.key) as gateway:
-        answer = gateway.chat(models.default, f"Test message {_unique()}")
-        if answer.status != 200 or not answer.text:
-            return missing(f"expected 200 with an answer, got {_told(answer)}")
-        refused = gateway.request("GET", "/health")
-        if refused.status != 404:
-            return missing(f"/health is off the allow-list but answered {refused.status}, not 404")
-        other = gateway.chat("gpt-5", "Test message")
-        if not 400 <= other.status < 500:
-            return missing(f"an unknown model answered {other.status}, not 4xx")
-    with Gateway(world.target.endpoints(), None) as stranger:
-        unknown = stranger.chat(models.default, "Test message")
-    if unknown.status != 401:
-        return missing(f"a request without a key answered {unknown.status}, not 401")
-    if alive := still_working(world):
-        return missing(f"rotated, but the old value still works: {', '.join(alive)}")
-    return satisfied(
-        f"200 from {answer.model or models.default} in {answer.seconds * 1000:.0f} ms; 401, 404 and 4xx where due"
-    )
-
-
-def still_working(world: World) -> list[str]:
-    """Names of the team keys whose replaced value, kept in the vault's version before, is not refused."""
-    replaced = world.vault.replaced()
-    alive = []
-    for team in world.stack.resolved_teams:
-        if team.key in replaced:
-            with Gateway(world.target.endpoints(), replaced[team.key]) as holder:
-                if holder.request("GET", "/v1/models").status != 401:
-                    alive.append(team.key)
-    return alive
+SHOP = (
+    "You answer for a shop. Its rules: unused items can be returned within 30 days; open My Orders, press Return and "
+    "drop the parcel at a post office; the money is back on the card five days after the parcel has arrived."
+)
+WORDINGS = ("What is the return policy?", "What's your refund policy?", "How do I return an item?")
+"""The seed's three, the first of them stored."""
+FURTHER_WORDINGS = (
+    "Can you tell me how returns work here?",
+    "What are the rules for sending things back?",
+    "How can I get a refund for something I bought?",
+    "I want to give an item back, what do I do?",
+    "Please explain your policy on returned goods.",
+    "What is the procedure for refunds?",
+    "How would I send back a purchase?",
+    "Is it possible to return a purchase for a refund?",
+    "What do I need to know before I return a product?",
+    "How do I get my money back?",
+)
+"""One of these is drawn: the test cannot be passed by a list of its questions."""
+OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be returned?")
+"""Another subject, and a negation."""
 
 
 def exact_cache(world: World) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
-    question = f"What are your opening hours? {_unique()}"
-    with _caller(world, world.stack.test_team.key) as gateway:
+    question = f"What are your opening hours? {unique()}"
+    with caller(world, world.stack.test_team.key) as gateway:
         answers = [gateway.chat(world.stack.models.default, question) for _ in range(3)]
     first, *hits = answers
     times = ", ".join(f"{answer.cache or answer.status} {answer.seconds * 1000:.0f} ms" for answer in answers)
     if first.status != 200 or first.cache != "miss":
-        return missing(f"the first request should be a miss: {_told(first)}")
+        return missing(f"the first request should be a miss: {told(first)}")
     for hit in hits:
         if hit.status != 200 or hit.cache != "exact":
             return missing(f"expected exact hits: {times}")
@@ -77,8 +64,8 @@ def quota(world: World, key: str = "") -> Look:
         key: a team to test instead of the probe; only on explicit request, since it spends that team's quota.
     """
     team = world.stack.probe_team if not key else world.team(key)
-    question = f"quota probe {_unique()}"
-    with _caller(world, team.key) as gateway:
+    question = f"quota probe {unique()}"
+    with caller(world, team.key) as gateway:
         first = _fresh_window(gateway, world, team, question)
         # The same question again and again: after the first answer these are cache hits, which count but cost nothing.
         with ThreadPoolExecutor(8) as pool:
@@ -87,7 +74,7 @@ def quota(world: World, key: str = "") -> Look:
     passed = sum(answer.status == 200 for answer in (first, *rest))
     if passed != team.rpm:
         odd = next(answer for answer in (first, *rest) if answer.status != 200)
-        return missing(f"{passed} of {team.rpm} requests passed; one got {_told(odd)}")
+        return missing(f"{passed} of {team.rpm} requests passed; one got {told(odd)}")
     if over.status != 429:
         return missing(f"request {team.rpm + 1} answered {over.status}, not 429")
     wait = over.headers.get("retry-after", "")
@@ -98,34 +85,38 @@ def quota(world: World, key: str = "") -> Look:
 
 
 def semantic_cache(world: World) -> Look:
-    """4.3: three wordings of one question; the second and third are served from the semantic cache."""
+    """4.3: three wordings of one question and one drawn from several are one answer; two other questions are not.
+
+    The draw is told in the evidence; the variable RUNBOOK_SEED repeats it.
+    """
     if not world.stack.cache.semantic:
         return unavailable("this stack has no semantic cache (cache.semantic = false)")
-    if not world.stack.cache.aliases:
-        return unavailable("the stack file names no reviewed alias group to test with (cache.aliases)")
-    wordings = world.stack.cache.aliases[0]
+    team = world.stack.test_team
+    if team.semantic != "wait":
+        return missing(
+            f"the semantic cache is on, but the tests' team {team.name} does not wait for its judge: "
+            f'semantic = "{team.semantic}" in teams.{team.name}'
+        )
+    seed = world.environ.get("RUNBOOK_SEED") or str(secrets.randbelow(10_000))
+    drawn = FURTHER_WORDINGS[zlib.crc32(seed.encode()) % len(FURTHER_WORDINGS)]
     # A system prompt of its own makes a fresh partition, so that an earlier run cannot answer for this one.
-    system = {"role": "system", "content": f"You answer for a shop. {_unique()}"}
-    with _caller(world, world.stack.test_team.key) as gateway:
-        answers = [
-            gateway.request(
-                "POST",
-                "/v1/chat/completions",
-                json={
-                    "model": world.stack.models.default,
-                    "messages": [system, {"role": "user", "content": text}],
-                },
-            )
-            for text in wordings
-        ]
-    told = ", ".join(
-        f"{answer.cache or answer.status} {answer.headers.get('x-gateway-similarity', '')}".strip()
-        for answer in answers
-    )
-    if answers[0].status != 200 or answers[0].cache != "miss":
+    system = {"role": "system", "content": f"{SHOP} Conversation {unique()}."}
+
+    def ask(text: str) -> Answer:
+        body = {"model": world.stack.models.default, "messages": [system, {"role": "user", "content": text}]}
+        return gateway.request("POST", "/v1/chat/completions", json=body)
+
+    with caller(world, team.key) as gateway:
+        first, *similar = [ask(text) for text in (*WORDINGS, drawn)]
+        others = [ask(text) for text in OTHER_QUESTIONS]
+    told = ", ".join(f"{answer.cache or answer.status} {answer.similarity}".strip() for answer in (first, *similar))
+    told = f'{told} ("{drawn}", seed {seed}); others: {", ".join(other.cache or str(other.status) for other in others)}'
+    if first.status != 200 or first.cache != "miss":
         return missing(f"the first wording should be a miss: {told}")
-    if any(answer.cache != "semantic" or answer.text != answers[0].text for answer in answers[1:]):
+    if any(answer.cache != "semantic" or answer.text != first.text for answer in similar):
         return missing(f"expected semantic hits with the first answer: {told}")
+    if any(other.status != 200 or other.cache != "miss" for other in others):
+        return missing(f"a different question must be a miss: {told}")
     return satisfied(told)
 
 
@@ -133,13 +124,13 @@ def escalation(world: World) -> Look:
     """4.5: more input tokens than the threshold is answered by the larger model."""
     models = world.stack.models
     words = " ".join(f"word{number}" for number in range(models.escalate_over_input_tokens))
-    with _caller(world, world.stack.test_team.key) as gateway:
-        long = gateway.chat(models.default, f"{_unique()} Summarise: {words}", max_tokens=16)
-        short = gateway.chat(models.default, f"{_unique()} Say hello.", max_tokens=16)
+    with caller(world, world.stack.test_team.key) as gateway:
+        long = gateway.chat(models.default, f"{unique()} Summarise: {words}", max_tokens=16)
+        short = gateway.chat(models.default, f"{unique()} Say hello.", max_tokens=16)
     if long.status != 200 or long.model != models.fallback:
-        return missing(f"a long question: expected {models.fallback}, got {_told(long)} {long.model}")
+        return missing(f"a long question: expected {models.fallback}, got {told(long)} {long.model}")
     if short.status != 200 or short.model != models.default:
-        return missing(f"a short question: expected {models.default}, got {_told(short)} {short.model}")
+        return missing(f"a short question: expected {models.default}, got {told(short)} {short.model}")
     return satisfied(f"long question answered by {long.model}, short one by {short.model}")
 
 
@@ -151,7 +142,7 @@ def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> 
         answer = gateway.chat(world.stack.models.default, question)
         answers.append(answer)
         if answer.status not in (200, 429):
-            raise RunbookError("TEST-001", f"the probe key got {_told(answer)}", next="inv test.smoke")
+            raise RunbookError("TEST-001", f"the probe key got {told(answer)}", next="inv test.smoke")
         return answer.status == 200 and answer.remaining("requests") == team.rpm - 1
 
     if not untouched():
@@ -166,15 +157,3 @@ def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> 
                 next="stop that traffic, then inv test.quota",
             )
     return answers[-1]
-
-
-def _caller(world: World, key: str) -> Gateway:
-    return Gateway(world.target.endpoints(), world.vault.get(key))
-
-
-def _unique() -> str:
-    return uuid.uuid4().hex
-
-
-def _told(answer: Answer) -> str:
-    return f"{answer.status} {answer.cache} {answer.error}".strip()

@@ -34,7 +34,7 @@ class _Context(ParserContext):
 
 def namespace() -> Collection:
     """Everything `inv` offers."""
-    from ops.commands import deploying, living, looking
+    from ops.commands import cutover, deploying, living, looking
     from ops.phases import build, deploy, document, setup, test
 
     # The loader copies the root namespace into a plain Collection, so a subclass of that would be lost.
@@ -55,7 +55,7 @@ def namespace() -> Collection:
         root.add_collection(collection)
     for task in looking.TASKS:
         root.add_task(task)
-    for name, tasks in living.COLLECTIONS.items():
+    for name, tasks in {"cutover": cutover.TASKS, **living.COLLECTIONS}.items():
         collection = Collection(name)
         for task in tasks:
             collection.add_task(task)

@@ -104,13 +104,16 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
-def logs(c: Context, app: str = "", group: str = "", lines: int = 100, target: str = "") -> None:
-    """The newest log lines: inv deploy.logs --group ui, or --app clickhouse."""
-    from ops.targets.fly.operate import logs as go
+def logs(c: Context, app: str = "", group: str = "", lines: int = 100, follow: bool = False, target: str = "") -> None:
+    """The newest log lines: inv deploy.logs --group ui, or --app clickhouse; --follow goes on until Ctrl-C."""
+    from ops.targets.fly import operate
 
     world, fly = _production(target)
-    for line in go(world, fly, app, group, lines):
-        print(line)
+    for found in operate.follow(world, fly, app, group, lines):
+        for line in found:
+            print(line, flush=follow)
+        if not follow:
+            return
 
 
 def run(c: Context, command: str, group: str = "gateway", app: str = "", target: str = "") -> None:
@@ -142,7 +145,14 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
 
 TASKS: tuple[Task[Any], ...] = (
     task(status, dry=LOOKS),
-    task(logs, dry=LOOKS, app="gateway, clickhouse or minio", group="edge, gateway, ui or worker", lines="how many"),
+    task(
+        logs,
+        dry=LOOKS,
+        app="gateway, clickhouse or minio",
+        group="edge, gateway, ui or worker",
+        lines="how many",
+        follow="go on",
+    ),
     task(rollback, to="this image instead of the last good one", fast="all machines at once"),
     task(scale, group="edge, gateway, ui or worker", count="how many machines"),
     task(

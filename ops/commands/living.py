@@ -255,6 +255,23 @@ def _would_purge(team: str = "", entry: str = "", target: str = "") -> str:
     return f"would forget {f'entry {entry}' if entry else 'every cached answer'} of {name}; inv cache.stats counts them"
 
 
+def _would_take_back(entry: str = "", target: str = "") -> str:
+    return f"would take back {entry or 'the entry named'}: forget the answer, turn its verdict, move the threshold"
+
+
+def cache_wrong(c: Context, entry: str = "", target: str = "") -> None:
+    """Take back an answer that was wrong for its question: inv cache.wrong --entry ID.
+
+    The ID is the answer's x-gateway-cache-entry header, which its trace shows as well. The answer is forgotten, the
+    verdict that served it turns into a no, and the similarity from which answers are served without a verdict moves.
+    """
+    if not entry:
+        raise RunbookError("CLI-010", "which answer?", next="inv cache.wrong --entry semantic:...")
+    from ops.services.gateway_admin import wrong
+
+    print(wrong(entry, target))
+
+
 def teams_show(c: Context, target: str = "", json: bool = False) -> None:
     """Every team's limits and what it has used of them right now."""
     from ops.services.gateway_admin import show
@@ -274,6 +291,7 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
     "cache": (
         task(cache_stats, "stats", dry=LOOKS),
         task(cache_purge, "purge", dry=Says(_would_purge), team="whose answers", entry="only this entry"),
+        task(cache_wrong, "wrong", dry=Says(_would_take_back), entry="as x-gateway-cache-entry names it"),
     ),
     "progress": (
         task(progress_show, "show", dry=LOOKS),

@@ -22,8 +22,13 @@ class Answer:
 
     @property
     def cache(self) -> str:
-        """exact, semantic, miss or bypass."""
+        """exact, semantic, alias, miss or bypass."""
         return self.headers.get("x-gateway-cache", "")
+
+    @property
+    def similarity(self) -> str:
+        """The measured cosine to the nearest known wording, empty where none was measured."""
+        return self.headers.get("x-gateway-similarity", "")
 
     @property
     def model(self) -> str:

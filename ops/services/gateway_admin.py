@@ -16,7 +16,7 @@ def show(what: str, target: str, json: bool) -> None:
     if json:
         print(document(what, target=world.target_name, **{what: answer}))
         return
-    for line in _table(answer):
+    for line in (*_table(answer), *_unpaid(answer)):
         print(line)
 
 
@@ -30,6 +30,29 @@ def purge(team: str, entry: str, target: str) -> str:
     body = {"team": world.team(team).name, **({"entry": entry} if entry else {})}
     answer = world.target.admin("POST", "/gateway/admin/cache/purge", body)
     return f"{answer.get('purged', 0)} entries of {team} forgotten"
+
+
+def wrong(entry: str, target: str) -> str:
+    """Take back an answer found wrong, of whichever team it is; returns what was forgotten.
+
+    Raises:
+        RunbookError: GW-001 the gateway did not do it, or the id is none.
+    """
+    answer = open_world(target).target.admin("POST", "/gateway/admin/cache/wrong", {"entry": entry})
+    removed = int(answer.get("removed", 0))
+    return (
+        f"{removed} entries forgotten" if removed else f"nothing is kept under {entry}: it went already, or never was"
+    )
+
+
+def _unpaid(answer: dict[str, Any]) -> list[str]:
+    """A sentence for each team whose judge cost more than it saved on the last whole day."""
+    teams = answer.get("teams")
+    return [
+        f"\nThe judge cost team {name} more than it saved yesterday: consider another semantic mode in teams.{name}."
+        for name, team in (teams.items() if isinstance(teams, dict) else ())
+        if (team.get("judge") or {}).get("pays") is False
+    ]
 
 
 def _table(answer: dict[str, Any]) -> list[str]:

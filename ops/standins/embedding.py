@@ -31,17 +31,17 @@ def embed(text: str, dimensions: int) -> list[float]:
     model has are filled with zeros, which keeps every cosine; fewer are the first ones, normalised again, as
     OpenAI's ``dimensions`` does. Blocks for some 20 ms per chunk: call it outside the event loop.
     """
-    return list(_embed(text, dimensions))
+    return fit(_embed(text), dimensions)
 
 
 @functools.lru_cache(maxsize=2048)
-def _embed(text: str, dimensions: int) -> tuple[float, ...]:
+def _embed(text: str) -> tuple[float, ...]:
     clean = text.replace("\0", " ")
     chunks = [clean[at : at + CHUNK_CHARS] for at in range(0, max(len(clean), 1), CHUNK_CHARS)]
     with _lock:
         vectors = [_model().query(chunk).tolist() for chunk in chunks]
     mean = [sum(column) / len(vectors) for column in zip(*vectors, strict=True)]
-    return tuple(fit(mean, dimensions))
+    return tuple(mean)
 
 
 def fit(vector: Sequence[float], dimensions: int) -> list[float]:

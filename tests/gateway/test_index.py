@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llm_gateway.cache.index import COARSE_FROM, Entry, Index, Vector, quantise
+from llm_gateway.cache.index import COARSE_FROM, Index, Vector, Wording, quantise
 
 
 def unit(rows: Vector) -> Vector:
     return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def entry(number: int, *, room: str = "r", team: str = "a") -> Entry:
-    return Entry(f"e{number}", team, (1000 + number, 0), room, f"question {number}", "")
+def wording(number: int, *, room: str = "r") -> Wording:
+    return Wording(f"e{number}", (1000 + number, 0), room, f"question {number}", f"e{number}", "", tokens=number)
 
 
-def filled(vectors: Vector, *, room: str = "r", team: str = "a") -> Index:
+def filled(vectors: Vector, *, room: str = "r") -> Index:
     index = Index()
-    index.put([entry(n, room=room, team=team) for n in range(len(vectors))], [quantise(v).tobytes() for v in vectors])
+    for number, vector in enumerate(vectors):
+        index.put(wording(number, room=room), quantise(vector).tobytes())
     return index
 
 
@@ -48,36 +49,38 @@ def test_near_neighbours_are_the_ones_an_exact_scan_finds(size: int) -> None:
 def test_rooms_and_widths_never_mix() -> None:
     vectors = unit(np.eye(8, dtype=np.float32))
     index = filled(vectors, room="one")
-    index.put([entry(100, room="two", team="b")], [quantise(vectors[0]).tobytes()])
-    index.put([entry(101, room="one")], [quantise(np.ones(4, np.float32)).tobytes()])
+    index.put(wording(100, room="two"), quantise(vectors[0]).tobytes())
+    index.put(wording(101, room="one"), quantise(np.ones(4, np.float32)).tobytes())
     assert [found.id for _, found in index.nearest("two", vectors[0], 5)] == ["e100"]
     assert {found.room for _, found in index.nearest("one", vectors[0], 20)} == {"one"}
     assert index.nearest("one", np.ones(4, np.float32), 5) == []
     assert index.nearest("nowhere", vectors[0], 5) == []
+    assert (index.most_tokens("one"), index.most_tokens("two"), index.most_tokens("nowhere")) == (7, 100, 0)
 
 
-def test_removed_and_replaced_entries_are_not_found() -> None:
+def test_removed_and_replaced_wordings_are_not_found() -> None:
     vectors = unit(np.eye(6, dtype=np.float32))
     index = filled(vectors)
-    index.remove("a", "e2")
-    index.remove("a", "e5")
-    index.remove("a", "e5")
-    index.put([entry(0)], [quantise(vectors[5]).tobytes()])
+    index.remove("e2")
+    index.remove("e5")
+    index.remove("e5")
+    index.put(wording(0), quantise(vectors[5]).tobytes())
     assert [found.id for _, found in index.nearest("r", vectors[5], 1)] == ["e0"]
     assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e0", "e1", "e3", "e4"}
     assert len(index) == 4
+    for number in (0, 1, 3, 4):
+        index.remove(f"e{number}")
+    assert index.nearest("r", vectors[0], 9) == []
+    index.put(wording(7), quantise(vectors[1]).tobytes())
+    assert [found.id for _, found in index.nearest("r", vectors[1], 9)] == ["e7"]
 
 
-def test_age_and_a_purge_remove_only_what_is_older_and_of_that_team() -> None:
+def test_a_purge_removes_only_what_is_older() -> None:
     vectors = unit(np.eye(4, dtype=np.float32))
     index = filled(vectors)
-    index.put([Entry("other", "b", (1000, 0), "s", "q", "")], [quantise(vectors[0]).tobytes()])
-    index.remove_before("a", (1002, 0))
+    index.remove_before((1002, 0))
     assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e2", "e3"}
-    assert len(index) == 3
-    index.remove_older(1003)
-    assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e3"}
-    assert index.nearest("s", vectors[0], 9) == []
+    assert len(index) == 2
 
 
 @pytest.mark.parametrize("vector", [np.zeros(4), np.array([1.0, np.nan]), np.array([1.0, np.inf])])

@@ -25,8 +25,7 @@ def test_the_configuration_says_what_the_gateway_expects() -> None:
     overrides = {
         "MODELS__TIMEOUT_S": "60",
         "EDGE__MAX_BODY": '"2MiB"',
-        "CACHE__SERVE_AT": "0.90",
-        "CACHE__JUDGE_AT": "0.50",
+        "CACHE__CANDIDATE_FROM": "0.50",
         "CACHE__ALIASES": "[]",
         "MODELS__PRICES": "{gpt-4o-mini = {input = 0.15, output = 0.60}, gpt-4o = {input = 2.50, output = 10.00}, "
         "text-embedding-3-large = {input = 0.13, output = 0.0}}",

@@ -106,12 +106,11 @@ def test_an_image_that_may_change_under_its_name_is_a_warning(tmp_path: Path) ->
 
 
 def test_a_stack_whose_machines_fly_does_not_have_is_refused_with_the_key(tmp_path: Path) -> None:
-    here = world(tmp_path, FLY__GROUPS__UI__MEMORY_MB="3000")
     with pytest.raises(RunbookError) as caught:
-        steps.FLY.act(here, quiet)
-    assert caught.value.code == "BUILD-002"
-    assert "fly.toml: vm ui: memory is a multiple of 256 MB" in caught.value.why
-    assert not steps.FLY.look(here).satisfied
+        world(tmp_path, FLY__GROUPS__UI__MEMORY_MB="3000")
+    assert caught.value.code == "STACK-002"
+    assert "fly.groups.ui.memory_mb" in caught.value.what
+    assert not any(tmp_path.rglob("fly.toml")), "before anything is written"
 
 
 def test_a_folder_where_a_file_cannot_be_written_is_said_plainly(tmp_path: Path) -> None:

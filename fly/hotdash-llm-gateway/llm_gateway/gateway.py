@@ -6,34 +6,33 @@ import asyncio
 import logging
 import time
 
-from .api.chat import Chat
-from .cache.aliases import Aliases
+from .api.background import Background
+from .api.embeddings import Embeddings
+from .api.finish import Finish
+from .api.generation import Generation
+from .api.moderations import Moderations
+from .api.ownership import Ownership
+from .api.requests import Requests
+from .api.stored import Stored
 from .cache.embedding import Embedder
 from .cache.exact import ExactCache
-from .cache.judge import Judge
 from .cache.ledger import Ledger
-from .cache.mirror import Mirror
-from .cache.second_opinion import SecondOpinion
-from .cache.semantic import SemanticCache
-from .cache.semantic_tier import SemanticTier
-from .cache.shadow import Shadow
-from .cache.zones import Thresholds
+from .cache.semantic_parts import SemanticParts, assemble
 from .config import GatewayConfig
 from .environment import Environment
 from .limits.limiter import Limiter
+from .ops.loop_delay import LoopDelay
 from .ops.selftest import SelfTest
 from .ops.tally import Tally
-from .settings import ConfigError
 from .store import Store
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
-from .upstream.upstream import Upstream
+from .upstream.deployments import Deployments
+from .upstream.provider import Provider
 
 log = logging.getLogger(__name__)
 
 FLUSH_S = 5.0
-LONGEST_JUDGED_CONVERSATION = 4000
-"""Characters of both conversations together; more is not worth a verdict's price."""
 
 
 class Gateway:
@@ -41,18 +40,18 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig, environment: Environment, teams: Teams) -> None:
         """Build all parts; raise ConfigError if the settings do not fit together."""
-        url = environment.redis_url
         self.config = config
         self.teams = teams
         prefix = config.redis.key_prefix
         self.store = Store(
-            url,
+            environment.redis_url,
             prefix=prefix,
             timeout_s=config.redis.socket_timeout_s,
             breaker_open_s=config.redis.breaker_open_s,
         )
         self.limiter = Limiter(self.store, gateways=config.gateways)
-        self.upstream = Upstream(config.litellm)
+        self._deployments = Deployments(config.litellm)
+        self._provider = Provider(self._deployments)
         semantic = config.cache.semantic
         self.ledger = Ledger(
             self.store,
@@ -65,62 +64,54 @@ class Gateway:
             },
         )
         self.exact = ExactCache(self.ledger)
-        self.embedder: Embedder | None = None
-        self.mirror: Mirror | None = None
-        self._semantic = self._semantic_tier(url) if semantic else None
         self.tally = Tally(self.store, prefix=prefix)
-        self.shadow = Shadow(self.store, prefix=prefix, rate=config.cache.shadow_rate)
-        self._second_opinion = (
-            SecondOpinion(config, shadow=self.shadow, limiter=self.limiter, upstream=self.upstream)
-            if semantic
-            else None
-        )
+        self.embedder: Embedder | None = None
+        self.semantic: SemanticParts | None = None
+        if semantic:
+            embedding = config.embedding
+            self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
+            self.semantic = assemble(
+                config,
+                semantic,
+                store=self.store,
+                ledger=self.ledger,
+                embedder=self.embedder,
+                upstream=self._provider,
+                limiter=self.limiter,
+                count=self.tally.add,
+            )
         self._self_test = SelfTest(
-            config, store=self.store, limiter=self.limiter, exact=self.exact, upstream=self.upstream
+            config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
         )
+        self.loop_delay = LoopDelay()
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
         self.tracer: Tracer | None = None
         if config.langfuse and environment.langfuse:
             self.tracer = connect(config.langfuse, environment.langfuse)
-        self.chat = Chat(
+        given = {name: team.provider_ids for name, team in config.teams.items()}
+        self._ownership = Ownership(self.store, given)
+        finish = Finish(config, tally=self.tally, tracer=self.tracer)
+        limiter, provider = self.limiter, self._provider
+        self._background_responses = Background(config, limiter=limiter, provider=provider, finish=finish)
+        generation = Generation(
             config,
-            limiter=self.limiter,
+            limiter=limiter,
             exact=self.exact,
-            semantic=self._semantic,
-            upstream=self.upstream,
-            tally=self.tally,
-            tracer=self.tracer,
-            second_opinion=self._second_opinion,
+            semantic=self.semantic.tier if self.semantic else None,
+            provider=provider,
+            ownership=self._ownership,
+            background=self._background_responses,
+            finish=finish,
+            second_opinion=self.semantic.second_opinion if self.semantic else None,
         )
-
-    def _semantic_tier(self, url: str) -> SemanticTier:
-        config, semantic = self.config, self.config.cache.semantic
-        assert semantic is not None
-        embedding = config.embedding
-        self.embedder = Embedder(embedding, self.upstream.endpoint(embedding.model), config.prices[embedding.model])
-        self.mirror = mirror = Mirror(
-            url, prefix=config.redis.key_prefix, teams=list(config.teams), ttl_s=semantic.ttl_s
+        self.requests = Requests(
+            generation,
+            Embeddings(config, limiter=limiter, exact=self.exact, provider=provider, finish=finish),
+            Moderations(config, limiter=limiter, provider=provider, finish=finish),
+            Stored(config, limiter=limiter, provider=provider, ownership=self._ownership, finish=finish),
+            finish,
         )
-        try:
-            aliases = Aliases(semantic.aliases)
-        except ValueError as error:
-            raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
-        cache = SemanticCache(
-            self.ledger,
-            lambda: mirror.index,
-            Judge(
-                self.ledger,
-                model=semantic.judge_model,
-                timeout_s=semantic.judge_timeout_s,
-                longest_conversation=LONGEST_JUDGED_CONVERSATION,
-            ),
-            thresholds=Thresholds(semantic.serve_at, semantic.judge_at),
-            aliases=aliases,
-            space=f"{embedding.model}/{embedding.dimensions}",
-            embed_timeout_s=embedding.timeout_s,
-        )
-        return SemanticTier(config, cache=cache, embedder=self.embedder, upstream=self.upstream, limiter=self.limiter)
 
     async def warm(self) -> None:
         """Do what makes first requests slow. Before listening, so that a process that accepts connections answers."""
@@ -130,10 +121,11 @@ class Gateway:
         """Begin serving. Redis or Langfuse being away does not keep the gateway down, only unready."""
         await self.store.start()
         await self.limiter.start(self.config.teams.values())
-        if self.mirror is not None:
-            self._background.append(asyncio.create_task(self.mirror.run()))
+        if self.semantic is not None:
+            self._background.append(asyncio.create_task(self.semantic.mirror.load()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
+        self._background.append(asyncio.create_task(self.loop_delay.run()))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""
@@ -141,16 +133,17 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for part in (self._second_opinion, self._semantic):
-            if part is not None:
-                await part.close()
+        if self.semantic is not None:
+            await self.semantic.second_opinion.close()
+            await self.semantic.tier.close()
+        await self._background_responses.close()
+        await self._ownership.close()
         await self.tally.flush()
         await self.limiter.close()
         if self.tracer is not None:
             counts = await asyncio.to_thread(self.tracer.close, FLUSH_S)
             log.info("traces: %d sent, %d lost", counts.sent, counts.lost)
-        if self.embedder is not None:
-            await self.embedder.aclose()
+        await self._provider.aclose()
         await self.store.close()
 
     def not_ready(self) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=str)
 
 NANO = 1_000_000_000
 
@@ -36,6 +38,13 @@ class Section:
         if not isinstance(value, str) or not value:
             raise ConfigError(f"{self.path}.{name}: a text is needed")
         return value
+
+    def choice(self, name: str, default: C, allowed: Sequence[C]) -> C:
+        value = self._take(name, default)
+        for each in allowed:
+            if value == each:
+                return each
+        raise ConfigError(f"{self.path}.{name}: one of {', '.join(allowed)} is needed")
 
     def flag(self, name: str, default: bool) -> bool:
         value = self._take(name, default)
@@ -78,6 +87,15 @@ class Section:
         if not isinstance(value, list):
             raise ConfigError(f"{self.path}.{name}: a list is needed")
         return value
+
+    def texts(self, name: str) -> list[str]:
+        value = self.sequence(name)
+        if not all(isinstance(item, str) and item for item in value):
+            raise ConfigError(f"{self.path}.{name}: a list of texts is needed")
+        return value
+
+    def names(self) -> list[str]:
+        return list(self._values)
 
     def section(self, name: str) -> Section:
         return Section(f"{self.path}.{name}", self._take(name, {}), str(name))

@@ -76,7 +76,7 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         # First: whoever goes on after this was killed is to go back as well, and not forward again.
         hold.keep(target.account.memory, wanted, image)
         wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))
-        rollout = Rollout(target.account, wanted, (), say)
+        rollout = Rollout(target.account, wanted, {}, say)
         # What was deployed last is not what runs from here on.
         target.account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"

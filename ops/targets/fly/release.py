@@ -29,7 +29,7 @@ class Release:
     def look(self, world: World) -> Look:
         wanted, held = hold.heeded(self.account.memory, wanted_apps.gateway(world))
         try:
-            names = tuple(self.secrets.wanted(world, wanted.app))
+            names = self.secrets.readers(world, wanted.app)
             standing = judge(self.account, wanted, names)
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -37,6 +37,9 @@ class Release:
             if error.code != "VAULT-013":
                 raise
             return unknown(error.what, until="3.2")
+        refused = standing.refusal()
+        if refused:
+            return refused
         if not standing.machines:
             return missing(f"{wanted.app} has no machines yet")
         if not standing.good:
@@ -57,4 +60,4 @@ class Release:
             FlyError: as flyctl fails; RunbookError: FLY-043 machines do not get healthy.
         """
         wanted, _ = hold.heeded(self.account.memory, wanted_apps.gateway(world))
-        Rollout(self.account, wanted, tuple(self.secrets.wanted(world, wanted.app)), say).go()
+        Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()

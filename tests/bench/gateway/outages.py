@@ -131,7 +131,7 @@ def main() -> int:
     options = parser.parse_args()
     config = copy.deepcopy(configuration())
     config["gateway"]["redis"] = production_redis()
-    config["gateway"]["teams"]["admin"]["semantic"] = False
+    config["gateway"]["teams"]["admin"]["semantic"] = "off"
     rows: list[Outage] = []
     with (
         ValkeyServer() as valkey,

@@ -14,7 +14,7 @@ import pytest
 from ops.world import World
 from tests.integration.checkout import Checkout, Terminal
 from tests.services.real_servers import NO_MINIO, wait_for
-from tests.targets.fly.support import GATEWAY, HOSTS, OPENAI_KEY, Site
+from tests.targets.fly.support import GATEWAY, OPENAI_KEY, Site
 
 
 class Operator:
@@ -197,7 +197,7 @@ def test_waiting_for_dns_can_be_interrupted_and_gone_on_with(place: Site, operat
     assert child.returncode == 130, lines
     assert time.monotonic() - start < 15
     assert len(place.sim.state.apps[GATEWAY]["certificates"]) == 2
-    place.dns.records.update({host: ["198.51.100.7"] for host in HOSTS})
+    place.follow_dns()
     again = operator.inv("deploy.all", "--target", "fly")
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(place.sim.state.apps[GATEWAY]["certificates"]) == 2

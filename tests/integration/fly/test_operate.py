@@ -14,8 +14,9 @@ from ops.targets.fly.going_back import rollback
 from ops.targets.fly.operate import logs, scale, status
 from ops.vault import rotate
 from ops.world import World
+from tests.flysim.machines import group_of
 from tests.services.real_servers import NO_MINIO
-from tests.targets.fly.support import CLICKHOUSE, GATEWAY, IMAGES, MINIO, Site
+from tests.targets.fly.support import CLICKHOUSE, GATEWAY, HOSTS, IMAGES, MINIO, Site
 
 NEXT = "registry.example.com/gateway:2"
 
@@ -140,6 +141,23 @@ def test_logs_are_read_by_app_and_group_with_secrets_redacted(deployed: Site) ->
         with pytest.raises(RunbookError) as caught:
             logs(world, fly, app, group, 10)
         assert caught.value.code == "FLY-048"
+
+
+def test_logs_say_when_there_are_none_and_go_on_with_what_comes(deployed: Site) -> None:
+    from ops.targets.fly.operate import follow
+
+    world, fly = production(deployed)
+    deployed.sim.rest.logs[GATEWAY] = []
+    assert "no log line of edge of" in logs(world, fly, "", "edge", 10)[0]
+    (edge, *_) = [m["id"] for m in deployed.sim.state.apps[GATEWAY]["machines"].values() if group_of(m) == "edge"]
+    line = {"level": "info", "region": "ord", "timestamp": "2026-01-01T00:00:00Z", "instance": edge}
+    deployed.sim.rest.logs[GATEWAY] = [{**line, "message": "one"}]
+    coming = follow(world, fly, "", "edge", 10)
+    assert next(coming)[0].endswith("one")
+    deployed.sim.rest.logs[GATEWAY] += [{**line, "message": "two"}, {**line, "message": "three"}]
+    assert [text.split()[-1] for text in next(coming)] == ["two", "three"]
+    assert next(coming) == []
+    deployed.sim.rest.logs[GATEWAY] = []
 
 
 def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_value_is_gone(place: Site) -> None:
@@ -269,7 +287,11 @@ def test_destroying_asks_for_the_name_takes_everything_down_and_can_be_followed_
             confirm(world, said)
         assert caught.value.code == "FLY-049"
     confirm(world, GATEWAY)
-    assert destroy(world, fly, quiet) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
+    addresses, said = place.addresses(), []
+    assert destroy(world, fly, said.append) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
+    for host in HOSTS:
+        for address in addresses:
+            assert any(f"DNS provider: {host}." in line and line.endswith(address) for line in said), said
     assert place.sim.state.apps == {}
     assert place.sim.state.addons == {}
     assert destroy(world, fly, quiet) == []

@@ -33,7 +33,7 @@ def several(
     config = copy.deepcopy(configuration())
     config["gateway"]["gateways"] = count
     for team, differing in limits.items():
-        config["gateway"]["teams"][team] |= {"semantic": False, **differing}
+        config["gateway"]["teams"][team] |= {"semantic": "off", **differing}
     made: list[GatewayProcess] = []
     with contextlib.ExitStack() as stack:
         for _ in range(count):

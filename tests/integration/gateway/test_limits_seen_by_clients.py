@@ -22,7 +22,7 @@ def limited(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[
     teams["probe"]["rpm"] = 100
     teams["prod_ceo"]["tpm"] = 2000
     teams["prod_background"]["daily_usd"] = 0.02
-    teams["prod_customer"] |= {"rpm": 3, "semantic": False}
+    teams["prod_customer"] |= {"rpm": 3, "semantic": "off"}
     with GatewayProcess(
         redis_url=shared_valkey.url,
         provider_url=shared_provider.base_url,
@@ -61,7 +61,7 @@ def test_tokens_are_reserved_before_and_corrected_after(limited: GatewayProcess,
     with limited.client("prod_ceo") as client:
         first = send(client, f"{word} one", max_tokens=100)
         assert first.status_code == 200
-        refused = send(client, f"{word} two", max_tokens=1990)
+        refused = send(client, f"{word} two", max_tokens=1930)
         assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "tokens")
         assert send(client, f"{word} three", max_tokens=100).status_code == 200
 
@@ -74,7 +74,7 @@ def test_dollars_run_out_at_the_price_of_the_dearest_model(limited: GatewayProce
         assert float(streamed.headers["x-ratelimit-remaining-usd"]) < 0.002
         settled = send(client, f"{word} one, please", max_tokens=1900)
         assert float(settled.headers["x-ratelimit-remaining-usd"]) > 0.019
-        refused = send(client, f"{word} two", max_tokens=2100)
+        refused = send(client, f"{word} two", max_tokens=1870)
         assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "usd")
         assert int(refused.headers["retry-after"]) <= 86400
         assert send(client, f"{word} three", max_tokens=1500).status_code == 200

@@ -1,8 +1,7 @@
-"""Nearest stored questions within one room, in memory: int8 vectors, and a coarse float32 view of large rooms."""
+"""Nearest known wordings within one room, in memory: int8 vectors, and a coarse float32 view of large rooms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,29 +20,30 @@ SHORTLIST = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One stored question.
+class Wording:
+    """One question for which an answer is kept: the one it was given to, or another found to have the same answer.
 
     Attributes:
-        id: names the entry in Redis.
         row: the row of the team's log it came with; its first part is the time of writing in ms.
-        room: the partition in one embedding space.
-        history_key: digest of the conversation before the question; empty for a first question.
+        room: the partition and the conversation before the question, in one embedding space.
+        entry: id of the wording that the answer was given to; its own, if it is that one.
+        stamp: digest of that answer: a verdict is about one answer, not about whatever has its place later.
+        end_user: digest of the person who asked, empty if unnamed.
+        tokens: of question and answer, what a judge has to read.
     """
 
     id: str
-    team: str
     row: RowId
     room: str
     question: str
-    history_key: str
+    entry: str
+    stamp: str
+    end_user: str = ""
+    tokens: int = 0
 
 
 def quantise(vector: Vector) -> Codes:
-    """A direction as int8 codes. The length is lost, which a cosine does not need.
-
-    The worst component error is 1/254 of the largest component; cosines move by less than 0.002 (see the tests).
-    """
+    """A direction as int8 codes; cosines move by less than 0.002 (see the tests). Raises ValueError if it is none."""
     largest = float(np.abs(vector).max())
     if not np.isfinite(largest) or largest == 0.0:
         raise ValueError("an embedding must be finite and not all zeros")
@@ -52,15 +52,9 @@ def quantise(vector: Vector) -> Codes:
 
 
 @lru_cache(maxsize=8)
-def _projection(dimensions: int) -> Vector | None:
-    """A fixed orthonormal projection to fewer dimensions, or None where it would save nothing.
-
-    Near neighbours stay near under a random projection whatever the embedding model is; truncating instead would
-    work only for models trained for it.
-    """
-    if dimensions <= COARSE_DIMENSIONS:
-        return None
-    seeded = np.random.default_rng(20260101).standard_normal((dimensions, COARSE_DIMENSIONS))
+def _projection(dimensions: int) -> Vector:
+    """A fixed orthonormal projection to fewer dimensions; near stays near, whatever the embedding model is."""
+    seeded = np.random.default_rng(20260101).standard_normal((dimensions, min(dimensions, COARSE_DIMENSIONS)))
     return np.ascontiguousarray(np.linalg.qr(seeded)[0], dtype=np.float32)
 
 
@@ -68,119 +62,87 @@ class Room:
     """The vectors of one room, in arrays that grow by doubling and are kept dense."""
 
     def __init__(self, dimensions: int) -> None:
-        self.dimensions = dimensions
-        self.entries: list[Entry] = []
+        self.wordings: list[Wording] = []
+        self.most_tokens = 0
         self._place: dict[str, int] = {}
-        self._codes: Codes = np.empty((16, dimensions), np.int8)
-        self._inverse_norm: Vector = np.empty(16, np.float32)
-        self._coarse: Vector = np.empty((16, min(dimensions, COARSE_DIMENSIONS)), np.float32)
+        self._projection = _projection(dimensions)
+        # One row to begin with: every conversation is a room of its own, and most hold one question.
+        self._codes: Codes = np.empty((1, dimensions), np.int8)
+        self._inverse_norm: Vector = np.empty(1, np.float32)
+        self._coarse: Vector = np.empty((1, self._projection.shape[1]), np.float32)
 
-    def put(self, entries: Sequence[Entry], codes: Codes) -> None:
-        """Add or replace entries; row i of `codes` belongs to entry i."""
-        last = {entry.id: at for at, entry in enumerate(entries)}
-        entries, codes = [entries[at] for at in last.values()], codes[list(last.values())]
-        self._reserve(len(self.entries) + len(entries))
+    @property
+    def dimensions(self) -> int:
+        return int(self._codes.shape[1])
+
+    def put(self, wording: Wording, codes: Codes) -> None:
+        place = self._place.setdefault(wording.id, len(self.wordings))
+        if place == len(self._codes):
+            # Copied, since an array that something still looks at cannot be resized in place.
+            self._codes = np.resize(self._codes, (2 * place, self.dimensions))
+            self._inverse_norm = np.resize(self._inverse_norm, 2 * place)
+            self._coarse = np.resize(self._coarse, (2 * place, self._coarse.shape[1]))
+        self.wordings[place : place + 1] = [wording]
         full = codes.astype(np.float32)
-        inverse = (1.0 / np.maximum(np.linalg.norm(full, axis=1), 1e-6)).astype(np.float32)
-        projection = _projection(self.dimensions)
-        coarse = (full if projection is None else full @ projection) * inverse[:, None]
-        for at, entry in enumerate(entries):
-            place = self._place.setdefault(entry.id, len(self.entries))
-            if place == len(self.entries):
-                self.entries.append(entry)
-            else:
-                self.entries[place] = entry
-            self._codes[place], self._inverse_norm[place], self._coarse[place] = codes[at], inverse[at], coarse[at]
+        inverse = 1.0 / max(float(np.linalg.norm(full)), 1e-6)
+        self._codes[place], self._inverse_norm[place] = codes, inverse
+        self._coarse[place] = full @ self._projection * inverse
+        self.most_tokens = max(self.most_tokens, wording.tokens)
 
-    def remove(self, entry_id: str) -> None:
-        place = self._place.pop(entry_id, None)
-        if place is None:
-            return
-        last = self.entries.pop()
-        if place < len(self.entries):
-            end = len(self.entries)
-            self.entries[place] = last
-            self._place[last.id] = place
+    def remove(self, wording_id: str) -> None:
+        place, last = self._place.pop(wording_id), self.wordings.pop()
+        if last.id != wording_id:
+            self.wordings[place], self._place[last.id] = last, place
             for array in (self._codes, self._inverse_norm, self._coarse):
-                array[place] = array[end]
+                array[place] = array[len(self.wordings)]
 
-    def nearest(self, vector: Vector, count: int) -> list[tuple[float, Entry]]:
-        """The nearest entries by cosine, best first. `vector` has length 1."""
-        size = len(self.entries)
+    def nearest(self, vector: Vector, count: int) -> list[tuple[float, Wording]]:
+        size = len(self.wordings)
+        places = np.arange(size)
         if size > COARSE_FROM:
-            projection = _projection(self.dimensions)
-            rough = self._coarse[:size] @ (vector if projection is None else vector @ projection)
+            rough = self._coarse[:size] @ (vector @ self._projection)
             places = np.argpartition(rough, size - SHORTLIST)[size - SHORTLIST :]
-        else:
-            places = np.arange(size)
         cosines = (self._codes[places].astype(np.float32) @ vector) * self._inverse_norm[places]
         best = np.argsort(-cosines, kind="stable")[:count]
-        return [(min(1.0, float(cosines[at])), self.entries[int(places[at])]) for at in best]
-
-    def _reserve(self, needed: int) -> None:
-        have = len(self._inverse_norm)
-        if needed <= have:
-            return
-        size = max(needed, 2 * have)
-        for name in ("_codes", "_inverse_norm", "_coarse"):
-            old = getattr(self, name)
-            new = np.empty((size, *old.shape[1:]), old.dtype)
-            new[:have] = old
-            setattr(self, name, new)
+        return [(min(1.0, float(cosines[at])), self.wordings[int(places[at])]) for at in best]
 
 
 class Index:
-    """All rooms of all teams as this process knows them."""
+    """All rooms of one team as this process knows them."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
-        self._entries: dict[str, dict[str, Entry]] = {}
+        self._wordings: dict[str, Wording] = {}
 
     def __len__(self) -> int:
-        return sum(len(entries) for entries in self._entries.values())
+        return len(self._wordings)
 
-    def put(self, entries: Sequence[Entry], codes: Sequence[bytes]) -> None:
-        """Add or replace entries; their vectors are int8 codes. Entries whose room has another width are left out."""
-        grouped: dict[tuple[str, int], list[int]] = {}
-        for at, entry in enumerate(entries):
-            grouped.setdefault((entry.room, len(codes[at])), []).append(at)
-        for (name, width), places in grouped.items():
-            room = self._rooms.get(name)
-            if room is None:
-                room = self._rooms[name] = Room(width)
-            if room.dimensions != width:
-                continue
-            matrix = np.frombuffer(b"".join(codes[at] for at in places), np.int8).reshape(len(places), width)
-            chosen = [entries[at] for at in places]
-            room.put(chosen, matrix)
-            for entry in chosen:
-                self._entries.setdefault(entry.team, {})[entry.id] = entry
+    def put(self, wording: Wording, codes: bytes) -> None:
+        """Add or replace a wording; its vector is int8 codes. It is left out if its room has another width."""
+        room = self._rooms.setdefault(wording.room, Room(len(codes)))
+        if room.dimensions == len(codes):
+            room.put(wording, np.frombuffer(codes, np.int8))
+            self._wordings[wording.id] = wording
 
-    def nearest(self, room: str, vector: Vector, count: int) -> list[tuple[float, Entry]]:
-        """The nearest entries of one room by cosine, best first."""
+    def nearest(self, room: str, vector: Vector, count: int) -> list[tuple[float, Wording]]:
+        """The nearest wordings of one room by cosine, best first. `vector` has length 1."""
         found = self._rooms.get(room)
-        if found is None or len(vector) != found.dimensions:
-            return []
-        return found.nearest(vector, count)
+        return found.nearest(vector, count) if found is not None and len(vector) == found.dimensions else []
 
-    def remove(self, team: str, entry_id: str) -> None:
-        entry = self._entries.get(team, {}).pop(entry_id, None)
-        if entry is None:
-            return
-        room = self._rooms[entry.room]
-        room.remove(entry_id)
-        if not room.entries:
-            del self._rooms[entry.room]
+    def most_tokens(self, room: str) -> int:
+        """The longest question and answer a judge could be given from this room; 0 if nothing is kept in it."""
+        found = self._rooms.get(room)
+        return found.most_tokens if found is not None else 0
 
-    def remove_before(self, team: str, row: RowId) -> None:
-        """Forget a team's entries that were written before a row of its log."""
-        self._remove_all(entry for entry in list(self._entries.get(team, {}).values()) if entry.row < row)
+    def remove(self, wording_id: str) -> None:
+        """Forget a wording, if it is known."""
+        wording = self._wordings.pop(wording_id, None)
+        if wording is not None:
+            self._rooms[wording.room].remove(wording_id)
+            if not self._rooms[wording.room].wordings:
+                del self._rooms[wording.room]
 
-    def remove_older(self, than_ms: int) -> None:
-        """Forget what was written before a time (ms since the epoch, by Redis' clock)."""
-        for entries in list(self._entries.values()):
-            self._remove_all(entry for entry in list(entries.values()) if entry.row[0] < than_ms)
-
-    def _remove_all(self, entries: Iterable[Entry] | Iterator[Entry]) -> None:
-        for entry in entries:
-            self.remove(entry.team, entry.id)
+    def remove_before(self, row: RowId) -> None:
+        """Forget what was written before a row of the log."""
+        for wording in [wording for wording in self._wordings.values() if wording.row < row]:
+            self.remove(wording.id)

@@ -1,7 +1,9 @@
 """What makes two chat requests the same: keys for the exact tier, partitions for the semantic tier.
 
-The team and the end user are part of every key by construction: nothing a client writes into a body
-can move it into another team's keys, because the team is given by the caller's credential.
+The team is part of every key by construction: nothing a client writes into a body can move it into another team's
+keys, because the team is given by the caller's credential. The end user is part of it where the stack says so
+(`per_user`); elsewhere the end users of a team share answers, since the same request of the same team is what the
+model would be asked again, whoever sends it. What is personal stands in the messages, and those are always compared.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SCHEMA = "1"
+SCHEMA = "2"
 """Part of every key: raise it when the meaning of a key or of a stored value changes."""
 
 IRRELEVANT = frozenset(
@@ -24,7 +26,7 @@ IRRELEVANT = frozenset(
         "cache", "caching", "cache_key", "no-log", "ttl", "tags", "extra_headers", "litellm_call_id",
         "litellm_trace_id", "litellm_session_id", "litellm_logging_obj", "proxy_server_request", "secret_fields",
         # Taken into the key under a name of their own.
-        "model", "messages", "user", "safety_identifier",
+        "model", "messages", "input", "user", "safety_identifier",
     }
 )  # fmt: skip
 """Request fields that cannot change the answer. A field not named here always counts."""
@@ -35,8 +37,20 @@ DEFAULTS: Mapping[str, Any] = {
 }  # fmt: skip
 """Values that mean the same as leaving the field out (OpenAI's chat completion reference)."""
 
-END_USER_METADATA = ("user_id", "end_user", "end_user_id", "trace_user_id")
-"""Fields of the client's `metadata` that name the end user."""
+PERSONS = (
+    "user_id", "userId", "end_user", "end_user_id", "endUserId", "trace_user_id", "customer_id", "customerId",
+)  # fmt: skip
+"""Fields of the client's `metadata` that name the end user, as do the request's `user` and `safety_identifier`."""
+SESSIONS = ("session_id", "sessionId")
+"""Fields of `metadata` that stand for the person only where no field names one: a person has many sessions."""
+END_USER_METADATA = (*PERSONS, *SESSIONS)
+
+STATE = ("previous_response_id", "conversation", "prompt")
+"""Fields by which the provider knows more of the request than its text. An exact key counts them like any other."""
+NOT_BY_SIMILARITY = (
+    "tools", "functions", "modalities", "audio", "prediction", "web_search_options", *STATE,
+)  # fmt: skip
+"""Fields with which only the very same request may have the same answer."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +71,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Partition:
-    """The room in which answers may be shared between differently worded last questions.
+    """Where answers may be shared between differently worded last questions.
 
-    `key` stands for the team, the end user, the model, every system message and all parameters. `history` holds
-    the turns of the conversation before the last user message and `history_key` their digest (both empty for a
-    first question).
+    `key` stands for the team, the model, every system message, all parameters, and the end user if answers are not
+    shared between end users. `history` holds the turns of the conversation before the last user message and
+    `history_key` their digest (both empty for a first question). `end_user` is a digest of the person, if named.
     """
 
     team: str
@@ -69,6 +83,7 @@ class Partition:
     question: str
     history: tuple[Turn, ...]
     history_key: str
+    end_user: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,44 +122,45 @@ def controls(body: Mapping[str, Any]) -> Controls:
 def end_user(body: Mapping[str, Any]) -> str:
     """The person behind the request as far as the client names one, as canonical text; empty if none."""
     metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
     named: dict[str, Any] = {name: body.get(name) for name in ("user", "safety_identifier")}
-    if isinstance(metadata, Mapping):
-        named |= {f"metadata.{name}": metadata.get(name) for name in END_USER_METADATA}
-    present = {name: value for name, value in named.items() if value not in (None, "")}
-    return _text(present) if present else ""
+    named |= {f"metadata.{name}": metadata.get(name) for name in PERSONS}
+    sessions = {f"metadata.{name}": metadata.get(name) for name in SESSIONS}
+    present = [{name: value for name, value in each.items() if value not in (None, "")} for each in (named, sessions)]
+    return _text(present[0] or present[1]) if any(present) else ""
 
 
-def exact_key(body: Mapping[str, Any], *, team: str, model: str) -> CacheKey | None:
+def exact_key(body: Mapping[str, Any], *, team: str, model: str, per_user: bool = False) -> CacheKey | None:
     """The key under which the answer to exactly this request is kept.
 
     Args:
-        body: the chat completion request as JSON values.
+        body: the request as JSON values: a chat completion (`messages`) or a response (`input`).
         team: the team the caller's key belongs to.
         model: the model that will answer, after escalation.
+        per_user: whether the end users of the team are kept apart.
 
     Returns:
-        The key, or None if the body holds something that is not JSON.
+        The key, or None if the request is never the same twice: it holds something that is not JSON, or belongs to a
+        `conversation`, which grows with every request at the provider.
     """
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
+    messages = _said(body)
+    if not messages or _present(body.get("conversation")):
         return None
     try:
-        said = _text([_message(message) for message in messages])
-        return CacheKey(team, digest("exact", team, end_user(body), model, _parameters(body), said))
+        said, person = _text([_message(message) for message in messages]), end_user(body) if per_user else ""
+        return CacheKey(team, digest("exact", team, person, model, _parameters(body), said))
     except (TypeError, ValueError):
         return None
 
 
-def partition(body: Mapping[str, Any], *, team: str, model: str) -> Partition | None:
+def partition(body: Mapping[str, Any], *, team: str, model: str, per_user: bool = False) -> Partition | None:
     """The semantic partition of a request, or None where a similar question must never be enough.
 
-    None for tools, functions, images or other non-text content, several answers (n > 1), structured message
-    fields, and conversations that do not end with a user message.
+    None for tools, functions, images or other non-text content, several answers (n > 1), state at the provider,
+    structured message fields, and conversations that do not end with a user message. Arguments as for `exact_key`.
     """
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages or _present(body.get("n"), 1):
-        return None
-    if any(_present(body.get(name)) for name in ("tools", "functions", "modalities", "audio", "prediction")):
+    messages = _said(body)
+    if not messages or _present(body.get("n"), 1) or any(_present(body.get(name)) for name in NOT_BY_SIMILARITY):
         return None
     turns = [_turn(message) for message in messages]
     if any(turn is None for turn in turns):
@@ -158,11 +174,20 @@ def partition(body: Mapping[str, Any], *, team: str, model: str) -> Partition | 
     history = tuple(turn for turn in spoken[:-1] if turn.role not in ("system", "developer"))
     rules = [text for _, text in system] if leading else [list(pair) for pair in system]
     try:
-        key = digest("semantic", team, end_user(body), model, _parameters(body), _text(rules))
+        person = end_user(body)
+        key = digest("semantic", team, person if per_user else "", model, _parameters(body), _text(rules))
     except (TypeError, ValueError):
         return None
     history_key = digest("history", _text([[turn.role, turn.text] for turn in history])) if history else ""
-    return Partition(team, key, spoken[-1].text, history, history_key)
+    return Partition(team, key, spoken[-1].text, history, history_key, digest("person", person) if person else "")
+
+
+def _said(body: Mapping[str, Any]) -> list[Any]:
+    """The messages of a chat completion, or the input of a response; empty if there are none."""
+    said = body.get("messages") if body.get("messages") is not None else body.get("input")
+    if isinstance(said, str):
+        return [{"role": "user", "content": said}] if "messages" not in body else []
+    return said if isinstance(said, list) else []
 
 
 def _turn(message: Any) -> Turn | None:
@@ -182,7 +207,7 @@ def _message(message: Any) -> dict[str, Any]:
     content = plain.get("content")
     if isinstance(content, Sequence) and not isinstance(content, str) and len(content) == 1:
         (part,) = content
-        if isinstance(part, Mapping) and set(part) == {"type", "text"} and part["type"] == "text":
+        if isinstance(part, Mapping) and set(part) == {"type", "text"} and part["type"] in ("text", "input_text"):
             plain["content"] = part["text"]
     return plain
 
@@ -193,6 +218,9 @@ def _parameters(body: Mapping[str, Any]) -> str:
         for name, value in body.items()
         if name not in IRRELEVANT and _present(value, *((DEFAULTS[name],) if name in DEFAULTS else ()))
     }
+    if "messages" not in body:
+        # A response has another shape than a chat completion, and one that was not stored cannot be continued.
+        counted |= {"": "response", "store": body.get("store") is not False}
     return _text(counted)
 
 

@@ -1,10 +1,12 @@
-"""Taking answers back: all of a team's, or one that was reported as wrong."""
+"""Taking answers back: all of a team's, one that was reported, or one that was found wrong."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .exact import unpack
+from .labels import LabelStore
 from .ledger import TIERS, Ledger, Tier
 
 
@@ -31,7 +33,9 @@ async def purge_team(ledger: Ledger, team: str) -> Purged:
 
 
 async def purge_entry(ledger: Ledger, team: str, entry_id: str) -> Purged:
-    """Remove one answer and its twin in the other tier.
+    """Remove one answer: from both tiers, and from the wording it was served for.
+
+    Its other wordings go by themselves: they point to an answer that is no longer there.
 
     Args:
         entry_id: as an answer's `x-gateway-cache-entry` header or trace names it, `exact:...` or `semantic:...`.
@@ -40,17 +44,55 @@ async def purge_entry(ledger: Ledger, team: str, entry_id: str) -> Purged:
         ValueError: the id names no tier.
         StoreUnavailable: Redis is away; nothing or not everything was removed.
     """
-    kind, _, name = entry_id.partition(":")
-    if kind not in ("exact", "semantic") or not name:
-        raise ValueError(f"{entry_id!r} is no entry id: it starts with exact: or semantic:")
-    tier: Tier = "exact" if kind == "exact" else "semantic"
-    value = await ledger.read(team, tier, name)
-    about = unpack(value)[0] if value else {}
+    tier, name = _split(entry_id)
+    about = await _head(ledger, team, tier, name)
+    if "of" in about:
+        gone = await _drop(ledger, team, "semantic", name)
+        return Purged(gone + (await purge_entry(ledger, team, f"semantic:{about['of']}")).entries)
     twins: dict[Tier, str | None] = {"exact": about.get("exact"), "semantic": about.get("semantic"), tier: name}
     gone = 0
     for each, twin in twins.items():
         if twin:
-            gone += await ledger.drop(team, each, twin)
-    if twins["semantic"]:
-        await ledger.announce(team, x=twins["semantic"])
+            gone += await _drop(ledger, team, each, twin)
     return Purged(gone)
+
+
+async def take_back(ledger: Ledger, labels: LabelStore, team: str, entry_id: str) -> Purged:
+    """Act on an answer that was found wrong for the question it was served for.
+
+    The answer goes, the verdict for that wording turns into a no, and the label moves, and with it the similarity from
+    which answers are served unjudged. Arguments and errors as for `purge_entry`.
+    """
+    tier, name = _split(entry_id)
+    about = await _head(ledger, team, tier, name)
+    if "of" in about:
+        judged = about["how"] == "judge"
+        await labels.add(team, about["s"], about["kind"], right=-int(judged), wrong=1)
+        await labels.refuse(team, name, about["of"], about["a"])
+    return await purge_entry(ledger, team, entry_id)
+
+
+async def confirm(ledger: Ledger, labels: LabelStore, team: str, entry_id: str) -> None:
+    """Count an answer that was served by its similarity alone and found right. Raises as `purge_entry`."""
+    about = await _head(ledger, team, *_split(entry_id))
+    if about.get("how") == "similarity":
+        await labels.add(team, about["s"], about["kind"], right=1)
+
+
+def _split(entry_id: str) -> tuple[Tier, str]:
+    kind, _, name = entry_id.partition(":")
+    if kind not in ("exact", "semantic") or not name:
+        raise ValueError(f"{entry_id!r} is no entry id: it starts with exact: or semantic:")
+    return "exact" if kind == "exact" else "semantic", name
+
+
+async def _head(ledger: Ledger, team: str, tier: Tier, name: str) -> dict[str, Any]:
+    value = await ledger.read(team, tier, name)
+    return unpack(value)[0] if value else {}
+
+
+async def _drop(ledger: Ledger, team: str, tier: Tier, name: str) -> int:
+    gone = await ledger.drop(team, tier, name)
+    if tier == "semantic":
+        await ledger.announce(team, x=name)
+    return int(gone)

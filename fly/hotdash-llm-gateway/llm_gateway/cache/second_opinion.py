@@ -1,44 +1,79 @@
-"""The shadow sample: some semantic hits are also answered by the model, to estimate how many are wrong.
+"""The shadow sample: some semantic hits are also answered by the model, and what is found wrong is acted on.
 
-The caller has its cached answer by then. What the check costs is charged to the team like any request, and a
-team without room in its limits is not checked. Exact hits are not sampled: they are the same request.
+The caller has its cached answer by then. What the check costs is charged to the team like any request, and a team
+without room in its limits is not checked. All hits are checked until there are enough labels, then the share that the
+stack names (0 turns checks off). Exact hits are not: they are the same request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+import random
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from ..api.chat_request import ChatRequest
+from ..api.chat_answer import ChatAnswers
+from ..api.request import Request
 from ..config import GatewayConfig
 from ..limits.limiter import Limiter, Refusal
 from ..limits.pricing import Spend, at_most, spend
-from ..limits.tokens import count_request
 from ..outcome import Outcome
-from ..upstream.fallback import UpstreamError
-from ..upstream.upstream import Upstream
+from ..store import Store, StoreUnavailable
+from ..upstream.errors import UpstreamError
+from ..upstream.provider import Provider
+from .acceptance import ENOUGH, wilson
+from .asking import Asker
 from .exact import Hit
-from .semantic_tier import JUDGE_INSTRUCTION_TOKENS
-from .shadow import Shadow
+from .judge import comparison
+from .labels import LabelStore
+from .ledger import Ledger
+from .purge import confirm, take_back
+from .semantic_tier import JUDGE_TOKENS
 
 log = logging.getLogger(__name__)
+
+Finding = Literal["agree", "differ", "unknown"]
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The share of wrong answers among checked hits, with its 95% Wilson interval."""
+
+    sampled: int
+    wrong: int
+    rate: float
+    low: float
+    high: float
 
 
 class SecondOpinion:
     """Runs the checks in the background."""
 
-    def __init__(self, config: GatewayConfig, *, shadow: Shadow, limiter: Limiter, upstream: Upstream) -> None:
-        if config.cache.semantic is None:
-            raise ValueError("the configuration has no semantic tier")
-        self._config, self._shadow, self._limiter, self._upstream = config, shadow, limiter, upstream
-        self._judge_model = config.cache.semantic.judge_model
+    def __init__(
+        self,
+        config: GatewayConfig,
+        *,
+        store: Store,
+        ledger: Ledger,
+        labels: LabelStore,
+        asker: Asker,
+        limiter: Limiter,
+        upstream: Provider,
+        random_source: random.Random | None = None,
+    ) -> None:
+        self._prices, self._rate, self._prefix = config.prices, config.cache.shadow_rate, config.redis.key_prefix
+        self._store, self._ledger, self._labels = store, ledger, labels
+        self._asker, self._limiter, self._upstream = asker, limiter, upstream
+        self._random = random_source or random.SystemRandom()
         self._checks: set[asyncio.Task[None]] = set()
+        self._checked: set[str | None] = set()
 
-    def consider(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
+    def consider(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
         """Check this hit if the sample falls on it; returns at once."""
-        if hit.tier == "semantic" and self._shadow.chosen():
-            check = asyncio.create_task(self._check(outcome, request, hit, model))
+        if self._rate > 0 and hit.how != "same" and hit.entry_id not in self._checked:
+            check = asyncio.create_task(self._sampled(outcome, request, hit, model))
             self._checks.add(check)
             check.add_done_callback(self._checks.discard)
 
@@ -46,33 +81,62 @@ class SecondOpinion:
         """Wait for the checks under way; each is bounded by the provider's timeout."""
         await asyncio.gather(*self._checks, return_exceptions=True)
 
-    async def _check(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
-        prices, judge = self._config.prices, self._judge_model
+    async def estimate(self, team: str) -> Estimate:
+        """What the checks so far say. Raises StoreUnavailable."""
+        agree, differ = (int(n or 0) for n in await self._store.call("HMGET", self._key(team), "agree", "differ"))
+        low, high = wilson(differ, agree + differ)
+        return Estimate(agree + differ, differ, differ / max(1, agree + differ), low, high)
+
+    async def _sampled(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
+        team = outcome.team.name
+        try:
+            labels = await self._labels.of(team)
+            if len(labels) >= ENOUGH and self._random.random() >= self._rate:
+                return
+            if len(self._checked) >= MOST_REMEMBERED:
+                self._checked.clear()
+            self._checked.add(hit.entry_id)
+            found = await self._check(outcome, request, hit, model)
+            if found is None:
+                return
+            await self._store.call("HINCRBY", self._key(team), found, 1)
+            if found == "differ":
+                log.warning("request %s: %s differs from a fresh answer and is taken back", outcome.id, hit.entry_id)
+                await take_back(self._ledger, self._labels, team, hit.entry_id)
+            elif found == "agree":
+                await confirm(self._ledger, self._labels, team, hit.entry_id)
+        except StoreUnavailable:
+            log.info("a check of a hit was lost: Redis is away")
+
+    async def _check(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> Finding | None:
+        """Compare what was served with a fresh answer; None if there is none to be had."""
         most = at_most(
-            prices[model],
-            input_tokens=await count_request(request.body) + JUDGE_INSTRUCTION_TOKENS,
-            output_tokens=3 * request.output_tokens,
+            self._prices[model],
+            model=model,
+            size=replace(request.size, text=request.size.text + JUDGE_TOKENS),
+            output_tokens=3 * request.output_tokens,  # The fresh answer, and both as the judge reads them.
         )
         grant = await self._limiter.reserve(outcome.team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)
         if isinstance(grant, Refusal):
-            return
+            return None
         paid = Spend()
-
-        async def ask(messages: list[dict[str, str]]) -> str:
-            nonlocal paid
-            body: dict[str, Any] = {"messages": messages, "max_tokens": 1, "temperature": 0}
-            verdict = await self._upstream.complete(judge, body)
-            paid += spend(prices[judge], verdict.get("usage") or {})
-            return str(verdict["choices"][0]["message"].get("content") or "")
-
         try:
             fresh = await self._upstream.complete(model, request.body)
-            paid += spend(prices[model], fresh.get("usage") or {})
+            paid += spend(self._prices[model], fresh.get("usage") or {})
+            if not ChatAnswers().keepable(fresh):
+                return "unknown"
+            served, again = (answer["choices"][0]["message"]["content"] for answer in (hit.response, fresh))
+            if " ".join(served.split()) == " ".join(again.split()):
+                return "agree"
             question = str(request.body["messages"][-1].get("content"))
-            found = await self._shadow.record(outcome.team.name, hit, question, fresh, ask)
-            if found == "differ":
-                log.warning("shadow check of request %s: %s differs from a fresh answer", outcome.id, hit.entry_id)
+            same, cost = await self._asker.ask(outcome.team, comparison(question, served, again), name="check")
+            paid += cost
+            return {True: "agree", False: "differ", None: "unknown"}[same]  # type: ignore[return-value]
         except UpstreamError as error:
-            log.info("shadow check: no fresh answer (%d)", error.status)
+            log.info("a check of a hit had no fresh answer (%d)", error.status)
+            return None
         finally:
             await self._limiter.settle(grant, tokens=paid.tokens, nano_usd=paid.nano_usd)
+
+    def _key(self, team: str) -> str:
+        return f"{self._prefix}shadow:{{{team}}}"

@@ -1,65 +1,123 @@
-"""The semantic tier as a chat request uses it: with an embedder, a judging model, and a bill for both."""
+"""The semantic tier: a question in other words, answered with what an earlier one of the same partition was told.
+
+A lookup goes from cheap to dear: wordings already known to have an answer (one read), the nearest other wordings in
+memory, exact vetoes, verdicts already given, what similarity alone has been shown to be good for, and at last the
+judge. Whatever fails on the way is a miss.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..config import GatewayConfig
-from ..limits.limiter import Limiter
-from ..limits.pricing import Spend, spend
+from ..api.chat_answer import ChatAnswers
+from ..config import GatewayConfig, Semantic
+from ..limits.pricing import INPUT_MARGIN, Spend, spend
+from ..limits.tokens import count_text
 from ..outcome import Outcome
-from ..upstream.fallback import UpstreamError
-from ..upstream.upstream import Upstream
-from .embedding import Embedder, Vector
+from ..store import StoreUnavailable
+from . import judge
+from .acceptance import Kind
+from .answers import Answers
+from .asking import Asker, Count
+from .embedding import Embedder, EmbeddingFailed, Vector
+from .exact import Hit, How
+from .index import Wording
 from .keys import CacheKey, Partition
-from .semantic import Lookup, SemanticCache
+from .labels import LabelStore
+from .mirror import Mirror
+from .vetoes import compare
 
-JUDGE_INSTRUCTION_TOKENS = 400
-"""The judge's instructions and the wrapping of the two questions, generously."""
+log = logging.getLogger(__name__)
+
+NEAREST = 8
+"""Wordings looked at; several may have the same answer."""
+VERDICTS = 2
+"""Asked for one request at most."""
+LONGEST_QUESTION_BYTES = 8000
+"""Longer questions are left out of the tier: an embedding says little about the details of a long text."""
+JUDGE_TOKENS = 560
+"""The judge's instructions and the names of the texts, generously."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The question's embedding, for `keep`, if it was embedded; and the answer to serve, if there is one."""
+
+    vector: Vector | None = None
+    hit: Hit | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A stored answer that may be right: its wording nearest to the question, by which cosine, and of which kind."""
+
+    wording: Wording
+    similarity: float
+    kind: Kind
 
 
 class SemanticTier:
-    """Looks up and keeps answers for a request, noting on its outcome what that cost."""
+    """Looks up and keeps answers for a request, noting on its outcome what that cost. Never raises."""
 
     def __init__(
         self,
         config: GatewayConfig,
+        semantic: Semantic,
         *,
-        cache: SemanticCache,
+        answers: Answers,
+        mirror: Mirror,
+        labels: LabelStore,
         embedder: Embedder,
-        upstream: Upstream,
-        limiter: Limiter,
+        asker: Asker,
+        count: Count,
     ) -> None:
-        if config.cache.semantic is None:
-            raise ValueError("the configuration has no semantic tier")
-        self._judge_model = config.cache.semantic.judge_model
-        self._judge_price, self._embedding_price = (
-            config.prices[self._judge_model],
-            config.prices[config.embedding.model],
-        )
-        self._cache, self._embedder, self._upstream, self._limiter = cache, embedder, upstream, limiter
-        self._late: set[asyncio.Task[None]] = set()
+        self._settings, self._teams, self._prices = semantic, config.teams, config.prices
+        self._embedding_price = config.prices[config.embedding.model]
+        self._answers, self._mirror, self._labels = answers, mirror, labels
+        self._embedder, self._asker, self._count = embedder, asker, count
 
-    def at_most(self, input_tokens: int) -> Spend:
-        """What embedding and judging a request of this size may cost on top of its answer."""
-        judged = JUDGE_INSTRUCTION_TOKENS + 2 * input_tokens
-        nano_usd = input_tokens * self._embedding_price.input + judged * self._judge_price.input
-        return Spend(input_tokens + judged, nano_usd + self._judge_price.output)
+    def at_most(self, part: Partition, outcome: Outcome, input_tokens: int) -> Spend:
+        """What embedding and judging may cost on top of the answer, to be reserved: nothing that will not happen.
 
-    async def lookup(self, room: Partition, outcome: Outcome) -> Lookup:
-        """Find an answer that may be served; its cost is on the outcome, hit or miss."""
+        Args:
+            part: the request's partition.
+            outcome: notes how long an answer may be to be judged for what is reserved.
+            input_tokens: our own count of the whole request.
+        """
+        if not _fits(part):
+            return Spend()
+        read = int(input_tokens * INPUT_MARGIN) + 8
+        most = Spend(read, read * self._embedding_price.input)
+        outcome.judged_tokens = self._mirror.index(part.team).most_tokens(self._answers.room(part))
+        if outcome.judged_tokens and judge.Case("", "", part.question, part.history).readable():
+            read, written = int((JUDGE_TOKENS + outcome.judged_tokens + input_tokens) * INPUT_MARGIN), judge.MAX_TOKENS
+            price = self._asker.price
+            most += Spend(VERDICTS * (read + written), VERDICTS * (read * price.input + written * price.output))
+        return most
 
-        async def judge(messages: list[dict[str, str]]) -> str:
-            return await self._judge(messages, outcome)
-
-        looked = await self._cache.lookup(room, self._embed_for(outcome), judge)
-        outcome.similarity = looked.similarity
-        return looked
+    async def lookup(self, part: Partition, outcome: Outcome) -> Lookup:
+        """Find an answer that may be served; what that cost is on the outcome, hit or miss."""
+        self._count(part.team, "lookups", 1)
+        vector = None
+        try:
+            hit = await self._answers.known(part)
+            if hit is None:
+                vector = await self._embed(part, outcome)
+                hit = await self._nearest(part, vector, outcome) if vector is not None else None
+            if hit is not None:
+                outcome.similarity = hit.similarity
+                self._count(part.team, f"served_{hit.how}", 1)
+            return Lookup(vector, hit)
+        except StoreUnavailable:
+            return Lookup(vector)
 
     async def keep(
         self,
-        room: Partition,
+        part: Partition,
         vector: Vector | None,
         response: dict[str, Any],
         outcome: Outcome,
@@ -67,42 +125,120 @@ class SemanticTier:
         ttl_s: int | None,
         exact: CacheKey,
     ) -> str | None:
-        """Keep an answer for similar questions; return the entry's id."""
-        return await self._cache.put(
-            room, vector, response, embed=self._embed_for(outcome), ttl_s=ttl_s, exact_id=exact.digest
-        )
+        """Keep an answer for questions in other words; return the entry's id, None if it was not kept."""
+        if not ChatAnswers().keepable(response):
+            return None
+        if vector is None:
+            vector = await self._embed(part, outcome)
+        try:
+            return (
+                None if vector is None else await self._answers.keep(part, vector, response, ttl_s=ttl_s, exact=exact)
+            )
+        except StoreUnavailable:
+            return None
 
     async def close(self) -> None:
-        """Wait until verdicts that came too late are booked; each is bounded by the provider's timeout."""
-        await asyncio.gather(*self._late, return_exceptions=True)
+        """Wait for verdicts under way."""
+        await self._asker.close()
 
-    def _embed_for(self, outcome: Outcome) -> Any:
-        async def embed(text: str) -> Vector:
-            vector, cost = await self._embedder.embed(text)
-            outcome.overhead += cost
-            return vector
+    async def _nearest(self, part: Partition, vector: Vector, outcome: Outcome) -> Hit | None:
+        index = await self._mirror.sync(part.team)
+        found = index.nearest(self._answers.room(part), vector, NEAREST)
+        outcome.similarity = found[0][0] if found else None
+        candidates, new = self._candidates(part, found), self._answers.wording_id(part)
+        wordings = [candidate.wording for candidate in candidates]
+        refusals = [self._labels.refusal(new, wording.entry, wording.stamp) for wording in wordings]
+        asked = 0
+        for candidate, stored in zip(candidates, await self._answers.read(part.team, wordings, refusals), strict=True):
+            if stored is None:
+                index.remove(candidate.wording.id)  # Expired, evicted or replaced.
+                continue
+            question, body, refused = stored
+            if refused:
+                continue
+            if not asked and await self._alone(part, candidate):
+                await self._join(part, vector, candidate, "similarity")
+                return self._hit(new, candidate, body, "similarity")
+            case = judge.Case(question, _text(body), part.question, part.history)
+            if asked < VERDICTS and await self._worth(case, candidate, body, outcome):
+                asked += 1
+                if await self._judged(part, vector, case, candidate, outcome):
+                    return self._hit(new, candidate, body, "judge")
+        return None
 
-        return embed
+    def _candidates(self, part: Partition, found: Sequence[tuple[float, Wording]]) -> list[Candidate]:
+        """The stored answers worth a look, nearest first; each once, by its nearest wording."""
+        chosen: dict[tuple[str, str], Candidate] = {}
+        for similarity, wording in found:
+            answer = (wording.entry, wording.stamp)
+            if similarity < self._settings.candidate_from or answer in chosen:
+                continue
+            difference = compare(wording.question, part.question)
+            if difference != "veto":
+                kind: Kind = "clear" if difference == "none" and not chosen else "doubt"
+                chosen[answer] = Candidate(wording, similarity, kind)
+        return list(chosen.values())
 
-    async def _judge(self, messages: list[dict[str, str]], outcome: Outcome) -> str:
-        """Ask the judging model. If the verdict comes too late to be of use it is still paid for, so still booked."""
-        call = asyncio.create_task(
-            self._upstream.complete(self._judge_model, {"messages": messages, "max_tokens": 1, "temperature": 0})
-        )
+    async def _alone(self, part: Partition, candidate: Candidate) -> bool:
+        """Whether similarity alone may decide: shown by labels to be right often enough, and not between two people."""
+        if candidate.kind == "doubt" or candidate.wording.end_user != part.end_user:
+            return False
+        serve_from = (await self._labels.of(part.team)).serve_from(self._settings.max_wrong)
+        return serve_from is not None and candidate.similarity >= serve_from
+
+    async def _worth(self, case: judge.Case, candidate: Candidate, body: bytes, outcome: Outcome) -> bool:
+        """Whether to ask the judge: it can read the case, that was reserved for, it answers of late, and it may pay."""
+        tokens = candidate.wording.tokens
+        if not case.readable() or not 0 < tokens <= outcome.judged_tokens or self._asker.resting:
+            return False
+        cost = self._asker.price.input * (JUDGE_TOKENS + tokens + count_text(case.new))
+        saves = spend(self._prices[outcome.model or ""], json.loads(body).get("usage") or {}).nano_usd
+        labels = await self._labels.of(outcome.team.name)
+        return labels.worth_asking(candidate.similarity, cost / max(saves, 1))
+
+    async def _judged(
+        self, part: Partition, vector: Vector, case: judge.Case, candidate: Candidate, outcome: Outcome
+    ) -> bool:
+        """Whether the judge says yes within the time the team waits. A late verdict serves the next one who asks."""
+
+        async def learn(yes: bool) -> None:
+            await self._labels.add(part.team, candidate.similarity, candidate.kind, right=int(yes), wrong=int(not yes))
+            if yes:
+                await self._join(part, vector, candidate, "judge")
+            else:
+                wording = candidate.wording
+                await self._labels.refuse(part.team, self._answers.wording_id(part), wording.entry, wording.stamp)
+
+        team = self._teams[part.team]
+        wait_s = self._settings.judge_timeout_s if team.semantic == "wait" else 0.0
+        verdict, cost = await self._asker.within(wait_s, team, judge.request(case), learn)
+        outcome.overhead += cost
+        return verdict is True
+
+    async def _join(self, part: Partition, vector: Vector, candidate: Candidate, how: How) -> None:
+        wording, similarity = candidate.wording, candidate.similarity
+        await self._answers.join(part, vector, wording, similarity=similarity, kind=candidate.kind, how=how)
+
+    @staticmethod
+    def _hit(wording_id: str, candidate: Candidate, body: bytes, how: How) -> Hit:
+        return Hit("semantic", body, f"semantic:{wording_id}", candidate.similarity, how)
+
+    async def _embed(self, part: Partition, outcome: Outcome) -> Vector | None:
+        if not _fits(part):
+            return None
         try:
-            answer = await asyncio.shield(call)
-        except asyncio.CancelledError:
-            late = asyncio.create_task(self._book_late(call, outcome))
-            self._late.add(late)
-            late.add_done_callback(self._late.discard)
-            raise
-        outcome.overhead += spend(self._judge_price, answer.get("usage") or {})
-        return str(answer["choices"][0]["message"].get("content") or "")
+            vector, cost = await self._embedder.embed(part.question)
+        except EmbeddingFailed as failed:
+            log.warning("no embedding for the cache: %s", failed)
+            return None
+        outcome.overhead += cost
+        return vector
 
-    async def _book_late(self, call: asyncio.Task[dict[str, Any]], outcome: Outcome) -> None:
-        try:
-            answer = await call
-        except UpstreamError:
-            return
-        cost = spend(self._judge_price, answer.get("usage") or {})
-        await self._limiter.add(outcome.team, tokens=cost.tokens, nano_usd=cost.nano_usd)
+
+def _fits(part: Partition) -> bool:
+    return len(part.question.encode("utf-8", "replace")) <= LONGEST_QUESTION_BYTES
+
+
+def _text(body: bytes) -> str:
+    content: str = json.loads(body)["choices"][0]["message"]["content"]
+    return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ..api.reply import Reply, error_reply, json_reply
 from ..api.routes import Route
 from ..cache.ledger import TIERS, Tier
-from ..cache.purge import purge_entry, purge_team
+from ..cache.purge import purge_entry, purge_team, take_back
 from ..settings import NANO
 from ..store import StoreUnavailable
 from . import metrics
+from .tally import pays
 
 if TYPE_CHECKING:
     from ..gateway import Gateway
@@ -28,6 +30,8 @@ async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:
             return json_reply(200, await cache(gateway))
         if route is Route.ADMIN_PURGE:
             return await _purge(gateway, body)
+        if route is Route.ADMIN_WRONG:
+            return await _wrong(gateway, body)
         if route is Route.METRICS:
             text = metrics.render(gateway, await teams(gateway))
             return Reply(200, text.encode(), media_type="text/plain; version=0.0.4")
@@ -53,9 +57,17 @@ async def teams(gateway: Gateway) -> list[dict[str, Any]]:
                     "usd_reserved": usage.reserved_nano_usd / NANO,
                 },
                 "shared": usage.shared,
+                "judge_pays": await _paid(gateway, team.name),
             }
         )
     return shown
+
+
+async def _paid(gateway: Gateway, team: str) -> bool | None:
+    try:
+        return pays(await gateway.tally.yesterday(team))
+    except StoreUnavailable:
+        return None
 
 
 async def cache(gateway: Gateway) -> dict[str, Any]:
@@ -63,19 +75,44 @@ async def cache(gateway: Gateway) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name in gateway.config.teams:
         did = await gateway.tally.shared(name)
-        answered = {tier: did.get(tier, 0) for tier in ("exact", "semantic", "miss", "bypass")}
-        asked = answered["exact"] + answered["semantic"] + answered["miss"]
+        answered = {tier: did.get(tier, 0) for tier in ("exact", "semantic", "alias", "miss", "bypass")}
+        hits = answered["exact"] + answered["semantic"] + answered["alias"]
+        asked = hits + answered["miss"]
         shown[name] = {
             "bytes": await gateway.ledger.used_bytes(name),
             "bytes_allowed": gateway.config.cache.bytes_per_team,
             "entries": {tier: await _entries(gateway, name, tier) for tier in TIERS},
             "answers": answered,
-            "hit_rate": (answered["exact"] + answered["semantic"]) / asked if asked else None,
+            "hit_rate": hits / asked if asked else None,
             "saved_usd": did.get("saved_nano_usd", 0) / NANO,
-            "shadow": asdict(await gateway.shadow.estimate(name)),
         }
-    mirror = gateway.mirror
-    return {"teams": shown, "mirrored_entries": len(mirror.index) if mirror else 0}
+        if gateway.semantic is not None:
+            await gateway.semantic.mirror.sync(name)
+            shown[name] |= {
+                "judge": await _judge(gateway, name, did),
+                "shadow": asdict(await gateway.semantic.second_opinion.estimate(name)),
+            }
+    return {"teams": shown, "mirrored_entries": len(gateway.semantic.mirror) if gateway.semantic else 0}
+
+
+async def _judge(gateway: Gateway, team: str, did: Mapping[str, int]) -> dict[str, Any]:
+    """What the judge did, cost and saved for a team, and what was learned from it."""
+    assert gateway.semantic is not None
+    labels = await gateway.semantic.labels.of(team)
+    calls, lookups = did.get("judge_calls", 0), did.get("lookups", 0)
+    return {
+        "mode": gateway.config.teams[team].semantic,
+        "calls": calls,
+        "calls_per_1000_lookups": 1000 * calls / lookups if lookups else None,
+        "yes": did.get("judge_yes", 0),
+        "mean_ms": did.get("judge_ms", 0) / calls if calls else None,
+        "spent_usd": did.get("judge_nano_usd", 0) / NANO,
+        "saved_usd": did.get("semantic_saved_nano_usd", 0) / NANO,
+        "served_by": {how: did.get(f"served_{how}", 0) for how in ("same", "judge", "similarity", "alias")},
+        "labels": len(labels),
+        "serves_unjudged_from": labels.serve_from(gateway.semantic.max_wrong),
+        "pays": pays(await gateway.tally.yesterday(team)),
+    }
 
 
 async def _entries(gateway: Gateway, team: str, tier: Tier) -> int:
@@ -93,6 +130,27 @@ def status(gateway: Gateway) -> dict[str, Any]:
         "traces": traces,
         "versions": {"litellm": version("litellm")},
     }
+
+
+async def _wrong(gateway: Gateway, body: bytes) -> Reply:
+    """Take back an answer that an operator found wrong, of whichever team it is."""
+    try:
+        asked = json.loads(body)
+        entry, team = str(asked["entry"]), asked.get("team")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return error_reply(400, 'a body like {"entry": "semantic:..."} is needed', kind="invalid_request_error")
+    if team is not None and team not in gateway.config.teams:
+        return error_reply(404, f"there is no team {team!r}", kind="invalid_request_error")
+    removed = 0
+    try:
+        for each in [team] if team is not None else gateway.config.teams:
+            if gateway.semantic is not None:
+                removed += (await take_back(gateway.ledger, gateway.semantic.labels, each, entry)).entries
+            else:
+                removed += (await purge_entry(gateway.ledger, each, entry)).entries
+    except ValueError as error:
+        return error_reply(400, str(error), kind="invalid_request_error")
+    return json_reply(200, {"entry": entry, "removed": removed})
 
 
 async def _purge(gateway: Gateway, body: bytes) -> Reply:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Mapping
 
@@ -10,6 +12,9 @@ from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 
 FLUSH_S = 5.0
+DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
+"""Names whose sums are also kept by day, to tell whether the judge pays."""
+DAY_S = 86400
 
 
 class Tally:
@@ -24,6 +29,10 @@ class Tally:
         self._store, self._prefix = store, prefix
         self.totals: Counter[tuple[str, str]] = Counter()
         """By (team, name), since this process started."""
+        self.own_failures: Counter[str] = Counter()
+        """Requests that failed for a reason of our own, by the kind of error, since this process started."""
+        self.wrong_keys = 0
+        """Requests without a key, or with one that no team has."""
         self._unsent: Counter[tuple[str, str]] = Counter()
 
     def count(self, outcome: Outcome, *, saved_nano_usd: int) -> None:
@@ -39,10 +48,16 @@ class Tally:
             what = outcome.tier
         new = Counter({(team, what): 1, (team, "spent_nano_usd"): outcome.total.nano_usd})
         new[team, "saved_nano_usd"] = saved_nano_usd
+        new[team, "semantic_saved_nano_usd"] = saved_nano_usd if outcome.tier == "semantic" else 0
         new[team, "escalated"] = int(outcome.escalated and not outcome.hit)
         new[team, "fallback"] = int(outcome.fallback is not None)
         self.totals.update(new)
         self._unsent.update(new)
+
+    def add(self, team: str, name: str, value: int) -> None:
+        """Add to one figure of a team."""
+        self.totals[team, name] += value
+        self._unsent[team, name] += value
 
     async def run(self) -> None:
         """Send the sums until cancelled."""
@@ -60,11 +75,33 @@ class Tally:
                 self._unsent[team, name] += value
                 return
 
+            if name in DAILY:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._store.call("HINCRBY", self._key(team, _today()), name, value)
+                    await self._store.call("EXPIRE", self._key(team, _today()), 3 * DAY_S)
+
     async def shared(self, team: str) -> Mapping[str, int]:
         """The sums of all gateways for a team, up to a few seconds ago. Raises StoreUnavailable."""
-        raw = await self._store.call("HGETALL", self._key(team))
+        return await self._read(self._key(team))
+
+    async def yesterday(self, team: str) -> Mapping[str, int]:
+        """The daily sums of all gateways for the last whole day (UTC). Raises StoreUnavailable."""
+        return await self._read(self._key(team, _today() - 1))
+
+    async def _read(self, key: str) -> Mapping[str, int]:
+        raw = await self._store.call("HGETALL", key)
         pairs = raw.items() if isinstance(raw, Mapping) else zip(raw[::2], raw[1::2], strict=True)
         return {name.decode(): int(value) for name, value in pairs}
 
-    def _key(self, team: str) -> str:
-        return f"{self._prefix}tally:{{{team}}}"
+    def _key(self, team: str, day: int | None = None) -> str:
+        return f"{self._prefix}tally:{{{team}}}" + ("" if day is None else f":{day}")
+
+
+def pays(day: Mapping[str, int]) -> bool | None:
+    """Whether semantic hits saved more than the judge cost on a day; None if it was not asked."""
+    spent = day.get("judge_nano_usd", 0)
+    return day.get("semantic_saved_nano_usd", 0) >= spent if spent else None
+
+
+def _today() -> int:
+    return int(time.time()) // DAY_S

@@ -1,0 +1,106 @@
+"""The record of the semantic tier in Redis: answers, and the wordings that have them.
+
+An entry is an answer under the wording it was given to. A member is another wording that was found to have the same
+answer; it points to the entry and to the answer's stamp, so that it dies with that answer. Both carry their vectors
+in the log, from which every gateway's index is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..limits.tokens import count_text
+from .exact import Hit, How, pack, unpack
+from .index import Vector, Wording, quantise
+from .judge import LONGEST
+from .keys import CacheKey, Partition, digest
+from .ledger import Ledger
+from .wording import Aliases, normal
+
+
+class Answers:
+    """Reads and writes entries and members. Every method that talks to Redis raises StoreUnavailable if it is away.
+
+    Args:
+        ledger: the record in Redis.
+        aliases: reviewed groups of questions; the questions of a group share one entry.
+        space: names the embedding model and its dimensions; vectors of different spaces never meet.
+    """
+
+    def __init__(self, ledger: Ledger, aliases: Aliases, *, space: str) -> None:
+        self._ledger, self._aliases, self._space = ledger, aliases, space
+
+    def room(self, part: Partition) -> str:
+        """Where the wordings are that may share an answer: same partition, same earlier turns."""
+        return digest("room", self._space, part.key, part.history_key)
+
+    def wording_id(self, part: Partition) -> str:
+        """The id of the question's normal form in its room."""
+        group = self._group(part)
+        return digest("wording" if group is None else "alias", self.room(part), group or normal(part.question))
+
+    async def known(self, part: Partition) -> Hit | None:
+        """The answer to this very wording: given to it before, or found right for it, or reviewed by a person."""
+        wording = self.wording_id(part)
+        value = await self._ledger.read(part.team, "semantic", wording)
+        if not value:
+            return None
+        head, body = unpack(value)
+        if "of" in head:
+            stored, body = await self._entry(part.team, head["of"])
+            if stored.get("a") != head["a"]:
+                await self._ledger.drop(part.team, "semantic", wording)
+                return None
+        if self._group(part) is not None:
+            return Hit("alias", body, f"semantic:{wording}", how="alias")
+        return Hit("semantic", body, f"semantic:{wording}", head.get("s"), head.get("how", "same"))
+
+    async def read(
+        self, team: str, wordings: Sequence[Wording], refusals: Sequence[str]
+    ) -> list[tuple[str, bytes, bool] | None]:
+        """For each wording the question of its entry, the answer, and whether it is refused; None if it is gone.
+
+        Args:
+            refusals: ids in the verdict tier, one for each wording.
+        """
+        keys = [("semantic", each.entry) for each in wordings] + [("verdict", each) for each in refusals]
+        found = await self._ledger.read_many(team, keys)  # type: ignore[arg-type]
+        values = []
+        for wording, value, refused in zip(wordings, found, found[len(wordings) :], strict=False):
+            head, body = unpack(value) if value else ({}, b"")
+            values.append((str(head["q"]), body, bool(refused)) if head.get("a") == wording.stamp else None)
+        return values
+
+    async def keep(
+        self, part: Partition, vector: Vector, response: Mapping[str, Any], *, ttl_s: int | None, exact: CacheKey
+    ) -> str | None:
+        """Keep a complete answer under its wording; return the entry's id, None if it is too large."""
+        entry, answer = self.wording_id(part), response["choices"][0]["message"]["content"]
+        stamp = digest("answer", answer)
+        tokens = count_text(part.question) + count_text(answer) if len(answer) <= LONGEST["ANSWER"] else 0
+        value = pack({"exact": exact.digest, "q": part.question, "a": stamp}, response)
+        row = self._row(part, vector, entry, stamp, tokens)
+        return entry if await self._ledger.keep(part.team, "semantic", entry, value, ttl_s=ttl_s, row=row) else None
+
+    async def join(
+        self, part: Partition, vector: Vector, wording: Wording, *, similarity: float, kind: str, how: How
+    ) -> None:
+        """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now."""
+        if await self._ledger.read(part.team, "semantic", self.wording_id(part)):
+            return
+        about = {"of": wording.entry, "a": wording.stamp, "s": similarity, "kind": kind, "how": how}
+        row = self._row(part, vector, wording.entry, wording.stamp, wording.tokens)
+        await self._ledger.keep(part.team, "semantic", self.wording_id(part), pack(about, {}), row=row)
+
+    async def _entry(self, team: str, entry: str) -> tuple[dict[str, Any], bytes]:
+        value = await self._ledger.read(team, "semantic", entry)
+        return unpack(value) if value else ({}, b"")
+
+    def _row(self, part: Partition, vector: Vector, entry: str, stamp: str, tokens: int) -> dict[str, bytes | str]:
+        question, codes = part.question.encode("utf-8", "replace"), quantise(vector).tobytes()
+        row: dict[str, bytes | str] = {"p": self.room(part), "q": question, "v": codes, "e": entry, "a": stamp}
+        return row | {"t": str(tokens), "u": part.end_user}
+
+    def _group(self, part: Partition) -> str | None:
+        return None if part.history else self._aliases.group(part.question)

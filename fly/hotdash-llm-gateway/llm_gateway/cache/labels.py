@@ -1,0 +1,69 @@
+"""The labels of every team in Redis, so that all gateways learn from each other's verdicts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..store import Store
+from .acceptance import BANDS, Kind, Labels, band
+from .keys import digest
+from .ledger import Ledger
+
+EPOCH_S = 30 * 86400
+"""Labels count for one to two epochs: what a team's users ask, and what is right, changes."""
+FRESH_S = 5.0
+
+
+class LabelStore:
+    """Counts labels per team. Every method raises StoreUnavailable if Redis is away.
+
+    Args:
+        store: the shared Redis connection.
+        ledger: where refusals are remembered, within each team's budget.
+        prefix: start of all key names.
+        space: names what similarities and verdicts depend on: embedding model, judging model, prompt.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, *, prefix: str, space: str) -> None:
+        self._store, self._ledger, self._prefix, self._space = store, ledger, prefix, digest("labels", space)
+        self._known: dict[str, tuple[float, Labels]] = {}
+
+    async def of(self, team: str) -> Labels:
+        """The team's labels, of all gateways up to a few seconds ago."""
+        read_at, labels = self._known.get(team, (-FRESH_S, None))
+        if labels is None or time.monotonic() - read_at > FRESH_S:
+            labels, epoch = Labels(), int(time.time()) // EPOCH_S
+            for each in (epoch - 1, epoch):
+                for field, count in _pairs(await self._store.call("HGETALL", self._key(team, each))):
+                    kind, at, what = field.split(":")
+                    if kind in ("clear", "doubt") and int(at) < BANDS:
+                        labels.add(int(at) / BANDS, kind, **{what: count})  # type: ignore[arg-type]
+            self._known[team] = time.monotonic(), labels
+        return labels
+
+    async def add(self, team: str, similarity: float, kind: Kind, *, right: int = 0, wrong: int = 0) -> None:
+        """Count a label, or with negative counts take one back."""
+        labels, key = await self.of(team), self._key(team, int(time.time()) // EPOCH_S)
+        for what, count in (("right", right), ("wrong", wrong)):
+            if count:
+                await self._store.call("HINCRBY", key, f"{kind}:{band(similarity)}:{what}", count)
+        await self._store.call("EXPIRE", key, 2 * EPOCH_S)
+        labels.add(similarity, kind, right=right, wrong=wrong)
+
+    def refusal(self, wording: str, entry: str, stamp: str) -> str:
+        """The id under which it is remembered that a stored answer is not right for a wording."""
+        return digest("refusal", self._space, wording, entry, stamp)
+
+    async def refuse(self, team: str, wording: str, entry: str, stamp: str) -> None:
+        """Remember that a stored answer is not right for a wording."""
+        await self._ledger.keep(team, "verdict", self.refusal(wording, entry, stamp), b"no")
+
+    def _key(self, team: str, epoch: int) -> str:
+        return f"{self._prefix}labels:{{{team}}}:{self._space}:{epoch}"
+
+
+def _pairs(raw: Any) -> list[tuple[str, int]]:
+    pairs = raw.items() if isinstance(raw, Mapping) else zip(raw[::2], raw[1::2], strict=True)
+    return [(name.decode(), int(count)) for name, count in pairs]
