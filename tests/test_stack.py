@@ -104,7 +104,7 @@ def test_a_missing_file_and_a_wrong_override_are_refused(tmp_path: Path) -> None
         ('key = "PROD_CEO_KEY"', 'key = "A\\nB"', "teams.prod_ceo.key"),
         ("[teams.prod_ceo]", '[teams."prod ceo"]', "teams.prod ceo"),
         ("memory_mb = 256\ncpus = 1", "memory_mb = 256\ncpus = 3", "fly.groups.edge.cpus"),
-        ("count = 1\nmemory_mb = 256", "count = 0\nmemory_mb = 256", "fly.groups.edge.count"),
+        ("[fly.groups.edge]\ncount = 2", "[fly.groups.edge]\ncount = 0", "fly.groups.edge.count"),
         ("memory_mb = 256", "memory_mb = 300", "fly.groups.edge.memory_mb"),
         ('region = "ord"', 'region = "moon"', "fly.region"),
         ('schema = "langfuse"', 'schema = "langfuse; DROP SCHEMA public"', "postgres.schema"),
