@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.consent import confirm
 from ops.dry import LOOKS
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
@@ -53,11 +54,12 @@ def _say(text: str) -> None:
     print(redactor(text), file=sys.stderr)
 
 
-def rollback(c: Context, target: str = "", to: str = "", fast: bool = False) -> None:
+def rollback(c: Context, target: str = "", to: str = "", fast: bool = False, yes: bool = False) -> None:
     """Put the last good image back into service; waits until every group is healthy."""
     from ops.targets.fly.going_back import rollback as go
 
     world, fly = _production(target)
+    confirm(f"{to or 'the last good image'} would be put back into service, machine by machine", yes)
     with _alone(world, fly, "inv deploy.rollback"):
         print(go(world, fly, _say, to=to, fast=fast))
 
@@ -71,11 +73,12 @@ def lift_hold(world: World) -> None:
         _say(f"{held} is no longer held" if held else "nothing is held")
 
 
-def scale(c: Context, group: str = "", count: int = 0, target: str = "") -> None:
+def scale(c: Context, group: str = "", count: int = 0, target: str = "", yes: bool = False) -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
     from ops.targets.fly.operate import scale as go
 
     world, fly = _production(target)
+    confirm(f"{group or 'the group'} would have {count} machines", yes)
     with _alone(world, fly, "inv deploy.scale"):
         print(go(world, fly, group, count, _say))
 
