@@ -45,7 +45,7 @@ def inv(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProces
         (["deploy.all", "--target", "fly", "test.all", "--target", "local"], "CLI-003"),
         (["explain", "NOPE-1"], "CLI-005"),
         (["cache.purge"], "CLI-006"),
-        (["cache.wrong"], "CLI-009"),
+        (["cache.wrong"], "CLI-010"),
         (["cache.purge", "--team", "nobody"], "CLI-004"),
         (["dev.bench", "nothing"], "CLI-007"),
         (["plan", "--n", "12"], "CLI-001"),
