@@ -90,7 +90,7 @@ def plain_gateway(shared_valkey: ValkeyServer, shared_upstream: ScriptedUpstream
     """A gateway in front of the arranged upstream, without the tier that asks on its own account."""
     config: dict[str, Any] = copy.deepcopy(configuration())
     del config["gateway"]["cache"]["semantic"]
-    config["gateway"]["redis"]["key_prefix"] = "plain:"
+    config["gateway"]["redis"] |= {"key_prefix": "plain:", "socket_timeout_s": 10}
     for model in config["model_list"]:
         model["litellm_params"]["timeout"] = 30
     with GatewayProcess(
