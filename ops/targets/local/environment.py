@@ -88,8 +88,9 @@ class Environment:
             proc.run(command, env=environment, cwd=self.layout.gateway)
         lock = self.layout.gateway / "requirements.lock"
         say(f"installing {_count(lock)} packages for the gateway (LiteLLM among them)")
-        words: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", self._python]
-        words += ["--require-hashes", "--only-binary", ":all:", "-r", lock]
+        # Nothing but what the lock names, also where an earlier one named more.
+        words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", self._python]
+        words += ["--require-hashes", "--only-binary", ":all:", lock]
         proc.run(words, env=environment, cwd=self.layout.gateway, timeout=INSTALL_S)
         self._compile(say)
         write_atomic(stamp(self.layout), wanted)
