@@ -85,19 +85,15 @@ class Rollout:
             return list(self.wanted.groups)
         return [group for group in self.wanted.groups if group in late or standing.few.get(group) == 0]
 
-    def _deploy(self, behind: list[str], image: str = "") -> None:
-        """Deploy; the group others depend on first, and everybody else once it is healthy.
-
-        Args:
-            image: the one that runs, for machines that only start anew.
-        """
+    def _deploy(self, behind: list[str]) -> None:
+        """Deploy; the group others depend on first, and everybody else once it is healthy."""
         wanted = self.wanted
         # Whatever is remembered of the last deploy is not true of this one.
         self.account.memory.forget("deployed", wanted.app)
         if len(wanted.groups) == 1:
             self._release(wanted.image.given, ())
             return
-        image = image or wanted.image.given
+        image = wanted.image.given
         if wanted.first in behind:
             before = self._newest()
             release = self._release(image, (wanted.first,))
@@ -158,7 +154,8 @@ class Rollout:
         if len(self.wanted.groups) == 1:
             self.account.patiently(lambda: self.account.client.deploy_secrets(self.wanted.app), self.say)
             return
-        self._deploy(groups, standing.machines[0].machine.image)
+        # Nothing is migrated, so nobody needs to go first: one release.
+        self._release(standing.machines[0].machine.image, tuple(groups))
 
     def _mend(self) -> None:
         """Wait for the ill to get well; restart whoever does not, once."""

@@ -89,11 +89,13 @@ def machine(deployed: Site, tmp_path: Path) -> Iterator[Machine]:
         "AuthorizedKeysFile none\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
         "KbdInteractiveAuthentication no\nUsePAM no\nLogLevel VERBOSE\n"
     )
-    groups = {
-        record["config"]["metadata"]["fly_process_group"]: record["id"]
+    # Whichever of the group's machines it is, here it is this one.
+    gateways = [
+        record["id"]
         for record in deployed.sim.state.apps[GATEWAY]["machines"].values()
-    }
-    reach = f"{groups['gateway']}.vm.{GATEWAY}.internal:22=127.0.0.1:{port}"
+        if record["config"]["metadata"]["fly_process_group"] == "gateway"
+    ]
+    reach = ",".join(f"{gateway}.vm.{GATEWAY}.internal:22=127.0.0.1:{port}" for gateway in gateways)
     world = deployed.world(RUNBOOK_FLY_REACH=reach)
     assert isinstance(world.target, Fly)
     mutations: Any = deployed.sim.graphql.mutations
