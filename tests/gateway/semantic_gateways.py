@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -21,7 +20,7 @@ from llm_gateway.config import GatewayConfig, parse
 from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.pricing import Spend
 from llm_gateway.outcome import Outcome
-from llm_gateway.store import Store, StoreUnavailable
+from llm_gateway.store import Store
 from llm_gateway.upstream import provider as upstream
 from llm_gateway.upstream.errors import UpstreamError
 
@@ -52,7 +51,7 @@ def config(*, prefix: str, shadow_rate: float = 0.0, **semantic: Any) -> Gateway
                     "shadow_rate": shadow_rate,
                     "exact": {"ttl_s": 1000},
                     "semantic": {
-                        "ttl_s": 1000, "candidate_from": 0.3, "judge_model": "j", "judge_timeout_s": 0.3, **semantic,
+                        "ttl_s": 1000, "candidate_from": 0.3, "judge_model": "j", "judge_timeout_s": 10, **semantic,
                     },
                 },
                 "callbacks": {},
@@ -83,6 +82,7 @@ class Provider:
     embedded: list[str] = field(default_factory=list)
     cases: list[dict[str, str]] = field(default_factory=list)
     answered: int = 0
+    told: int = 0
 
     async def embed(self, text: str) -> tuple[Vector, Spend]:
         self.embedded.append(text)
@@ -98,6 +98,7 @@ class Provider:
         await asyncio.sleep(self.delay_s)
         if self.says == "raise":
             raise UpstreamError(503, "away")
+        self.told += 1
         return answer(self.says) | {"usage": JUDGED}
 
 
@@ -165,9 +166,7 @@ class Gateway:
         """Look up a question as a request does: reserve, then look."""
         part = ask_part(question, **more)
         outcome = self.outcome(part)
-        with contextlib.suppress(StoreUnavailable):
-            await self.parts.mirror.sync(part.team)
-        self.parts.tier.at_most(part, outcome, 50)
+        await self.parts.tier.at_most(part, outcome, 50)
         return await self.parts.tier.lookup(part, outcome), outcome
 
     async def teach(self, similarities: Iterable[float], *, right: int = 400, wrong: int = 0, team: str = "a") -> None:
@@ -192,7 +191,7 @@ def gateways(
         settings = replace(settings, cache=replace(settings.cache, bytes_per_team=budget))
         assert settings.cache.semantic is not None
         for _ in range(count):
-            store = Store(url, prefix=prefix, timeout_s=2, breaker_open_s=0.1)
+            store = Store(url, prefix=prefix, timeout_s=10, breaker_open_s=0.1)
             ttl = {"exact": 1000, "semantic": 1000, "verdict": 1000}
             ledger = Ledger(store, prefix=prefix, bytes_per_team=budget, ttl_s=ttl)  # type: ignore[arg-type]
             provider, limiter, counts = Provider(), Grants(), Counter[tuple[str, str]]()

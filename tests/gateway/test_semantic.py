@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -150,11 +149,10 @@ def test_a_judge_that_fails_is_a_miss_and_not_remembered(valkey: Valkey, says: s
 def test_a_verdict_that_comes_late_is_a_miss_but_booked_and_learned(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         await one.put(STORED, "3 days")
-        one.provider.says, one.provider.delay_s = "no", 0.5
-        began = time.monotonic()
+        one.provider.says, one.provider.delay_s = "no", 1.0
         found, outcome = await one.looked(NEW)
         assert found.hit is None
-        assert time.monotonic() - began < 0.45
+        assert one.provider.told == 0
         assert outcome.overhead == EMBEDDED
         await one.parts.tier.close()
         assert one.limiter.booked == [JUDGED["prompt_tokens"] + JUDGED["completion_tokens"]]
@@ -163,7 +161,7 @@ def test_a_verdict_that_comes_late_is_a_miss_but_booked_and_learned(valkey: Valk
         assert (await one.look(NEW)).hit is None
         assert len(one.provider.cases) == 1
 
-    gateways(valkey.url, valkey.prefix, check)
+    gateways(valkey.url, valkey.prefix, check, judge_timeout_s=0.05)
 
 
 def test_a_judge_that_keeps_failing_is_left_alone_for_a_while(valkey: Valkey) -> None:
@@ -181,9 +179,8 @@ def test_a_background_team_misses_without_waiting_and_learns(valkey: Valkey) -> 
     async def check(one: Gateway) -> None:
         await one.put(STORED, "3 days", team="late")
         one.provider.delay_s = 0.2
-        began = time.monotonic()
         found, outcome = await one.looked(NEW, team="late")
-        assert time.monotonic() - began < 0.15
+        assert one.provider.told == 0
         assert found.hit is None
         assert outcome.overhead == EMBEDDED
         await one.parts.tier.close()
@@ -322,18 +319,17 @@ def test_nothing_is_reserved_for_what_will_not_be_embedded_or_judged(valkey: Val
     async def check(one: Gateway) -> None:
         tier = one.parts.tier
 
-        def most(question: str, input_tokens: int) -> Spend:
+        async def most(question: str, input_tokens: int) -> Spend:
             part = ask_part(question)
-            return tier.at_most(part, one.outcome(part), input_tokens)
+            return await tier.at_most(part, one.outcome(part), input_tokens)
 
-        assert most("word " * 14_500, 14_500) == Spend()
-        empty = most(NEW, 20)
+        assert await most("word " * 14_500, 14_500) == Spend()
+        empty = await most(NEW, 20)
         assert 20 <= empty.tokens <= 40
         await one.put(STORED, "3 days")
-        await one.parts.mirror.sync("a")
-        judged = most(NEW, 20)
+        judged = await most(NEW, 20)
         assert 2 * 400 < judged.tokens - empty.tokens < 2 * 800
-        assert most("why? " * 450, 900).tokens < 1100  # Embedded, but too long for the judge.
+        assert (await most("why? " * 450, 900)).tokens < 1100  # Embedded, but too long for the judge.
         part = ask_part(NEW)
         outcome = one.outcome(part)  # Nothing was reserved for a verdict: none is asked.
         assert (await tier.lookup(part, outcome)).hit is None
@@ -346,11 +342,10 @@ def test_what_a_request_spends_is_never_more_than_was_reserved(valkey: Valkey) -
     async def check(one: Gateway) -> None:
         for number in range(5):
             await one.put(f"How long does delivery {number * 'really '}take?", "3 days " * 40 * (number + 1))
-        await one.parts.mirror.sync("a")
         one.provider.says = "no"
         part = ask_part(NEW)
         outcome = one.outcome(part)
-        most = one.parts.tier.at_most(part, outcome, 20)
+        most = await one.parts.tier.at_most(part, outcome, 20)
         await one.parts.tier.lookup(part, outcome)
         assert len(one.provider.cases) == 2
         assert outcome.overhead.tokens <= most.tokens

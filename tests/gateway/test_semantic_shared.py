@@ -164,8 +164,8 @@ def test_a_restarted_gateway_reads_its_entries_while_it_serves(valkey: Valkey) -
             )
             assert kept
 
-        for start in range(0, entries, 200):
-            await asyncio.gather(*(put(number) for number in range(start, start + 200)))
+        for start in range(0, entries, 50):
+            await asyncio.gather(*(put(number) for number in range(start, start + 50)))
         await one.parts.mirror.sync("a")
         late = Mirror(one.store, prefix=valkey.prefix, teams=["a", "b"])
         cpu = time.process_time()

@@ -1,11 +1,12 @@
 # ruff: noqa: E402
-"""What the semantic tier costs: time of a lookup, bytes in Redis per entry, time to rebuild, time to reach others.
+"""What the semantic tier costs: time of a lookup, bytes in Redis per entry, time to read everything anew.
 
     ./inv dev.bench semantic_cost [--json]
     .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_cost [--json] [--entries 10000]
 
-A real Redis-compatible server, one partition, embeddings of 1024 dimensions made up in clusters (no embedding call is
-timed). Exit code 1: a goal was missed.
+The gateway's tier on a real Redis-compatible server, one partition, embeddings of 1024 dimensions made up in clusters.
+No embedding and no verdict is timed: the judge says no at once. A stall is the CPU time between two turns of the event
+loop, so that a busy machine does not matter to it. Exit code 1: a goal was missed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 HERE = Path(__file__).resolve().parent
 GATEWAY = HERE.parents[2] / "fly" / "hotdash-llm-gateway"
@@ -24,17 +28,22 @@ if str(GATEWAY) not in sys.path:
 
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
-from llm_gateway.cache.aliases import Aliases
-from llm_gateway.cache.keys import Partition, partition
+from llm_gateway.cache.embedding import Embedder
+from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
 from llm_gateway.cache.mirror import Mirror
-from llm_gateway.cache.semantic import SemanticCache
-from llm_gateway.cache.zones import Thresholds
+from llm_gateway.cache.semantic_parts import assemble
+from llm_gateway.config import Embedding
+from llm_gateway.limits.limiter import Limiter
+from llm_gateway.limits.pricing import Spend
+from llm_gateway.limits.tokens import encoding
+from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
+from llm_gateway.upstream.upstream import Upstream
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell
-from tests.gateway.semantic_gateways import answer
+from tests.gateway.semantic_gateways import Grants, Provider, answer, ask_part, config
 from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
@@ -43,118 +52,137 @@ ANSWER = "You may return any item within thirty days. " * 8
 LOOKUPS = 400
 
 
-def part(question: str) -> Partition:
-    found = partition({"messages": [{"role": "user", "content": question}]}, team="a", model="m")
-    if found is None:
-        raise ValueError(question)
-    return found
+class Given(Provider):
+    """A provider whose embeddings are made beforehand."""
+
+    vector: NDArray[np.float32]
+
+    async def embed(self, text: str) -> tuple[NDArray[np.float32], Spend]:
+        return self.vector, Spend()
+
+
+class Stalls:
+    """The longest CPU time between two turns of the event loop, in ms, while it is entered."""
+
+    def __init__(self) -> None:
+        self.longest_ms = 0.0
+
+    async def __aenter__(self) -> Stalls:
+        self._watch = asyncio.create_task(self._watching())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+
+    async def _watching(self) -> None:
+        last = time.thread_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            self.longest_ms, last = max(self.longest_ms, (now - last) * 1e3), now
 
 
 def vectors(count: int) -> NDArray[np.float32]:
     random = np.random.default_rng(3)
     topics = random.standard_normal((max(1, count // 50), DIMENSIONS))
     made = topics[random.integers(0, len(topics), count)] + 0.5 * random.standard_normal((count, DIMENSIONS))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    return cast(NDArray[np.float32], (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32))
 
 
 async def measure(url: str, entries: int) -> dict[str, float]:
     """All figures, in milliseconds, seconds and bytes."""
+    settings = replace(config(prefix="gw:"), embedding=Embedding("e", DIMENSIONS, 2.0))
+    assert settings.cache.semantic is not None
+    encoding()
+    store = Store(url, prefix="gw:", timeout_s=10)
+    ledger = Ledger(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
+    provider = Given(says="no")
+    parts = assemble(
+        settings,
+        settings.cache.semantic,
+        store=store,
+        ledger=ledger,
+        embedder=cast(Embedder, provider),
+        upstream=cast(Upstream, provider),
+        limiter=cast(Limiter, Grants()),
+        count=lambda team, name, value: None,
+    )
 
-    def gateway() -> tuple[Store, Mirror, SemanticCache]:
-        store = Store(url, prefix="gw:", timeout_s=5)
-        ledger = Ledger(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
-        mirror = Mirror(url, prefix="gw:", teams=["a"], ttl_s=TTL_S["semantic"])
-        cache = SemanticCache(
-            ledger, lambda: mirror.index, None, thresholds=Thresholds(0.9, 0.9), aliases=Aliases(()),
-            space="bench", embed_timeout_s=1,
-        )  # fmt: skip
-        return store, mirror, cache
+    async def look(question: str, vector: NDArray[np.float32]) -> Any:
+        part = ask_part(question)
+        outcome = Outcome(settings.teams["a"], model="m")
+        provider.vector = vector
+        await parts.tier.at_most(part, outcome, 50)
+        return await parts.tier.lookup(part, outcome)
 
     made = vectors(entries)
     questions = [f"Where can I find article number {number} of the handbook, please?" for number in range(entries)]
-    store, mirror, cache = gateway()
-    follower = asyncio.create_task(mirror.run())
-    await mirror.synced.wait()
-    other_store, other, _ = gateway()
-    other_follower = asyncio.create_task(other.run())
-    await other.synced.wait()
     before = int((await store.redis.info("memory"))["used_memory"])
     put_ms = []
     for question, vector in zip(questions, made, strict=True):
+        part = ask_part(question)
         began = time.perf_counter()
-        await cache.put(part(question), vector, answer(ANSWER))
+        await parts.tier.keep(
+            part, vector, answer(ANSWER), Outcome(settings.teams["a"]), ttl_s=None, exact=CacheKey("a", question)
+        )
         put_ms.append((time.perf_counter() - began) * 1e3)
     after = int((await store.redis.info("memory"))["used_memory"])
     accounted = int(await store.call("GET", "gw:used:{a}"))
     answer_bytes = len(json.dumps(answer(ANSWER), separators=(",", ":")))
 
-    while len(other.index) < entries:
-        await asyncio.sleep(0.005)
-    seen_ms = []
-    for number in range(20):
-        began = time.perf_counter()
-        await cache.put(part(f"fresh {number}"), made[number], answer(ANSWER))
-        while len(other.index) < entries + number + 1:
-            await asyncio.sleep(0.001)
-        seen_ms.append((time.perf_counter() - began) * 1e3)
+    late, began = Mirror(store, prefix="gw:", teams=["a"]), time.perf_counter()
+    async with Stalls() as rebuilding:
+        await late.sync("a")
+    rebuilt_s = time.perf_counter() - began
+    await parts.mirror.sync("a")
 
     random = np.random.default_rng(4)
-    hit_ms, miss_ms = [], []
-    cpu_began = time.process_time()
-    for _ in range(LOOKUPS):
-        number = int(random.integers(entries))
-
-        async def known(text: str, number: int = number) -> NDArray[np.float32]:
-            return made[number]
-
-        began = time.perf_counter()
-        found = await cache.lookup(part(questions[number]), known)
-        hit_ms.append((time.perf_counter() - began) * 1e3)
-        if found.hit is None:
-            raise RuntimeError("a stored question was not found")
-        began = time.perf_counter()
-        found = await cache.lookup(part("Is there a lift in the building?"), known)
-        miss_ms.append((time.perf_counter() - began) * 1e3)
-        if found.hit is not None:
-            raise RuntimeError("a different question was served")
-
-    cpu_ms = (time.process_time() - cpu_began) * 1e3 / (2 * LOOKUPS)
-    late_store, late, _ = gateway()
-    began = time.perf_counter()
-    late_follower = asyncio.create_task(late.run())
-    longest_stall, last = 0.0, time.perf_counter()
-    while not late.synced.is_set():
-        await asyncio.sleep(0.001)
-        now = time.perf_counter()
-        longest_stall, last = max(longest_stall, now - last), now
-    rebuilt_s = time.perf_counter() - began
-    for task in (follower, other_follower, late_follower):
-        task.cancel()
-    await asyncio.gather(follower, other_follower, late_follower, return_exceptions=True)
-    for each in (store, other_store, late_store):
-        await each.close()
-    return {
-        "entries": entries,
-        "lookup hit p50 ms": float(np.percentile(hit_ms, 50)),
-        "lookup hit p95 ms": float(np.percentile(hit_ms, 95)),
-        "lookup miss p50 ms": float(np.percentile(miss_ms, 50)),
-        "lookup miss p95 ms": float(np.percentile(miss_ms, 95)),
-        "lookup CPU ms": cpu_ms,
+    kinds: dict[str, Callable[[int], tuple[str, int | None]]] = {
+        "known wording": lambda number: (questions[number].removesuffix("?"), None),
+        "vetoed": lambda number: (f"Where do I find the handbook's article number {entries + number}?", 0),
+        "refused before": lambda number: ("Where do I find what the handbook says, please?", 0),
+        "judged": lambda number: (f"Where do I find what {'very ' * number}old handbooks say, please?", 1),
+    }
+    figures: dict[str, float] = {"entries": entries}
+    async with Stalls() as looking:
+        for name, make in kinds.items():
+            wall_ms, cpu_ms = [], []
+            for at in range(LOOKUPS // 4):
+                number = int(random.integers(entries)) if name != "judged" else at
+                question, _ = make(number)
+                began, cpu = time.perf_counter(), time.thread_time()
+                found = await look(question, made[number if name == "known wording" else int(random.integers(entries))])
+                wall_ms.append((time.perf_counter() - began) * 1e3)
+                cpu_ms.append((time.thread_time() - cpu) * 1e3)
+                if (found.hit is not None) != (name == "known wording"):
+                    raise RuntimeError(f"{name}: {question!r} was {'served' if found.hit else 'not found'}")
+            figures |= {
+                f"lookup, {name}: p50 ms": float(np.percentile(wall_ms, 50)),
+                f"lookup, {name}: p95 ms": float(np.percentile(wall_ms, 95)),
+                f"lookup, {name}: CPU ms": float(np.mean(cpu_ms)),
+            }
+    await parts.tier.close()
+    await store.close()
+    return figures | {
+        "longest stall while looking up, CPU ms": looking.longest_ms,
         "put p50 ms": float(np.percentile(put_ms, 50)),
         "bytes per entry besides the answer": (after - before) / entries - answer_bytes,
         "bytes per entry by the account": accounted / entries - answer_bytes,
-        "seen by another gateway, slowest ms": max(seen_ms),
-        "rebuild s": rebuilt_s,
-        "longest stall of requests while rebuilding ms": longest_stall * 1e3,
+        "read everything anew s": rebuilt_s,
+        "longest stall while reading anew, CPU ms": rebuilding.longest_ms,
+        "verdicts asked for": float(len(provider.cases)),
     }
 
 
 GOALS = {
-    "lookup hit p95 ms": 5.0,
-    "lookup miss p95 ms": 5.0,
-    "bytes per entry besides the answer": 1500.0,
-    "seen by another gateway, slowest ms": 1000.0,
-    "rebuild s": 2.0,
+    "lookup, known wording: p95 ms": 2.5,
+    "lookup, vetoed: p95 ms": 2.5,
+    "lookup, refused before: p95 ms": 2.5,
+    "longest stall while looking up, CPU ms": 10.0,
+    "longest stall while reading anew, CPU ms": 10.0,
+    "bytes per entry besides the answer": 1700.0,
 }
 
 

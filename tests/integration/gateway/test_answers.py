@@ -12,6 +12,9 @@ import pytest
 from tests.integration.gateway.conftest import Ask
 from tests.integration.gateway.harness import GatewayProcess, Provider, Sink, wait_until
 
+JUDGE = "You guard a cache of answers"
+"""How the judge's instructions begin."""
+
 
 def events(answer: httpx.Response) -> list[Any]:
     lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
@@ -90,22 +93,27 @@ def test_no_cache_skips_reading_and_no_store_skips_keeping(ask: Ask, provider: P
 
 
 def test_a_similar_question_in_the_same_partition_only_is_served(ask: Ask, provider: Provider, word: str) -> None:
+    provider.reply(contains=word, system=JUDGE, reply="yes")
     first = ask(f"How do I reset the {word} password?")
-    similar = ask(f"how do i reset the {word} password")
+    similar = ask(f"What resets my {word} password?")
     assert similar.headers["x-gateway-cache"] == "semantic"
-    assert float(similar.headers["x-gateway-similarity"]) > 0.9
+    assert 0.5 < float(similar.headers["x-gateway-similarity"]) < 1
     assert similar.json()["id"] == first.json()["id"]
-    other_user = ask(f"how do i reset the {word} password", user="somebody-else")
-    assert other_user.headers["x-gateway-cache"] == "miss"
+    spelt = ask(f"how do I reset the {word}  password")
+    assert spelt.headers["x-gateway-cache"] == "semantic"
+    assert "x-gateway-similarity" not in spelt.headers  # None was measured.
+    other_user = ask(f"how do I reset the {word}  password", user="somebody-else")
+    assert (other_user.headers["x-gateway-cache"], other_user.json()["id"]) == ("semantic", first.json()["id"])
+    calls = provider.calls("gpt-4o-mini")
     with_system = ask(
         "-",
         messages=[
             {"role": "system", "content": "Answer as a pirate."},
-            {"role": "user", "content": f"how do i reset the {word} password"},
+            {"role": "user", "content": f"how do I reset the {word} password"},
         ],
     )
     assert with_system.headers["x-gateway-cache"] == "miss"
-    assert provider.calls("gpt-4o-mini") == 3
+    assert provider.calls("gpt-4o-mini") == calls + 1
 
 
 def test_an_exact_hit_asks_for_no_embedding(ask: Ask, provider: Provider, word: str) -> None:
@@ -319,10 +327,11 @@ def test_no_header_shows_internals(ask: Ask, word: str) -> None:
 def test_every_request_reaches_langfuse_with_what_happened_to_it(
     ask: Ask, provider: Provider, sink: Sink, word: str
 ) -> None:
+    provider.reply(contains=word, system=JUDGE, reply="yes")
     ids = {
         "miss": ask(f"How do I reset the {word} password?"),
         "exact": ask(f"How do I reset the {word} password?"),
-        "semantic": ask(f"how do i reset the {word} password"),
+        "semantic": ask(f"What resets my {word} password?"),
         "refused": ask(word, model="gpt-5"),
         "long": ask(f"{word} " + "word " * 2100),
     }

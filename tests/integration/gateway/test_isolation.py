@@ -1,14 +1,17 @@
-"""No answer crosses from one team to another, whatever a request claims."""
+"""No answer crosses from one team to another, whatever a request claims, nor to a request that is another."""
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.gateway.harness import GatewayProcess, Provider
+from tests.gateway.valkey_server import ValkeyServer
+from tests.integration.gateway.harness import GatewayProcess, Provider, configuration
 
 PROBES = 2000
 TOPICS = (
@@ -43,27 +46,114 @@ FORGERIES: tuple[tuple[dict[str, Any], dict[str, str]], ...] = (
     ({"prompt_cache_key": "prod_customer", "safety_identifier": ""}, {}),
 )  # fmt: skip
 
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
+TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
+OTHERWISE: tuple[dict[str, Any], ...] = (
+    {"tools": [TOOL]},
+    {"tools": [{**TOOL, "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]},
+    {"tools": [TOOL], "tool_choice": "none"},
+    {"response_format": {"type": "json_object"}},
+    {"temperature": 0},
+    {"max_tokens": 63},
+    {"seed": 7},
+    {"model": "gpt-4o"},
+    {"system": "Answer as a pirate."},
+    {"earlier": ("I bought shoes.", "How nice.")},
+    {"image": IMAGE},
+)
+"""Ways in which a request with the same question is another request."""
+
+
+def body(question: str, **otherwise: Any) -> dict[str, Any]:
+    """A chat request; `system`, `earlier` and `image` change its messages."""
+    content: Any = question
+    if image := otherwise.pop("image", None):
+        content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": {"url": image}}]
+    messages = [{"role": "user", "content": content}]
+    if earlier := otherwise.pop("earlier", None):
+        messages = [{"role": "user", "content": earlier[0]}, {"role": "assistant", "content": earlier[1]}, *messages]
+    if system := otherwise.pop("system", None):
+        messages = [{"role": "system", "content": system}, *messages]
+    return {"model": "gpt-4o-mini", "messages": messages, "max_tokens": 64, **otherwise}
+
+
+@pytest.fixture
+def willing(provider: Provider) -> Provider:
+    """A judge that would let everything through: only partitions keep answers apart."""
+    provider.reply(contains="", system="You guard a cache of answers", reply="yes")
+    return provider
+
 
 @pytest.mark.timeout(600)
-def test_2000_probes_find_no_answer_of_another_team(gateway: GatewayProcess, provider: Provider, word: str) -> None:
-    def body(wording: str, topic: str) -> dict[str, Any]:
-        text = wording.format(f"{word} {topic}")
-        return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}], "max_tokens": 64}
+def test_2000_probes_find_no_answer_of_another_team(gateway: GatewayProcess, willing: Provider, word: str) -> None:
+    def asked(wording: str, topic: str) -> dict[str, Any]:
+        return body(wording.format(f"{word} {topic}"))
 
     with gateway.client("prod_customer") as owner, gateway.client("prod_ceo") as prober:
-        owned = {owner.post("/v1/chat/completions", json=body(WORDINGS[0], topic)).json()["id"] for topic in TOPICS}
-        assert len(owned) == len(TOPICS)
-        # The seam itself is open: its owner gets each of them back.
-        again = {owner.post("/v1/chat/completions", json=body(WORDINGS[0], topic)).json()["id"] for topic in TOPICS}
-        assert again == owned
+        owned = {owner.post("/v1/chat/completions", json=asked(WORDINGS[0], topic)).json()["id"] for topic in TOPICS}
+        # The seam itself is open: its owner gets answers back, for other wordings too.
+        again = {owner.post("/v1/chat/completions", json=asked(WORDINGS[2], topic)).json()["id"] for topic in TOPICS}
+        assert again <= owned
         every = list(itertools.product(TOPICS, WORDINGS, FORGERIES))
         chosen = random.Random(7).choices(every, k=PROBES - len(every)) + every
         crossed = []
         for topic, wording, (fields, headers) in chosen:
-            answer = prober.post("/v1/chat/completions", json=body(wording, topic) | fields, headers=headers)
+            answer = prober.post("/v1/chat/completions", json=asked(wording, topic) | fields, headers=headers)
             assert answer.status_code == 200, answer.text
             assert answer.headers["x-gateway-team"] == "prod_ceo"
             if any(identity in answer.text for identity in owned):
                 crossed.append((topic, wording, fields, headers))
     assert len(chosen) == PROBES
     assert crossed == []
+
+
+@pytest.mark.timeout(300)
+def test_no_answer_is_given_to_a_request_that_is_another(gateway: GatewayProcess, willing: Provider, word: str) -> None:
+    """Tools, response formats, images, models, settings, rules and earlier turns, each against each."""
+    question, other = f"What is the policy for {word}?", f"Which policy is there for {word}?"
+    ways: tuple[dict[str, Any], ...] = ({}, *OTHERWISE)
+    with gateway.client("prod_background") as client:
+        given = {}
+        for at, way in enumerate(ways):
+            answer = client.post("/v1/chat/completions", json=body(question, **way)).raise_for_status()
+            assert answer.headers["x-gateway-cache"] == "miss", way
+            given[at] = answer.json()["id"]
+        assert len(set(given.values())) == len(ways)
+        for at, way in enumerate(ways):
+            for asked in (question, other):
+                answer = client.post("/v1/chat/completions", json=body(asked, **way)).raise_for_status()
+                foreign = set(given.values()) - {given[at]}
+                assert answer.json()["id"] not in foreign, (way, asked)
+
+
+@pytest.fixture(scope="module")
+def apart(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[GatewayProcess]:
+    """A gateway whose team prod_customer keeps its end users apart."""
+    config = copy.deepcopy(configuration())
+    config["gateway"]["redis"]["key_prefix"] = "apart:"
+    config["gateway"]["teams"]["prod_customer"]["per_user"] = True
+    with GatewayProcess(
+        redis_url=shared_valkey.url, provider_url=shared_provider.base_url, provider_key=shared_provider.key,
+        config=config,
+    ) as process:  # fmt: skip
+        yield process
+
+
+NAMED: tuple[dict[str, Any], ...] = (
+    {"user": "B"}, {"safety_identifier": "B"}, {"metadata": {"user_id": "B"}}, {"metadata": {"customer_id": "B"}},
+    {"metadata": {"userId": "B"}}, {"metadata": {"session_id": "B"}}, {},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("team", ["prod_customer", "admin"])
+def test_end_users_are_kept_apart_where_the_team_says_so_and_share_elsewhere(
+    apart: GatewayProcess, willing: Provider, word: str, team: str
+) -> None:
+    question, other = f"What are your {word} opening hours?", f"When do you open, {word}, and when close?"
+    with apart.client(team) as client:
+        mine = client.post("/v1/chat/completions", json=body(question, user="A")).json()["id"]
+        assert client.post("/v1/chat/completions", json=body(question, user="A")).json()["id"] == mine
+        for named in NAMED:
+            for asked in (question, other):
+                got = client.post("/v1/chat/completions", json=body(asked, **named)).json()["id"]
+                assert (got == mine) is (team == "admin"), (named, asked)

@@ -1,4 +1,4 @@
-"""The questions of the return policy: paraphrases are hits by the judge or an alias, neighbours are not."""
+"""The questions of the return policy: paraphrases are hits by the judge or an alias, neighbours are not; checks act."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import GatewayProcess, Provider, configuration, wait_until
 
+JUDGE = "You guard a cache of answers"
+CHECK = "Two answers were written"
 FIRST = "What is the return policy?"
 PARAPHRASES = ("What's your refund policy?", "How do I return an item?")
 NEIGHBOURS = (
@@ -34,7 +36,7 @@ def pair(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[tup
         config["gateway"]["gateways"] = 2
     cache = aliased["gateway"]["cache"]
     cache["semantic"]["aliases"] = [[FIRST, *PARAPHRASES]]
-    cache["shadow_rate"] = 1.0
+    cache["shadow_rate"] = 0.01  # All hits, while there are few labels.
     first = GatewayProcess(
         redis_url=shared_valkey.url,
         provider_url=shared_provider.base_url,
@@ -52,9 +54,9 @@ def pair(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[tup
 @pytest.fixture
 def judge(provider: Provider) -> Provider:
     """A judge that says yes to the paraphrases and no to everything else."""
-    provider.reply(contains="", system="Reply with one word", reply="no")
+    provider.reply(contains="", system=JUDGE, reply="no")
     for question in PARAPHRASES:
-        provider.reply(contains=question, system="Reply with one word", reply="yes")
+        provider.reply(contains=question, system=JUDGE, reply="yes")
     return provider
 
 
@@ -83,34 +85,70 @@ def test_a_verdict_is_remembered_and_charged_once(pair: tuple[GatewayProcess, Ga
     assert round(used["usd_today"] * 1e9) == judge.spent_nano_usd(configuration()["gateway"]["prices"])
 
 
-def test_a_reviewed_alias_hits_without_judge_or_embedding_and_is_checked_afterwards(
+def test_a_reviewed_alias_hits_without_judge_embedding_or_number_and_a_check_takes_it_back(
     pair: tuple[GatewayProcess, GatewayProcess], provider: Provider
 ) -> None:
     with pair[1].client("prod_background") as client, pair[1].operator() as operator:
         send(client, FIRST)
         asked = provider.calls("text-embedding-3-large", "embeddings")
-        for question in PARAPHRASES:
+        provider.reply(contains="", system=CHECK, reply="no")
+        for question in PARAPHRASES[:1]:
             answer = send(client, question)
-            assert answer.headers["x-gateway-cache"] == "semantic"
-        assert send(client, NEIGHBOURS[2]).headers["x-gateway-cache"] == "miss"
-        assert provider.calls("text-embedding-3-large", "embeddings") == asked + 1
+            assert answer.headers["x-gateway-cache"] == "alias"
+            assert "x-gateway-similarity" not in answer.headers
+        assert provider.calls("text-embedding-3-large", "embeddings") == asked
 
-        def sampled() -> int:
+        def wrong() -> int:
             teams = operator.get("/gateway/admin/cache").json()["teams"]
-            return int(teams["prod_background"]["shadow"]["sampled"])
+            return int(teams["prod_background"]["shadow"]["wrong"])
 
-        # The stand-in quotes the question, so a fresh answer differs; whether that is wrong, a judge must say.
-        provider.reply(contains="", system="Reply with one word", reply="no")
-        send(client, PARAPHRASES[0])
-        wait_until(lambda: sampled() >= 1)
+        # The stand-in quotes the question, so a fresh answer differs; whether that is wrong, the judge says.
+        wait_until(lambda: wrong() == 1)
+        wait_until(lambda: send(client, PARAPHRASES[1]).headers["x-gateway-cache"] == "miss")
 
 
-def test_an_answer_of_one_gateway_is_a_hit_in_the_other_within_a_second(
-    pair: tuple[GatewayProcess, GatewayProcess], provider: Provider, word: str
+def test_an_operator_takes_a_judged_answer_back_through_either_gateway(
+    pair: tuple[GatewayProcess, GatewayProcess], judge: Provider
 ) -> None:
+    with pair[0].client("probe") as client, pair[1].operator() as operator:
+        send(client, FIRST)
+        hit = send(client, PARAPHRASES[0])
+        assert hit.headers["x-gateway-cache"] == "semantic"
+        found = operator.get("/gateway/admin/cache").json()["teams"]["probe"]["judge"]
+        assert (found["calls"], found["yes"], found["mode"]) == (1, 1, "wait") or found["labels"] == 1
+        entry = hit.headers["x-gateway-cache-entry"]
+        assert operator.post("/gateway/admin/cache/wrong", json={"entry": entry}).json()["removed"] == 3
+        assert operator.post("/gateway/admin/cache/wrong", json={"entry": entry}).json()["removed"] == 0
+        assert operator.post("/gateway/admin/cache/wrong", json={"entry": "x"}).status_code == 400
+        assert operator.post("/gateway/admin/cache/wrong", json={"entry": entry, "team": "no"}).status_code == 404
+        assert operator.post("/gateway/admin/cache/wrong", content=b"x").status_code == 400
+        assert client.post("/gateway/admin/cache/wrong", json={"entry": entry}).status_code == 401
+        assert send(client, FIRST).headers["x-gateway-cache"] == "miss"
+        calls = judge.calls("gpt-4o-mini")
+        assert send(client, "What is the shipping policy?").headers["x-gateway-cache"] == "miss"
+        assert judge.calls("gpt-4o-mini") > calls
+
+
+def test_the_judge_is_counted_and_its_cost_stands_beside_what_it_saved(
+    pair: tuple[GatewayProcess, GatewayProcess], judge: Provider
+) -> None:
+    with pair[0].client("admin") as client, pair[0].operator() as operator:
+        send(client, "What is the return policy of this shop?")
+        for question in PARAPHRASES:
+            send(client, question)
+        lines = dict(line.rsplit(" ", 1) for line in operator.get("/metrics").text.splitlines() if line[0] != "#")
+    team = '{team="admin"'
+    assert float(lines[f"gateway_semantic_lookups_total{team}}}"]) >= 3
+    assert float(lines[f'gateway_judge_verdicts_total{team},verdict="yes"}}']) >= 1
+    assert float(lines[f'gateway_semantic_hits_total{team},by="judge"}}']) >= 1
+    assert float(lines[f"gateway_judge_usd_total{team}}}"]) > 0
+    assert float(lines[f"gateway_semantic_saved_usd_total{team}}}"]) > 0
+
+
+def test_an_answer_of_one_gateway_is_a_hit_in_the_other_at_once(
+    pair: tuple[GatewayProcess, GatewayProcess], judge: Provider, word: str
+) -> None:
+    judge.reply(contains=word, system=JUDGE, reply="yes")
     with pair[0].client("admin") as one, pair[1].client("admin") as other:
         send(one, f"How do I reset the {word} password?")
-        assert send(other, f"How do I reset the {word} password?").headers["x-gateway-cache"] == "exact"
-        wait_until(
-            lambda: send(other, f"how do i reset the {word} password").headers["x-gateway-cache"] == "semantic", 1.0
-        )
+        assert send(other, f"What resets the {word} password?").headers["x-gateway-cache"] == "semantic"

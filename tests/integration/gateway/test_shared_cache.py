@@ -32,8 +32,8 @@ def pair(shared_provider: Provider) -> Iterator[Pair]:
 @pytest.fixture(autouse=True)
 def judge(provider: Provider) -> Provider:
     """A judge that says yes to the paraphrase of the question and no to everything else."""
-    provider.reply(contains="", system="Reply with one word", reply="no")
-    provider.reply(contains=PARAPHRASE, system="Reply with one word", reply="yes")
+    provider.reply(contains="", system="You guard a cache", reply="no")
+    provider.reply(contains=PARAPHRASE, system="You guard a cache", reply="yes")
     return provider
 
 
@@ -68,12 +68,12 @@ def test_a_teams_purge_through_one_gateway_reaches_the_other_in_every_tier(pair:
     for question, tier in ((FIRST, "exact"), (SPELT, "semantic"), (PARAPHRASE, "semantic")):
         found, answer = ask(b, "prod_customer", question)
         assert (found, answer.json()["id"]) == (tier, old)
-    # The verdict on the paraphrase is remembered, whichever gateway is asked.
+    # The verdict on the paraphrase made it a wording of that answer, whichever gateway is asked.
     calls = judge.calls("gpt-4o-mini")
     assert ask(a, "prod_customer", PARAPHRASE)[0] == "semantic"
     assert judge.calls("gpt-4o-mini") == calls
 
-    assert purge(a, "prod_customer") == 3
+    assert purge(a, "prod_customer") == 3  # Exact, semantic, and the paraphrase that joined it.
     assert cache(b)["teams"]["prod_customer"]["entries"]["verdict"] == 0
     wait_until(lambda: mirrored(b) == mirrored(a) == 1)
     found, answer = ask(b, "prod_customer", SPELT)
@@ -97,7 +97,7 @@ def test_one_wrong_answer_purged_through_one_gateway_is_gone_from_the_other(pair
     old = ask(a, "prod_background", wrong)[1].json()["id"]
     ask(a, "prod_background", right)
     wait_until(lambda: mirrored(b) == before + 2)
-    found, hit = ask(b, "prod_background", wrong if tier == "exact" else wrong.lower().rstrip("?"))
+    found, hit = ask(b, "prod_background", wrong if tier == "exact" else wrong[0].lower() + wrong[1:])
     assert (found, hit.json()["id"]) == (tier, old)
 
     assert purge(a, "prod_background", entry=hit.headers["x-gateway-cache-entry"]) == 2
@@ -115,5 +115,5 @@ def test_a_gateway_that_was_killed_serves_again_what_the_other_kept(pair: Pair, 
     b.start()
     assert ask(b, "admin", question)[0] == "exact"
     wait_until(lambda: mirrored(b) == mirrored(a))
-    found, answer = ask(b, "admin", question.lower().rstrip("?"))
+    found, answer = ask(b, "admin", question[0].lower() + question[1:])
     assert (found, answer.json()["id"]) == ("semantic", kept)

@@ -137,7 +137,7 @@ class Generation:
             return self._served(outcome, request, hit)
 
         most = self._most(request, choice.model)
-        bound = self._bound(most, read, outcome)
+        bound = await self._bound(most, read, outcome)
         admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
@@ -362,11 +362,11 @@ class Generation:
             for name in names
         }
 
-    def _bound(self, most: Mapping[str, Spend], read: _Read, outcome: Outcome) -> Spend:
+    async def _bound(self, most: Mapping[str, Spend], read: _Read, outcome: Outcome) -> Spend:
         """What to reserve: the tokens of the larger attempt, and the dollars of both, since both may be billed."""
         bound = Spend(max(spend.tokens for spend in most.values()), sum(spend.nano_usd for spend in most.values()))
         if read.partition is not None and self._semantic is not None:
-            bound += self._semantic.at_most(read.partition, outcome, read.request.size.text)
+            bound += await self._semantic.at_most(read.partition, outcome, read.request.size.text)
         return bound
 
     def _failed(self, call: Call) -> Any:

@@ -52,7 +52,7 @@ def quantise(vector: Vector) -> Codes:
 
 
 @lru_cache(maxsize=8)
-def _projection(dimensions: int) -> Vector:
+def projection(dimensions: int) -> Vector:
     """A fixed orthonormal projection to fewer dimensions; near stays near, whatever the embedding model is."""
     seeded = np.random.default_rng(20260101).standard_normal((dimensions, min(dimensions, COARSE_DIMENSIONS)))
     return np.ascontiguousarray(np.linalg.qr(seeded)[0], dtype=np.float32)
@@ -65,7 +65,7 @@ class Room:
         self.wordings: list[Wording] = []
         self.most_tokens = 0
         self._place: dict[str, int] = {}
-        self._projection = _projection(dimensions)
+        self._projection = projection(dimensions)
         # One row to begin with: every conversation is a room of its own, and most hold one question.
         self._codes: Codes = np.empty((1, dimensions), np.int8)
         self._inverse_norm: Vector = np.empty(1, np.float32)

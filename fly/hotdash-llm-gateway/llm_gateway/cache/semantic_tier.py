@@ -33,8 +33,8 @@ from .vetoes import compare
 
 log = logging.getLogger(__name__)
 
-NEAREST = 8
-"""Wordings looked at; several may have the same answer."""
+NEAREST, CANDIDATES = 8, 4
+"""Wordings looked at, of which several may have the same answer; and answers."""
 VERDICTS = 2
 """Asked for one request at most."""
 LONGEST_QUESTION_BYTES = 8000
@@ -80,8 +80,10 @@ class SemanticTier:
         self._answers, self._mirror, self._labels = answers, mirror, labels
         self._embedder, self._asker, self._count = embedder, asker, count
 
-    def at_most(self, part: Partition, outcome: Outcome, input_tokens: int) -> Spend:
+    async def at_most(self, part: Partition, outcome: Outcome, input_tokens: int) -> Spend:
         """What embedding and judging may cost on top of the answer, to be reserved: nothing that will not happen.
+
+        It reads what is new in the team's log, so that `lookup` finds what this allowed for.
 
         Args:
             part: the request's partition.
@@ -92,7 +94,11 @@ class SemanticTier:
             return Spend()
         read = int(input_tokens * INPUT_MARGIN) + 8
         most = Spend(read, read * self._embedding_price.input)
-        outcome.judged_tokens = self._mirror.index(part.team).most_tokens(self._answers.room(part))
+        try:
+            index = await self._mirror.sync(part.team)
+        except StoreUnavailable:
+            return most
+        outcome.judged_tokens = index.most_tokens(self._answers.room(part))
         if outcome.judged_tokens and judge.Case("", "", part.question, part.history).readable():
             read, written = int((JUDGE_TOKENS + outcome.judged_tokens + input_tokens) * INPUT_MARGIN), judge.MAX_TOKENS
             price = self._asker.price
@@ -142,7 +148,7 @@ class SemanticTier:
         await self._asker.close()
 
     async def _nearest(self, part: Partition, vector: Vector, outcome: Outcome) -> Hit | None:
-        index = await self._mirror.sync(part.team)
+        index = self._mirror.index(part.team)
         found = index.nearest(self._answers.room(part), vector, NEAREST)
         outcome.similarity = found[0][0] if found else None
         candidates, new = self._candidates(part, found), self._answers.wording_id(part)
@@ -177,7 +183,7 @@ class SemanticTier:
             if difference != "veto":
                 kind: Kind = "clear" if difference == "none" and not chosen else "doubt"
                 chosen[answer] = Candidate(wording, similarity, kind)
-        return list(chosen.values())
+        return list(chosen.values())[:CANDIDATES]
 
     async def _alone(self, part: Partition, candidate: Candidate) -> bool:
         """Whether similarity alone may decide: shown by labels to be right often enough, and not between two people."""

@@ -179,7 +179,7 @@ class Cache:
         part = partition({"messages": [{"role": "user", "content": question}]}, team=TEAM, model=MODEL)
         assert part is not None
         outcome = Outcome(self._team, model=MODEL)
-        self._tier.at_most(part, outcome, EVERYTHING)
+        await self._tier.at_most(part, outcome, EVERYTHING)
         found = await self._tier.lookup(part, outcome)
         self.counts["spent"] += outcome.overhead.nano_usd
         if found.hit is not None:
