@@ -6,14 +6,16 @@ was deployed since. Documents are checked now.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ops.recording import DONE, outbox
+from ops.runbook import interrupt
 from ops.runbook.advice import advice
 from ops.runbook.errors import RunbookError
 from ops.runbook.journal import Journal
+from ops.runbook.pool import Pool
 from ops.runbook.progress import age_hours
 from ops.runbook.step import State, Step
 from ops.world import World
@@ -100,16 +102,12 @@ def gather(world: World) -> Report:
         else:
             found[step.key] = (None if look.state is State.UNAVAILABLE else look.satisfied, look.evidence)
 
-    threads = []
-    for key in wanted:
-        if steps[key].check:
-            found[key] = tested(key)
-        else:
-            threads.append(threading.Thread(target=examine, args=(steps[key],), daemon=True))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found.update({key: tested(key) for key in wanted if steps[key].check})
+    pool = Pool()
+    ended = pool.all(functools.partial(examine, steps[key]) for key in wanted if not steps[key].check)
+    while not ended.wait(0.2):
+        interrupt.check()
+    pool.close()
 
     lines = [Line(group, text, *_verdict([found[key] for key in keys])) for group, text, keys in checklist]
     # Nothing in this runbook can reach an agent: it has no command that changes one.
@@ -141,14 +139,7 @@ def _verdict(answers: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:
 
 def _test_results(journal: Journal, steps: dict[str, Step[World]]) -> Callable[[str], tuple[bool | None, str]]:
     """Reads each test's newest result, and whether something was deployed after it."""
-    last: dict[str, dict[str, str]] = {}
-    changed_at = ""
-    for event in journal.read():
-        if event["event"] != "step" or event["step"] not in steps:
-            continue
-        last[event["step"]] = event
-        if event["status"] == "changed" and steps[event["step"]].phase in (0, 1, 3):
-            changed_at = event["at"]
+    last, changed_at = _newest(journal, steps)
 
     def result(key: str) -> tuple[bool | None, str]:
         event = last.get(key)
@@ -163,10 +154,32 @@ def _test_results(journal: Journal, steps: dict[str, Step[World]]) -> Callable[[
     return result
 
 
+def stale_tests(journal: Journal, steps: Mapping[str, Step[World]]) -> set[str]:
+    """Tests whose newest result is older than what was last deployed."""
+    tested = {key for key, step in steps.items() if step.check}
+    last, changed_at = _newest(journal, steps)
+    return {key for key in tested if key in last and last[key]["at"] < changed_at}
+
+
+def _newest(journal: Journal, steps: Mapping[str, Step[World]]) -> tuple[dict[str, dict[str, str]], str]:
+    """Every step's newest event, and when something was last deployed."""
+    last: dict[str, dict[str, str]] = {}
+    changed_at = ""
+    for event in journal.read():
+        if event["event"] != "step" or event["step"] not in steps:
+            continue
+        last[event["step"]] = event
+        if event["status"] == "changed" and steps[event["step"]].phase in (0, 1, 3):
+            changed_at = event["at"]
+    return last, changed_at
+
+
 def _progress(world: World) -> str:
     """The two-hour rule: when the last report went out, and whether that is too long ago."""
     box = outbox(world)
-    waiting, hours = len(box.waiting()), age_hours(box.last_delivery())
+    if world.target_name != "fly":
+        return "a rehearsal reports no progress"
+    waiting, hours = len(box.undelivered()), age_hours(box.last_delivery())
     if hours is None:
         text = "no progress report delivered yet"
     else:

@@ -23,6 +23,7 @@ from ops.runbook.errors import EXIT_FAILED, Interrupted, RunbookError, is_refusa
 SECTIONS = (
     ("The five phases", ("setup", "build", "deploy", "test", "document")),
     ("Looking", ("plan", "status", "doctor", "explain", "phase")),
+    ("Bringing agents to it", ("cutover",)),
     ("Living with it", ("vault", "teams", "cache", "progress", "local", "dev")),
 )
 
@@ -80,10 +81,24 @@ class Executor(StockExecutor):
         Raises:
             Exit: with the documented exit code, after an error or an interrupt has been said.
         """
-        json = any(isinstance(task, ParserContext) and task.as_kwargs.get("json") for task in tasks)
+        json = self._agree_on_json(tasks)
+        if json and len(tasks) > 1:
+            from ops.one_document import printed
+
+            with printed():
+                return self._execute(tasks, json)
+        return self._execute(tasks, json)
+
+    def _execute(self, tasks: tuple[Any, ...], json: bool) -> Any:
         try:
             self._agree_on_target(tasks)
-            return super().execute(*tasks)
+            self.codes: list[int] = []
+            results = super().execute(*tasks)
+            if any(self.codes):
+                from ops.dry import worst
+
+                raise StockExit(code=worst(self.codes))
+            return results
         except RunbookError as error:
             tell(error, json)
             raise StockExit(code=error.exit_code) from None
@@ -96,9 +111,32 @@ class Executor(StockExecutor):
             tell(refused(error) if isinstance(error, OSError) and is_refusal(error) else _fault(), json)
             raise StockExit(code=EXIT_FAILED) from None
 
+    def expand_calls(self, calls: list[Any]) -> list[Any]:
+        """The calls to be made; under --dry their dry forms, whatever else is asked of Invoke.
+
+        Raises:
+            RunbookError: CLI-009 a command has no dry form.
+        """
+        expanded = super().expand_calls(calls)
+        self.config.load_shell_env()  # INVOKE_RUN_DRY asks for it as well
+        if not self.config.run.dry:
+            return expanded
+        from ops import dry
+
+        return dry.forms(expanded, self.codes)
+
     def dedupe(self, calls: list[Any]) -> list[Any]:
         """Run what was asked for: Invoke takes `deploy.all` and `test.all` for the same task, by name and code."""
         return calls
+
+    @staticmethod
+    def _agree_on_json(tasks: tuple[Any, ...]) -> bool:
+        """A --json given to one task holds for every task that knows it."""
+        arguments = [task.args["json"] for task in tasks if isinstance(task, ParserContext) and "json" in task.args]
+        json = any(argument.value for argument in arguments)
+        for argument in arguments:
+            argument.value = argument.value or json
+        return json
 
     @staticmethod
     def _agree_on_target(tasks: tuple[Any, ...]) -> None:

@@ -21,7 +21,9 @@ class Item:
 
 
 def estimate(stack: Stack) -> list[Item]:
-    """Every machine, volume and plan of the stack; traffic, snapshots' data and OpenAI itself are not in it.
+    """Every machine, volume and plan of the stack; traffic and OpenAI itself are not in it.
+
+    Snapshots are counted as full copies of their volumes, which is the most they can be while little changes.
 
     Raises:
         RunbookError: COST-001 for a Redis plan without a price.
@@ -37,6 +39,10 @@ def estimate(stack: Stack) -> list[Item]:
     for app, store in stores:
         items.append(_machine(stack, app, 1, store.cpus, store.memory_mb))
         items.append(Item(f"{app} volume", f"{store.volume_gb} GB", store.volume_gb * prices.volume_gb))
+    stored = sum(store.volume_gb for _, store in stores)
+    charged_gb = max(0.0, stored - prices.snapshots_free_gb)
+    detail = f"{stored} GB at most, {prices.snapshots_free_gb:g} free"
+    items.append(Item("volume snapshots", detail, charged_gb * prices.snapshot_gb))
     plan = prices.redis_plans.get(stack.redis.plan)
     if plan is None:
         raise RunbookError(
@@ -45,7 +51,9 @@ def estimate(stack: Stack) -> list[Item]:
             next="add it in ops/stack.toml",
         )
     databases = 2 if stack.redis.queue_name else 1
-    items.append(Item(stack.redis.name, f"{databases} x {stack.redis.plan}", databases * plan))
+    bandwidth = prices.redis_bandwidth_gb.get(stack.redis.plan)
+    carries = f", {bandwidth} GB of traffic a month each, slower beyond" if bandwidth else ""
+    items.append(Item(stack.redis.name, f"{databases} x {stack.redis.plan}{carries}", databases * plan))
     names = {stack.domains.gateway, stack.domains.langfuse}
     charged = max(0, len(names) - prices.certificates_free)
     items.append(Item("certificates", f"{len(names)}, {charged} charged", charged * prices.certificate))
@@ -55,8 +63,11 @@ def estimate(stack: Stack) -> list[Item]:
 def _machine(stack: Stack, name: str, count: int, cpus: int, memory_mb: int) -> Item:
     prices = stack.fly.prices
     extra_gb = max(0, memory_mb - cpus * INCLUDED_MB_PER_CPU) / 1024
-    each = cpus * prices.shared_cpu + extra_gb * prices.memory_gb
-    return Item(name, f"{count} x shared-cpu-{cpus}x, {memory_mb} MB", count * each)
+    region = stack.fly.region
+    markup = prices.region_markups.get(region)
+    each = (cpus * prices.shared_cpu + extra_gb * prices.memory_gb) * (markup or 1.0)
+    note = f" (without {region}'s mark-up: set fly.prices.region_markups.{region})" if markup is None else ""
+    return Item(name, f"{count} x shared-cpu-{cpus}x, {memory_mb} MB{note}", count * each)
 
 
 def show(stack: Stack, json: bool) -> None:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ops import not_run
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 from ops.world import ROOT
@@ -21,6 +22,10 @@ TOOLS = Path(sys.executable).parent
 FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
+STOCK_BENCHES = ("cpu", "ready")
+"""Benchmarks that are held against LiteLLM's own server."""
+STOCK_VENV = ROOT / ".venv-stock"
+REPORTS = ROOT / ".state" / "tests"
 
 
 def gateway_project() -> Path:
@@ -47,10 +52,11 @@ def check() -> bool:
         ),
         ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
         ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
-        ("tests of the runbook", [PYTHON, "-m", "pytest", "-q", *(f"--ignore={folder}" for folder in FLY_TESTS)]),
-        ("tests of the gateway", [str(_gateway_python()), "-m", "pytest", "-q", *GATEWAY_TESTS]),
+        ("tests of the runbook", _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in FLY_TESTS))),
+        ("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
     ]
     failed = []
+    shutil.rmtree(REPORTS, ignore_errors=True)
 
     def ended(name: str, code: int, start: float) -> None:
         if code:
@@ -60,7 +66,7 @@ def check() -> bool:
     # The Fly tests mostly wait for a simulated platform: they run beside the others, and speak when they are through.
     aside, begun = "tests of the Fly target", time.monotonic()
     with tempfile.TemporaryFile("w+") as said:
-        command = [PYTHON, "-m", "pytest", "-q", *FLY_TESTS]
+        command = _tests("fly", PYTHON, *FLY_TESTS)
         beside = subprocess.Popen(
             command, cwd=ROOT, env=_environment(), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -76,24 +82,39 @@ def check() -> bool:
         said.seek(0)
         print(said.read(), end="")
         ended(aside, code, begun)
+    print("\n".join(not_run.lines(not_run.reasons(sorted(REPORTS.glob("*.xml"))))))
     print("all green" if not failed else f"failed: {', '.join(failed)}")
     return not failed
 
 
+def _tests(name: str, python: str, *words: str) -> list[str]:
+    """The command that runs these tests and reports each of them to a file."""
+    return [python, "-m", "pytest", "-q", "--junitxml", str(REPORTS / f"{name}.xml"), *words]
+
+
 def make_gateway_environment() -> None:
-    """The gateway's environment with what its tests and benchmarks need beside it, from its own development lock."""
-    lock = gateway_project() / "requirements-dev.lock"
-    stamp = GATEWAY_VENV / ".installed"
+    """What ships, by the same versions, with what the gateway's tests need beside it."""
+    _make_environment(GATEWAY_VENV, gateway_project() / "requirements-test.lock")
+
+
+def make_stock_environment() -> None:
+    """LiteLLM's own server, the yardstick of the benchmarks, in an environment that no test of ours uses."""
+    _make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
+
+
+def _make_environment(folder: Path, lock: Path) -> None:
+    """A virtual environment that holds what a lock says and nothing else; made anew when the lock is newer."""
+    stamp = folder / ".installed"
     if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:
         return
     environment = _environment()
     if ssl.get_default_verify_paths().cafile:
         environment.setdefault("UV_SYSTEM_CERTS", "true")
-    uv = TOOLS / "uv"
-    print(f"making {GATEWAY_VENV.name}", flush=True)
-    proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, GATEWAY_VENV], env=environment)
-    print(f"installing {lock.name}", flush=True)
-    words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", _gateway_python(), "--require-hashes"]
+    uv, python = TOOLS / "uv", folder / "bin" / "python"
+    print(f"making {folder.name}", flush=True)
+    proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, folder], env=environment)
+    print(f"installing {lock.relative_to(ROOT)}", flush=True)
+    words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes"]
     proc.run([*words, "--compile-bytecode", lock], env=environment, timeout=1200)
     stamp.touch()
 
@@ -132,6 +153,8 @@ def bench(name: str, json: bool) -> int:
     python = PYTHON
     if found[name].parent.name == "gateway":
         make_gateway_environment()
+        if name in STOCK_BENCHES:
+            make_stock_environment()
         python = str(_gateway_python())
     module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
     command = [python, "-m", module, *(["--json"] if json else [])]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ops.markdown import table
 from ops.runbook.errors import RunbookError
 from ops.runbook.files import write_atomic
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
@@ -124,11 +125,6 @@ def _generated(world: World, file: Path, text: str) -> str:
     return BLOCK.sub(block, text)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
 def _teams(world: World) -> str:
     rows: list[tuple[object, ...]] = [
         (
@@ -141,12 +137,12 @@ def _teams(world: World) -> str:
         )
         for team in world.stack.resolved_teams
     ]
-    return _table(("team", "secret", "used by", "requests/min", "tokens/min", "USD/day"), rows)
+    return table(("team", "secret", "used by", "requests/min", "tokens/min", "USD/day"), rows)
 
 
 def _names(world: World) -> str:
     stack = world.stack
-    return _table(
+    return table(
         ("what", "name"),
         [
             ("gateway", f"https://{stack.domains.gateway}"),
@@ -167,7 +163,7 @@ def _names(world: World) -> str:
 
 def _success(world: World) -> str:
     success = world.stack.success
-    return _table(
+    return table(
         ("metric", "goal, week one"),
         [
             ("cache hit rate", f"> {success.cache_hit_rate:.0%}"),
@@ -182,15 +178,17 @@ def _success(world: World) -> str:
 def _models(world: World) -> str:
     models = world.stack.models
     roles = {
+        **dict.fromkeys(models.chat, "on request"),
+        **dict.fromkeys(models.embed, "embeddings"),
         models.default: "default",
         models.fallback: f"fallback, and over {models.escalate_over_input_tokens} input tokens",
-        models.embedding: "semantic cache only",
+        models.embedding: "embeddings, and the semantic cache",
     }
-    return _table(
+    return table(
         ("model", "role", "USD per million tokens, in / out"),
         [
-            (f"`{name}`", roles.get(name, ""), f"{price.input:g} / {price.output:g}")
-            for name, price in models.prices.items()
+            (f"`{name}`", role, f"{models.prices[name].input:g} / {models.prices[name].output:g}")
+            for name, role in roles.items()
         ],
     )
 
@@ -203,7 +201,7 @@ def _steps(world: World) -> str:
         for phase in (setup, build, deploy, test, document)
         for step in phase.STEPS
     ]
-    return _table(("step", "command", "what", "how"), rows)
+    return table(("step", "command", "what", "how"), rows)
 
 
 def _secrets(world: World) -> str:
@@ -212,10 +210,28 @@ def _secrets(world: World) -> str:
     return report.schedule_table(world)
 
 
+def _cutover_settings(world: World) -> str:
+    from ops.cutover import guide
+
+    return guide.settings(world.stack)
+
+
+def _cutover_details(world: World) -> str:
+    from ops.cutover import guide
+
+    return guide.details(world.stack)
+
+
+def _cutover_back(world: World) -> str:
+    from ops.cutover import guide
+
+    return guide.back(world.stack)
+
+
 def _errors(world: World) -> str:
     from ops.explain import catalogue
 
-    return _table(("code", "meaning"), [(f"`{code}`", entry["title"]) for code, entry in catalogue().items()])
+    return table(("code", "meaning"), [(f"`{code}`", entry["title"]) for code, entry in catalogue().items()])
 
 
 BLOCKS: dict[str, Callable[[World], str]] = {
@@ -226,4 +242,7 @@ BLOCKS: dict[str, Callable[[World], str]] = {
     "steps": _steps,
     "secrets": _secrets,
     "errors": _errors,
+    "cutover-settings": _cutover_settings,
+    "cutover-details": _cutover_details,
+    "cutover-back": _cutover_back,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -13,25 +14,28 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import invoke
 
 from ops.runbook import interrupt, lock, plan, proc, run
-from ops.runbook.advice import complete_with
+from ops.runbook.advice import advice, complete_with
 from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError, is_refusal, refused
-from ops.runbook.step import Look, Step, unknown
+from ops.runbook.files import NO_LINK
+from ops.runbook.step import Step
 from ops.world import World
 
 if TYPE_CHECKING:
+    from ops.reporting import Reporter
+    from ops.runbook.courier import Courier
+    from ops.runbook.journal import Journal
     from ops.runbook.run import Observer, Result
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # A command with a target; the explanations, the rehearsal's and the project's own have none.
-COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]+(?:\.[a-z_]+)*\b(?! --target)")
+# One that names its target already, behind its other options, is complete.
+COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(?!(?:(?!\binv\b)[^,;\n])*--target)")
 
 
 def open_world(target: str) -> World:
     """The world for a target name as given on the command line; empty means RUNBOOK_TARGET, else the rehearsal."""
-    import os
-
     from ops.settings import load
     from ops.world import ROOT
 
@@ -79,8 +83,19 @@ def _with_reasons(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -> None:
-    """Run the steps with these keys, and what they need; honours Invoke's --dry.
+def execute(
+    c: invoke.Context,
+    keys: Collection[str],
+    target: str,
+    json: bool,
+    first: Callable[[World], None] = lambda world: None,
+) -> None:
+    """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
+
+    Tests only look: what they need is not brought about for them.
+
+    Args:
+        first: done before the steps, once nobody else can change anything.
 
     Raises:
         invoke.Exit: when the run did not end well.
@@ -89,19 +104,15 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
     world = open_world(target)
     _ = world.stack, world.vault.names()  # a broken description or vault is refused before anything is touched
     with contextlib.ExitStack() as held:
-        dry = bool(c.config.run.dry)
         command = " ".join(["inv", *sys.argv[1:]])
-        if not dry:
-            held.enter_context(lock.held(world.paths.state / "lock", command))
-            # Where others may deploy from other machines, the target locks them out as well. Before the steps are
-            # loaded: a target that is far away begins to look here.
-            held.enter_context(world.target.exclusive())
+        held.enter_context(lock.held(world.paths.state / "lock", command))
+        # Where others may deploy from other machines, the target locks them out as well. Before the steps are
+        # loaded: a target that is far away begins to look here.
+        held.enter_context(world.target.exclusive())
+        first(world)
         steps = all_steps(world)
         chosen = run.with_needs(steps, keys)
-        if dry:
-            result = _run(_as_planned(chosen, world), keys, world, [], json, dry=True)
-        else:
-            result = _recorded(chosen, keys, steps, world, json, command)
+        result = _recorded(chosen, keys, steps, world, json, command)
     if json:
         from ops.runbook.report import run_document
 
@@ -110,26 +121,6 @@ def execute(c: invoke.Context, keys: Collection[str], target: str, json: bool) -
         raise Interrupted(result.interrupted)
     if result.exit_code != EXIT_OK:
         raise invoke.Exit(code=result.exit_code)
-
-
-def _as_planned(steps: Sequence[Step[World]], world: World) -> list[Step[World]]:
-    """The steps of a dry run, each answering what a plan says of it.
-
-    So no test is run, and what cannot be seen before another step is done is no failure.
-    """
-    answers = {answer.key: answer for answer in plan.make(steps, world).steps}
-
-    def as_planned(step: Step[World]) -> Step[World]:
-        answer = answers[step.key]
-
-        def look(world: World) -> Look:
-            if answer.error is not None:
-                raise answer.error
-            return answer.look or unknown("a test, which would be run", until=step.number)
-
-        return replace(step, check=False, look=look)
-
-    return [as_planned(step) for step in steps]
 
 
 def _recorded(
@@ -141,17 +132,23 @@ def _recorded(
     command: str,
 ) -> Result:
     """A real run: journaled and reported."""
-    from ops.recording import Recorder, Reporter, outbox, scripts
+    from ops.recording import Recorder
     from ops.runbook.journal import Journal
-    from ops.runbook.progress import Courier
 
     journal = Journal(world.paths.state / "journal.jsonl")
-    courier = Courier(outbox(world), scripts(world))
-    recorder = Recorder(journal, world.target_name, command)
-    reporter = Reporter(world, journal, list(steps.values()), courier)
-    courier.start()
+    observers: list[Observer] = [Recorder(journal, world.target_name, command)]
+    courier = None
+    # A rehearsal's log is its journal: nobody else waits for its progress.
+    if world.target_name == "fly":
+        courier, reporter = _reporting(world, journal, steps)
+        observers.append(reporter)
+        courier.start()
+    patience: float | None = 0.0
     try:
-        return _run(chosen, asked, world, [recorder, reporter], json)
+        result = _run(chosen, asked, world, observers, json)
+        if result.interrupted is None:
+            patience = None
+        return result
     except Interrupted as interrupted:
         journal.write("interrupted", signal=interrupted.signum)
         raise
@@ -160,7 +157,46 @@ def _recorded(
         proc.stop_all()
         raise
     finally:
-        courier.finish()
+        if courier is not None:
+            _deliver(courier, patience)
+
+
+def _reporting(world: World, journal: Journal, steps: dict[str, Step[World]]) -> tuple[Courier, Reporter]:
+    """The reporter of a run on production, and who carries its reports."""
+    from ops import acceptance
+    from ops.recording import outbox, scripts
+    from ops.reporting import Reporter
+    from ops.runbook.courier import Courier
+
+    def open_line() -> str:
+        return next((line.text for line in acceptance.gather(world).lines if line.met is False), "")
+
+    box = outbox(world)
+    reporter = Reporter(world, journal, list(steps.values()), box, open_line)
+    courier = Courier(box, scripts(world), reporter.tick)
+    reporter.wake = courier.wake
+    return courier, reporter
+
+
+def _deliver(courier: Courier, patience: float | None) -> None:
+    """Deliver what can be delivered; the last lines say what could not be, and why."""
+    from ops.runbook.secret import redactor
+
+    def say(text: str) -> None:
+        print(redactor(text), file=sys.stderr, flush=True)
+
+    try:
+        courier.finish(say, patience)
+    finally:
+        left = courier.outbox.undelivered()
+        if left:
+            say(advice(f"progress: {len(left)} reports not delivered: {', '.join(entry.name for entry in left)}"))
+            whys = [f"{entry.name}: {entry.why}" for entry in left if entry.why]
+            if courier.problem is not None:
+                whys.append(courier.problem.what)
+            for why in whys:
+                say(f"  why:  {why}")
+            say(advice("  next: inv progress.show, then inv progress.flush or inv progress.drop NAME"))
 
 
 def _run(
@@ -169,23 +205,27 @@ def _run(
     world: World,
     observers: Sequence[Observer],
     json: bool,
-    dry: bool = False,
 ) -> Result:
     from ops.runbook.console import Plain, view
 
     def crash_log(text: str) -> None:
         # A disk that is full must not stop the run from saying so.
-        with contextlib.suppress(OSError), (world.paths.state / "crash.log").open("a", encoding="utf-8") as out:
-            out.write(text + "\n")
+        with contextlib.suppress(OSError):
+            place = os.open(world.paths.state / "crash.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINK, 0o600)
+            with os.fdopen(place, "a", encoding="utf-8") as out:
+                out.write(text + "\n")
 
     # Steps that are only needed, and are as wanted, are counted instead of listed.
     asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
-    return run.run(chosen, world, [*observers, screen], dry=dry, crash_log=crash_log if not dry else _drop)
+    return run.run(chosen, world, [*observers, screen], brought_by=only_looked_at(chosen, asked), crash_log=crash_log)
 
 
-def _drop(text: str) -> None:
-    """A dry run writes nothing."""
+def only_looked_at(chosen: Sequence[Step[World]], asked: Collection[str]) -> dict[str, str]:
+    """The steps of a run that only its tests need, by key, with the command that brings them about."""
+    steps = {step.key: step for step in chosen}
+    acting = {step.key for step in run.with_needs(steps, [key for key in asked if not steps[key].check])}
+    return {step.key: "inv deploy.all" for step in chosen if step.key not in acting and not step.check}
 
 
 def show_plan(keys: Collection[str], target: str, json: bool) -> int:

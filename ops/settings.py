@@ -12,6 +12,8 @@ from ops.runbook.errors import RunbookError
 def load(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """`.env` of the checkout overlaid with `environ`; neither is changed, nothing is exported to children.
 
+    A variable of `environ` that is empty is taken for unset: it hides nothing of `.env`.
+
     Raises:
         RunbookError: ENV-001, naming the line. What stands in it is never quoted: it may be a secret.
     """
@@ -31,7 +33,8 @@ def load(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
         if binding.error:
             raise _broken(file, f"line {binding.original.line} is not NAME=VALUE")
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {**{key: value for key, value in values.items() if value is not None}, **environ}
+    given = {key: value for key, value in values.items() if value is not None}
+    return {**environ, **given, **{key: value for key, value in environ.items() if value}}
 
 
 def _broken(file: Path, reason: str) -> RunbookError:

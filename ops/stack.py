@@ -52,6 +52,9 @@ class FlyPrices(_Table, frozen=True):
     memory_gb: float
     volume_gb: float
     snapshot_gb: float
+    snapshots_free_gb: float
+    region_markups: dict[str, float]
+    redis_bandwidth_gb: dict[str, int]
     certificates_free: int
     certificate: float
     redis_plans: dict[str, float]
@@ -97,6 +100,7 @@ class ClickHouse(_Table, frozen=True):
     memory_mb: int
     cpus: int
     volume_gb: int
+    volume_max_gb: int
     database: str
     user: str
     log_ttl_days: int
@@ -109,6 +113,7 @@ class Storage(_Table, frozen=True):
     memory_mb: int
     cpus: int
     volume_gb: int
+    volume_max_gb: int
     bucket: str
     user: str
     expire_days: int
@@ -142,6 +147,19 @@ class Models(_Table, frozen=True):
     escalate_over_input_tokens: int
     timeout_s: float
     prices: dict[str, Price]
+    also_chat: tuple[str, ...] = ()
+    also_embed: tuple[str, ...] = ()
+    hosted_tools: dict[str, float] = {}
+
+    @property
+    def chat(self) -> tuple[str, ...]:
+        """The models that clients may ask to answer, the default first."""
+        return tuple(dict.fromkeys((self.default, self.fallback, *self.also_chat)))
+
+    @property
+    def embed(self) -> tuple[str, ...]:
+        """The models that clients may ask for embeddings, the semantic cache's own first."""
+        return tuple(dict.fromkeys((self.embedding, *self.also_embed)))
 
 
 SemanticMode = Literal["wait", "background", "off"]
@@ -156,6 +174,7 @@ class TeamTable(_Table, frozen=True):
     daily_usd: float | None = None
     semantic: SemanticMode = "wait"
     per_user: bool = False
+    provider_ids: tuple[str, ...] = ()
 
 
 class Team(_Table, frozen=True):
@@ -170,6 +189,7 @@ class Team(_Table, frozen=True):
     daily_usd: float
     semantic: SemanticMode
     per_user: bool
+    provider_ids: tuple[str, ...]
 
 
 class Cache(_Table, frozen=True):
@@ -230,6 +250,7 @@ class Stack(_Table, frozen=True):
                     tpm=source.tpm,
                     daily_usd=source.daily_usd,
                     semantic=table.semantic,
+                    provider_ids=table.provider_ids,
                     per_user=table.per_user,
                 )
             )
@@ -327,9 +348,12 @@ def _readable(message: str) -> str:
 
 def _check(stack: Stack) -> None:
     """What types cannot say."""
+    from ops import fly_rules
     from ops.render import sizes  # which renders stacks, and so needs this module first
 
     sizes.parse(stack.edge.max_body)
+    for fault in fly_rules.faults(stack):
+        raise ValueError(fault)
     for name, table in stack.teams.items():
         if table.mirrors is not None and table.mirrors not in stack.teams:
             raise ValueError(f"teams.{name}.mirrors: there is no team '{table.mirrors}'")
@@ -342,7 +366,7 @@ def _check(stack: Stack) -> None:
     keys = [team.key for team in teams]
     if len(set(keys)) != len(keys):
         raise ValueError("teams: two teams share one key")
-    for model in (stack.models.default, stack.models.fallback, stack.models.embedding):
+    for model in (*stack.models.chat, *stack.models.embed):
         if model not in stack.models.prices:
             raise ValueError(f"models.prices: no price for {model}")
     for name, value in (("candidate_from", stack.cache.candidate_from), ("max_wrong", stack.cache.max_wrong)):

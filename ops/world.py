@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,8 +89,12 @@ class World:
         for team in self.stack.resolved_teams:
             if team.name == name:
                 return team
-        names = ", ".join(team.name for team in self.stack.resolved_teams)
-        raise RunbookError("CLI-004", f"there is no team '{name}'", why=f"teams are: {names}", next="inv teams.show")
+        names = [team.name for team in self.stack.resolved_teams]
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        why = f"teams are: {', '.join(names)}"
+        if near:
+            why = f"did you mean {near[0]}? {why}"
+        raise RunbookError("CLI-004", f"there is no team '{name}'", why=why, next="inv teams.show")
 
     @property
     def gateway_dir(self) -> Path:

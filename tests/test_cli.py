@@ -45,7 +45,7 @@ def inv(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProces
         (["deploy.all", "--target", "fly", "test.all", "--target", "local"], "CLI-003"),
         (["explain", "NOPE-1"], "CLI-005"),
         (["cache.purge"], "CLI-006"),
-        (["cache.wrong"], "CLI-009"),
+        (["cache.wrong"], "CLI-010"),
         (["cache.purge", "--team", "nobody"], "CLI-004"),
         (["dev.bench", "nothing"], "CLI-007"),
         (["plan", "--n", "12"], "CLI-001"),
@@ -229,3 +229,21 @@ def test_output_that_cannot_be_written_is_an_error_of_one_sentence(words: list[s
     assert "RUN-006" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_several_commands_with_json_are_one_document(tmp_path: Path) -> None:
+    """R27: also where --json was given to one of them, one prints text, and one ends the line with an error."""
+    checkout = Checkout(tmp_path / "checkout")
+    for words in (["build.all", "explain", "CLI-001", "status", "--json"], ["plan", "--json", "vault.get", "NO_SUCH"]):
+        done = checkout.inv(*words)
+        document = json.loads(done.stdout)
+        kinds = [part["kind"] for part in document["documents"]]
+        assert (document["version"], document["kind"], kinds) == (
+            1,
+            "commands",
+            ["run", "text", "status"] if words[0] == "build.all" else ["plan"],
+        ), done.stderr
+    document = json.loads(checkout.inv("build.all", "status", "--json", "phase", "--n", "9").stdout)
+    assert [part["kind"] for part in document["documents"]] == ["run", "status"]
+    document = json.loads(checkout.inv("build.all", "phase", "--n", "9", "--json").stdout)
+    assert [part.get("code") for part in document["documents"]] == [None, "CLI-001"]

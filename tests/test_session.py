@@ -45,3 +45,20 @@ def test_what_the_system_refuses_a_step_is_no_fault_of_the_runbook(tmp_path: Pat
     assert f"failed       2.1    Write the Dockerfile: {checkout.state}/validated: File exists" in done.stdout
     assert "more: inv explain RUN-006" in done.stdout
     assert not (checkout.state / "crash.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "completed"),
+    [
+        ("inv deploy.domains --target fly", "inv deploy.domains --target fly"),
+        ("inv deploy.destroy --name x --target fly", "inv deploy.destroy --name x --target fly"),
+        ("inv deploy.domains", "inv deploy.domains --target fly"),
+        ("inv vault.rotate KEY --yes", "inv vault.rotate --target fly KEY --yes"),
+        ("inv deploy.logs, then inv plan --target fly", "inv deploy.logs --target fly, then inv plan --target fly"),
+        ("inv setup.secrets then inv deploy.all", "inv setup.secrets --target fly then inv deploy.all --target fly"),
+        ("inv local.down and inv explain X-1", "inv local.down and inv explain X-1"),
+    ],
+)
+def test_advice_names_the_target_once(text: str, completed: str) -> None:
+    """R26."""
+    assert session.COMMAND.sub(r"\g<0> --target fly", text) == completed

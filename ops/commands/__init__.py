@@ -9,6 +9,8 @@ import invoke.collection
 from invoke import Collection, Context, Task
 from invoke.parser import ParserContext
 
+from ops.dry import LOOKS as LOOKS
+from ops.dry import Command, Dry, Plans
 from ops.runbook.step import Step
 from ops.world import World
 
@@ -32,7 +34,7 @@ class _Context(ParserContext):
 
 def namespace() -> Collection:
     """Everything `inv` offers."""
-    from ops.commands import deploying, living, looking
+    from ops.commands import cutover, deploying, living, looking
     from ops.phases import build, deploy, document, setup, test
 
     # The loader copies the root namespace into a plain Collection, so a subclass of that would be lost.
@@ -53,7 +55,7 @@ def namespace() -> Collection:
         root.add_collection(collection)
     for task in looking.TASKS:
         root.add_task(task)
-    for name, tasks in living.COLLECTIONS.items():
+    for name, tasks in {"cutover": cutover.TASKS, **living.COLLECTIONS}.items():
         collection = Collection(name)
         for task in tasks:
             collection.add_task(task)
@@ -61,22 +63,32 @@ def namespace() -> Collection:
     return root
 
 
-def task(function: Callable[..., Any], name: str | None = None, /, **help: str) -> Task[Any]:
-    """An Invoke task; the common options explain themselves."""
+def task(function: Callable[..., Any], name: str | None = None, /, dry: Dry | None = None, **help: str) -> Task[Any]:
+    """An Invoke task; the common options explain themselves.
+
+    Args:
+        function: its body; parameters are its options.
+        name: by default the function's.
+        dry: what it is under --dry; without it, it is refused there.
+        help: what is said of its own options.
+    """
     import inspect
 
     parameters = inspect.signature(function).parameters
     texts = {key: text for key, text in {**HELP, **help}.items() if key in parameters}
-    return Task(function, name=name or function.__name__.strip("_"), help=texts, auto_shortflags=False)
+    made = Command(function, name=name or function.__name__.strip("_"), help=texts, auto_shortflags=False)
+    made.dry = dry
+    return made
 
 
 def step_task(step: Step[World]) -> Task[Any]:
     """The task that runs one step and what it needs."""
     name = step.key.split(".", 1)[1]
+    plans = Plans(lambda **options: [step.key])
     if name == "quota":
         from ops.commands.testing import quota
 
-        return task(quota, key="test this team instead of the probe; spends its quota")
+        return task(quota, dry=plans, key="test this team instead of the probe; spends its quota")
 
     def body(c: Context, target: str = "", json: bool = False) -> None:
         from ops.session import execute
@@ -84,7 +96,7 @@ def step_task(step: Step[World]) -> Task[Any]:
         execute(c, [step.key], target, json)
 
     body.__doc__ = f"{step.number:<6}{step.name}.\n\n{step.purpose}."
-    return task(body, name)
+    return task(body, name, dry=plans)
 
 
 def all_task(phase: str, steps: Sequence[Step[World]]) -> Task[Any]:
@@ -100,8 +112,16 @@ def all_task(phase: str, steps: Sequence[Step[World]]) -> Task[Any]:
 
         execute(c, keys, target, json)
 
+    def deploy(c: Context, target: str = "", json: bool = False, release: bool = False) -> None:
+        from ops.commands.deploying import lift_hold
+        from ops.session import execute
+
+        execute(c, keys, target, json, first=lift_hold if release else lambda world: None)
+
+    if phase == "deploy":
+        body = deploy
     body.__doc__ = {
         "deploy": "Bring the gateway to its described state: phases 1 to 3.",
         "test": "Run all tests of phase 4 against the deployed gateway.",
     }.get(phase, f"All of phase {next(iter(steps)).phase}.")
-    return task(body, "all")
+    return task(body, "all", release="lift the hold of a rollback, and go forward", dry=Plans(lambda **options: keys))

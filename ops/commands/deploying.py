@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.dry import LOOKS
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ def rollback(c: Context, target: str = "", to: str = "", fast: bool = False) -> 
         print(go(world, fly, _say, to=to, fast=fast))
 
 
+def lift_hold(world: World) -> None:
+    """Forget that a rollback holds the image; says which it was. A rehearsal has nothing to hold."""
+    from ops.targets.fly import Fly, hold
+
+    if isinstance(world.target, Fly):
+        held = hold.lift(world.target.account.memory, world.stack.fly.app)
+        _say(f"{held} is no longer held" if held else "nothing is held")
+
+
 def scale(c: Context, group: str = "", count: int = 0, target: str = "") -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
     from ops.targets.fly.operate import scale as go
@@ -91,13 +101,16 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
-def logs(c: Context, app: str = "", group: str = "", lines: int = 100, target: str = "") -> None:
-    """The newest log lines: inv deploy.logs --group ui, or --app clickhouse."""
-    from ops.targets.fly.operate import logs as go
+def logs(c: Context, app: str = "", group: str = "", lines: int = 100, follow: bool = False, target: str = "") -> None:
+    """The newest log lines: inv deploy.logs --group ui, or --app clickhouse; --follow goes on until Ctrl-C."""
+    from ops.targets.fly import operate
 
     world, fly = _production(target)
-    for line in go(world, fly, app, group, lines):
-        print(line)
+    for found in operate.follow(world, fly, app, group, lines):
+        for line in found:
+            print(line, flush=follow)
+        if not follow:
+            return
 
 
 def run(c: Context, command: str, group: str = "gateway", app: str = "", target: str = "") -> None:
@@ -128,8 +141,15 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
 
 
 TASKS: tuple[Task[Any], ...] = (
-    task(status),
-    task(logs, app="gateway, clickhouse or minio", group="edge, gateway, ui or worker", lines="how many"),
+    task(status, dry=LOOKS),
+    task(
+        logs,
+        dry=LOOKS,
+        app="gateway, clickhouse or minio",
+        group="edge, gateway, ui or worker",
+        lines="how many",
+        follow="go on",
+    ),
     task(rollback, to="this image instead of the last good one", fast="all machines at once"),
     task(scale, group="edge, gateway, ui or worker", count="how many machines"),
     task(

@@ -10,34 +10,71 @@ from typing import Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.dry import LOOKS, Plans, Says
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
 def progress_show(c: Context, target: str = "", json: bool = False) -> None:
-    """Which progress reports wait in the outbox, and when the last one was delivered."""
+    """Which progress reports have not arrived, by name, and why; when the last one was delivered."""
+    from dataclasses import asdict
+
     from ops.recording import outbox
     from ops.runbook.progress import age_hours
     from ops.runbook.report import document
     from ops.session import open_world
 
     box = outbox(open_world(target))
-    waiting, last = box.waiting(), box.last_delivery()
+    waiting, last = box.undelivered(), box.last_delivery()
     if json:
-        print(document("progress", waiting=waiting, last_delivery=last))
+        entries = [{**asdict(entry), "set_aside": entry.set_aside} for entry in waiting]
+        print(document("progress", waiting=entries, last_delivery=last))
         return
     for entry in waiting:
-        print(f"waiting since {entry['at']}: {entry['script']} {shlex.join(entry['arguments'])}")
+        state = f"set aside after {entry.refused} attempts" if entry.set_aside else f"waiting since {entry.at}"
+        print(f"{entry.name}: {state}: {entry.script} {shlex.join(entry.arguments)}")
+        if entry.why:
+            print(f"  why:  {entry.why}")
     hours = age_hours(last)
-    print(f"{len(waiting)} waiting; last delivered {'never' if hours is None else f'{hours:.1f} h ago'}")
+    print(f"{len(waiting)} not delivered; last delivered {'never' if hours is None else f'{hours:.1f} h ago'}")
 
 
 def progress_flush(c: Context, target: str = "") -> None:
-    """Deliver the waiting progress reports now."""
+    """Deliver the waiting progress reports now, those set aside among them."""
     from ops.recording import outbox, scripts
+    from ops.runbook.courier import deliver
     from ops.session import open_world
 
     world = open_world(target)
-    print(f"{outbox(world).deliver(scripts(world))} delivered")
+    done = deliver(outbox(world), scripts(world), again=True)
+    print(f"{done.count} delivered")
+    for problem in done.problems:
+        print(f"not delivered: {problem}", file=sys.stderr)
+    if done.problems:
+        raise Exit(code=EXIT_FAILED)
+
+
+def progress_drop(c: Context, name: str, target: str = "") -> None:
+    """Give up a report that its script refuses for good: inv progress.drop complete-task-7."""
+    from ops.recording import outbox
+    from ops.session import open_world
+
+    entry = outbox(open_world(target)).drop(name)
+    print(f"{entry.name} dropped: {entry.script} {shlex.join(entry.arguments)}")
+
+
+def _would_drop(name: str, target: str = "") -> str:
+    from ops.recording import outbox
+    from ops.session import open_world
+
+    names = [entry.name for entry in outbox(open_world(target)).undelivered()]
+    return f"would drop {name}" if name in names else f"there is no waiting report '{name}', nothing would be dropped"
+
+
+def _would_flush(target: str = "") -> str:
+    from ops.recording import outbox
+    from ops.session import open_world
+
+    return f"would try to deliver {len(outbox(open_world(target)).undelivered())} progress reports"
 
 
 def local_down(c: Context, purge: bool = False) -> None:
@@ -50,6 +87,17 @@ def local_down(c: Context, purge: bool = False) -> None:
     with lock.held(world.paths.state / "lock", "inv local.down"):
         stopped = down(world, partial(print, flush=True), purge=purge)
     print("\n".join(f"stopped {name}" for name in stopped) or "nothing was running")
+
+
+def _would_stop(purge: bool = False) -> str:
+    from ops.session import open_world
+    from ops.targets.local.operate import status
+
+    world = open_world("local")
+    lines = [f"would stop {server.name}" for server in status(world) if server.pid]
+    if purge and world.paths.state.exists():
+        lines.append(f"would delete {world.paths.state}, the rehearsal's vault and data in it")
+    return "\n".join(lines) or "nothing is running"
 
 
 def local_status(c: Context, json: bool = False) -> None:
@@ -160,6 +208,18 @@ def vault_rotate(c: Context, name: str, target: str = "", yes: bool = False) -> 
     print(advice(rotate.rotate(open_world(target), name, confirmed=yes)))
 
 
+def _would_rotate(name: str, target: str = "", yes: bool = False) -> str:
+    from ops.session import open_world
+    from ops.vault import rotate
+
+    try:
+        return rotate.rotate(open_world(target), name, confirmed=False)
+    except RunbookError as error:
+        if error.code != "VAULT-019":
+            raise
+        return "\n".join(filter(None, (error.what, error.why)))
+
+
 def vault_audit(c: Context, target: str = "", json: bool = False) -> None:
     """Secrets overdue, malformed, missing or unknown; exit 1 if any."""
     from ops.session import open_world
@@ -188,6 +248,17 @@ def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "") -
     print(purge(team, entry, target))
 
 
+def _would_purge(team: str = "", entry: str = "", target: str = "") -> str:
+    from ops.session import open_world
+
+    name = open_world(target).team(team).name
+    return f"would forget {f'entry {entry}' if entry else 'every cached answer'} of {name}; inv cache.stats counts them"
+
+
+def _would_take_back(entry: str = "", target: str = "") -> str:
+    return f"would take back {entry or 'the entry named'}: forget the answer, turn its verdict, move the threshold"
+
+
 def cache_wrong(c: Context, entry: str = "", target: str = "") -> None:
     """Take back an answer that was wrong for its question: inv cache.wrong --entry ID.
 
@@ -195,7 +266,7 @@ def cache_wrong(c: Context, entry: str = "", target: str = "") -> None:
     verdict that served it turns into a no, and the similarity from which answers are served without a verdict moves.
     """
     if not entry:
-        raise RunbookError("CLI-009", "which answer?", next="inv cache.wrong --entry semantic:...")
+        raise RunbookError("CLI-010", "which answer?", next="inv cache.wrong --entry semantic:...")
     from ops.services.gateway_admin import wrong
 
     print(wrong(entry, target))
@@ -210,24 +281,32 @@ def teams_show(c: Context, target: str = "", json: bool = False) -> None:
 
 COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
     "vault": (
-        task(vault_list, "list"),
-        task(vault_get, "get", name="the secret's name"),
-        task(vault_rotate, "rotate", name="the secret's name", yes="do not ask"),
-        task(vault_audit, "audit"),
+        task(vault_list, "list", dry=LOOKS),
+        task(vault_get, "get", dry=LOOKS, name="the secret's name"),
+        task(vault_rotate, "rotate", dry=Says(_would_rotate), name="the secret's name", yes="do not ask"),
+        task(vault_audit, "audit", dry=LOOKS),
         task(vault_remove, "remove", name="the secret's name"),
     ),
-    "teams": (task(teams_show, "show"),),
+    "teams": (task(teams_show, "show", dry=LOOKS),),
     "cache": (
-        task(cache_stats, "stats"),
-        task(cache_purge, "purge", team="whose answers", entry="only this entry"),
-        task(cache_wrong, "wrong", entry="as x-gateway-cache-entry names it"),
+        task(cache_stats, "stats", dry=LOOKS),
+        task(cache_purge, "purge", dry=Says(_would_purge), team="whose answers", entry="only this entry"),
+        task(cache_wrong, "wrong", dry=Says(_would_take_back), entry="as x-gateway-cache-entry names it"),
     ),
-    "progress": (task(progress_show, "show"), task(progress_flush, "flush")),
+    "progress": (
+        task(progress_show, "show", dry=LOOKS),
+        task(progress_flush, "flush", dry=Says(_would_flush)),
+        task(progress_drop, "drop", dry=Says(_would_drop), name="as inv progress.show says it"),
+    ),
     "local": (
-        task(local_status, "status"),
-        task(local_logs, "logs", name="gateway, edge, postgres, redis, ...", lines="how many"),
-        task(local_down, "down", purge="delete the rehearsal's data as well"),
-        task(local_environment, "environment"),
+        task(local_status, "status", dry=LOOKS),
+        task(local_logs, "logs", dry=LOOKS, name="gateway, edge, postgres, redis, ...", lines="how many"),
+        task(local_down, "down", dry=Says(_would_stop), purge="delete the rehearsal's data as well"),
+        task(
+            local_environment,
+            "environment",
+            dry=Plans(lambda **options: ["local.environment"], target="local"),
+        ),
     ),
     "dev": (
         task(check),

@@ -5,11 +5,23 @@ from __future__ import annotations
 from invoke import Context, Exit
 
 from ops.commands import task
+from ops.dry import LOOKS, Plans
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
 def phase(c: Context, n: str = "", target: str = "", json: bool = False) -> None:
     """Run one phase by its number: inv phase --n 1 ... --n 5."""
+    from ops import session
+
+    session.execute(c, _steps_of(n, target), target, json)
+
+
+def _steps_of(n: str = "", target: str = "", **options: object) -> list[str]:
+    """The keys of phase `n`.
+
+    Raises:
+        RunbookError: CLI-001 there is no such phase.
+    """
     from ops import session
 
     names = {"1": "setup", "2": "build", "3": "deploy", "4": "test", "5": "document"}
@@ -22,8 +34,7 @@ def phase(c: Context, n: str = "", target: str = "", json: bool = False) -> None
         )
     world = session.open_world(target)
     _ = world.stack
-    keys = [step.key for step in session.all_steps(world).values() if step.phase == int(n)]
-    session.execute(c, keys, target, json)
+    return [step.key for step in session.all_steps(world).values() if step.phase == int(n)]
 
 
 def plan(c: Context, target: str = "", json: bool = False, n: str = "", all: bool = False, cost: bool = False) -> None:
@@ -87,14 +98,15 @@ def explain(c: Context, code: str) -> None:
 
 
 TASKS = (
-    task(phase, n="1 setup, 2 build, 3 deploy, 4 test, 5 document"),
+    task(phase, dry=Plans(_steps_of), n="1 setup, 2 build, 3 deploy, 4 test, 5 document"),
     task(
         plan,
+        dry=LOOKS,
         n="plan this phase only",
         all="plan all five phases",
         cost="estimate the monthly bill from stack.toml",
     ),
-    task(status),
-    task(doctor),
-    task(explain, code="as printed behind 'error' or 'more'"),
+    task(status, dry=LOOKS),
+    task(doctor, dry=LOOKS),
+    task(explain, dry=LOOKS, code="as printed behind 'error' or 'more'"),
 )

@@ -7,10 +7,10 @@ from ops.runbook.step import Step
 from ops.world import World
 
 
-def _step(number: str, name: str, title: str, purpose: str, needs: tuple[str, ...] = ()) -> Step[World]:
-    """A step that keeps one group of documents."""
+def _step(number: str, name: str, title: str, purpose: str) -> Step[World]:
+    """A step that keeps one group of documents. It needs nothing but the checkout."""
     look, act = late.look("ops.documents:look", name), late.act("ops.documents:write", name)
-    return Step(number, f"document.{name}", title, purpose, look, act, needs=("setup.structure", *needs))
+    return Step(number, f"document.{name}", title, purpose, look, act)
 
 
 STEPS: tuple[Step[World], ...] = (
@@ -22,5 +22,5 @@ STEPS: tuple[Step[World], ...] = (
         "what the development team changes, in which order, and the way back",
     ),
     _step("5.3", "monitoring", "Monitoring guide", "dashboards, alerts, cost, and what to do at night"),
-    _step("5.4", "vault", "Update the vault", "rotation schedule and owners of every secret", ("setup.secrets",)),
+    _step("5.4", "vault", "Update the vault", "rotation schedule and owners of every secret"),
 )

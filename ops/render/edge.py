@@ -12,6 +12,9 @@ from ops.render.template import fill
 if TYPE_CHECKING:
     from ops.stack import Stack
 
+RETRY_S = 30  # how long a request waits for a machine that takes it
+LEAVE_S = 8  # longer than the interval of Fly's check of the edge
+
 
 @dataclass(frozen=True)
 class RehearsalEdge:
@@ -49,7 +52,10 @@ def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
         rehearsal=rehearsal,
         quoted=_quoted,
         drain_s=DRAIN_S,
+        leave_s=LEAVE_S,
+        retry_s=RETRY_S,
         answer_s=answer_s(stack),
+        offered=", ".join(path for path in stack.edge.paths if path.startswith("/v1/") and "*" not in path),
     )
 
 

@@ -18,7 +18,13 @@ CLICKHOUSE_ADMIN = "admin"
 MINIO_VOLUME = "minio_data"
 
 DOCKERFILE = ("Dockerfile", ".dockerignore", "edge.lock")
-SCRIPTS = ("bin/start-edge.sh", "bin/start-litellm.sh", "bin/start-langfuse.sh", "bin/start-langfuse-worker.sh")
+SCRIPTS = (
+    "bin/start-edge.sh",
+    "bin/start-litellm.sh",
+    "bin/start-langfuse.sh",
+    "bin/start-langfuse-worker.sh",
+    "bin/leave-slowly.sh",
+)
 LITELLM = ("config/litellm.config.yaml",)
 CLICKHOUSE = (
     "clickhouse/fly.toml",
@@ -67,7 +73,6 @@ def _values(stack: Stack) -> dict[str, object]:
         "consumers_off": processes.CONSUMERS_OFF,
         "kill_s": processes.KILL_S,
         "answer_s": answer_s(stack),
-        "models": litellm.chat_models(stack),
         "prices": litellm.prices(stack),
         "self_test_team": litellm.self_test_team(stack),
         "max_body_bytes": sizes.parse(stack.edge.max_body),

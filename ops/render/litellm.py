@@ -8,11 +8,6 @@ if TYPE_CHECKING:
     from ops.stack import Stack
 
 
-def chat_models(stack: Stack) -> tuple[str, ...]:
-    """The models answers may come from: the default, and the one for long requests and for failures."""
-    return tuple(dict.fromkeys((stack.models.default, stack.models.fallback)))
-
-
 def prices(stack: Stack) -> dict[str, dict[str, float]]:
     """USD per million tokens by model and kind of token, kinds without a price left out."""
     import msgspec

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # How long a stopping process may finish what is in flight, in seconds; Fly kills it after KILL_S.
 DRAIN_S = 30
 KILL_S = 60
+# How long it first goes on as before: twice what the edge takes to look a name up again.
+STOP_DELAY_S = 4
 
 # Each idle queue consumer of Langfuse's worker costs 24 Redis commands a minute, so those nobody needs are off.
 # Names as in langfuse v4.16.0, worker/src/env.ts: QUEUE_CONSUMER_<NAME>_QUEUE_IS_ENABLED.
@@ -157,6 +159,7 @@ def env(stack: Stack) -> dict[str, str]:
     return {
         "GATEWAY_PORT": str(stack.ports.gateway),
         "GATEWAY_DRAIN_S": str(DRAIN_S),
+        "STOP_DELAY_S": str(STOP_DELAY_S),
         "LANGFUSE_HOST": f"http://ui.process.{stack.fly.app}.internal:{stack.ports.ui}",
         "LANGFUSE_NEXTAUTH_URL": f"https://{stack.domains.langfuse}",
         "LANGFUSE_UI_PORT": str(stack.ports.ui),

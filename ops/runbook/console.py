@@ -28,13 +28,12 @@ COLOURS = {
     Status.SKIPPED: "yellow",
     Status.FAILED: "bold red",
     Status.BLOCKED: "magenta",
-    Status.WOULD_CHANGE: "cyan",
 }
 
 
 def is_live(stream: TextIO) -> bool:
-    """A person looks at it and it can redraw: a terminal, not dumb, colours not refused."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+    """A person looks at it and it can redraw: a terminal, and not a dumb one."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def view(stream: TextIO | None = None, asked: Collection[str] | None = None) -> Observer:
@@ -86,7 +85,9 @@ def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
 
 
 def is_news(step: Step[W], outcome: Outcome, asked: Collection[str] | None) -> bool:
-    """Whether a person wants a line about it: it was asked for, or something happened."""
+    """Whether a person wants a line about it: it was asked for, or something happened, and not to another step."""
+    if outcome.follows:
+        return False
     return asked is None or step.key in asked or outcome.status not in (Status.OK, Status.SKIPPED)
 
 
@@ -94,6 +95,35 @@ def summary(result: Result) -> str:
     """One line that says how the run ended."""
     counts = [f"{result.count(status)} {status.value}" for status in Status if result.count(status)]
     return f"{', '.join(counts) or 'nothing done'} in {result.seconds:.1f} s"
+
+
+def last_lines(steps: Sequence[Step[Any]], result: Result) -> list[str]:
+    """What a person reads last: what was not reached and why, and what only they can do."""
+    numbers = {step.key: step.number for step in steps}
+    causes: dict[str, list[str]] = {}
+    for key, outcome in result.outcomes.items():
+        if outcome.follows:
+            causes.setdefault(outcome.follows, []).append(numbers[key])
+    lines = [
+        f"not reached for want of {numbers[cause]}: {', '.join(sorted(followers, key=_by_parts))}"
+        for cause, followers in causes.items()
+    ]
+    waits = [
+        outcome.next or outcome.evidence
+        for outcome in result.outcomes.values()
+        if outcome.status is Status.BLOCKED and not outcome.follows
+    ]
+    return [redactor(line) for line in [*lines, *you_must(waits)]]
+
+
+def you_must(waits: Sequence[str]) -> list[str]:
+    """The things that only a person can do, each once."""
+    different = list(dict.fromkeys(waits))
+    return ["you must:", *(f"  - {advice(wait)}" for wait in different)] if different else []
+
+
+def _by_parts(number: str) -> list[int]:
+    return [int(part) for part in number.split(".")]
 
 
 class Plain:
@@ -107,8 +137,7 @@ class Plain:
         print(redactor(text), file=self.out, flush=True)
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
-        self.total = len(steps)
-        self.done = 0
+        self.steps = steps
 
     def started(self, step: Step[W], doing: str) -> None:
         return
@@ -122,7 +151,8 @@ class Plain:
                 self._print(line)
 
     def finished(self, result: Result) -> None:
-        self._print(summary(result))
+        for line in (summary(result), *last_lines(self.steps, result)):
+            self._print(line)
 
 
 class Live:
@@ -140,6 +170,7 @@ class Live:
     def begin(self, steps: Sequence[Step[W]]) -> None:
         from rich.live import Live as RichLive
 
+        self.steps = steps
         self.total = len(steps)
         self.done = 0
         self.start = time.monotonic()
@@ -183,9 +214,9 @@ class Live:
         row = Table.grid(padding=(0, 1))
         row.add_column(width=12)
         row.add_column(width=6)
-        row.add_column()
+        row.add_column(overflow="fold")
         status = Text(outcome.status.value, style=COLOURS[outcome.status])
-        row.add_row(status, Text(step.number), Text(outcome_text(step, outcome)))
+        row.add_row(status, Text(step.number), Text(outcome_text(step, outcome), overflow="fold"))
         self.console.print(row)
         for line in outcome_lines(step, outcome)[1:]:
             self.console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
@@ -194,6 +225,8 @@ class Live:
         if self.live is not None:
             self.live.stop()
         self.console.print(summary(result), style="bold", soft_wrap=True)
+        for line in last_lines(self.steps, result):
+            self.console.print(line, style="bold" if line == "you must:" else None, markup=False)
 
 
 def _diff_style(line: str) -> str:
@@ -220,7 +253,8 @@ def plan_lines(plan: Plan) -> list[str]:
     lines = []
     for step in plan.steps:
         mark = PLAN_MARKS.get(step.answer, " ")
-        text = f"{mark} {step.answer:<16} {step.number:<6} {step.name}"
+        answer = "a person must" if step.answer == "blocked" else step.answer
+        text = f"{mark} {answer:<16} {step.number:<6} {step.name}"
         if step.look is not None:
             text += f": {step.look.evidence}"
             if step.look.state is State.UNKNOWN:
@@ -233,4 +267,5 @@ def plan_lines(plan: Plan) -> list[str]:
         if step.look is not None and step.look.next:
             lines.append(f"    next: {advice(step.look.next)}")
     lines.append(f"{plan.pending} of {len(plan.steps)} steps would do something")
+    lines += you_must([step.look.next for step in plan.steps if step.look is not None and step.look.next])
     return [redactor(line) for line in lines]

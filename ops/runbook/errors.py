@@ -43,6 +43,13 @@ def is_refusal(error: OSError) -> bool:
     return error.filename is not None or error.errno in _DISK
 
 
+def reason(error: OSError) -> str:
+    """The system's own word; for a link where we follow none, ours."""
+    if error.errno == errno.ELOOP:
+        return "is a symbolic link, which is not followed"
+    return error.strerror or str(error)
+
+
 def refused(error: OSError) -> RunbookError:
     """What the system would not do (disk full, no permission, a folder where a file belongs), as an error to act on."""
     # A file that is open already is named by its number, which tells nobody anything.
@@ -50,7 +57,7 @@ def refused(error: OSError) -> RunbookError:
     look = "df -h" if error.errno in _DISK else "ls -ld"
     return RunbookError(
         "RUN-006",
-        f"{place or 'a file'}: {error.strerror or error}",
+        f"{place or 'a file'}: {reason(error)}",
         why="the system refused it; nothing is half-written",
         next=f"{f'{look} {place}'.rstrip()}, mend it, then run the same command again",
     )

@@ -7,6 +7,15 @@ import os
 import tempfile
 from pathlib import Path
 
+NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC  # a link in our own folders was put there by somebody else
+
+
+def make_private(folder: Path) -> None:
+    """Make `folder`, and whatever is missing above it, so that only its owner can enter them."""
+    for place in (*reversed(folder.parents), folder):
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+
 
 def write_atomic(file: Path, text: str, mode: int = 0o644) -> None:
     """Write `text` to `file` so that a reader, or a crash, sees the old or the new content and nothing between.

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.runbook.errors import RunbookError
+from ops.runbook.errors import RunbookError, reason
+from ops.runbook.files import NO_LINK
 from ops.runbook.secret import redactor
 
 VERSION = 1
@@ -36,7 +37,7 @@ class Journal:
         line = redactor(json.dumps({"v": VERSION, "at": now(), "event": event, **fields}, ensure_ascii=False))
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_LINK, 0o600)
             try:
                 os.write(descriptor, self._mend(descriptor) + line.encode() + b"\n")
                 os.fsync(descriptor)
@@ -45,7 +46,7 @@ class Journal:
         except OSError as error:
             raise RunbookError(
                 "RUN-004",
-                f"the journal {self.file} cannot be written: {error.strerror}",
+                f"the journal {self.file} cannot be written: {reason(error)}",
                 why="without a journal nothing is changed",
                 next="free disk space or mend the permissions, then run the same command again",
             ) from None

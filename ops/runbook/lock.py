@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import NO_LINK
 from ops.runbook.journal import now
 
 
@@ -28,7 +29,7 @@ def held(file: Path, command: str) -> Iterator[None]:
         RunbookError: LOCK-001 when another run holds it.
     """
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

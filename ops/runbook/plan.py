@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ops.runbook import interrupt
 from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, EXIT_PENDING, Interrupted, RunbookError
+from ops.runbook.pool import Pool
 from ops.runbook.secret import redactor
-from ops.runbook.step import Look, State, Step, unknown
+from ops.runbook.step import Look, State, Step, blocked, unknown
 
 W = TypeVar("W")
 
@@ -86,13 +87,11 @@ def make(steps: Sequence[Step[W]], world: W) -> Plan:
         except Exception as error:
             found[step.key] = RunbookError("RUN-001", redactor(f"unexpected {type(error).__name__}: {error}"))
 
-    threads = [threading.Thread(target=look, args=(step,), daemon=True) for step in steps if not step.check]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.2)
-            interrupt.check()
+    pool = Pool()
+    ended = pool.all(functools.partial(look, step) for step in steps if not step.check)
+    while not ended.wait(0.2):
+        interrupt.check()
+    pool.close()
     by_key = {step.key: step for step in steps}
     return Plan(tuple(_planned(step, by_key, found) for step in sorted(steps, key=lambda step: step.order)))
 
@@ -103,6 +102,9 @@ def _planned(step: Step[W], by_key: dict[str, Step[W]], found: dict[str, Look | 
     answer = found[step.key]
     if isinstance(answer, Look):
         return Planned(step.number, step.key, step.name, answer)
+    # What only a person can give is given by no step: nothing is to be awaited.
+    if answer.blocked:
+        return Planned(step.number, step.key, step.name, blocked(answer.what, next=answer.next))
     before = _first_unsatisfied(step, by_key, found)
     if before is None:
         return Planned(step.number, step.key, step.name, None, answer)

@@ -1,118 +1,137 @@
-"""Progress reports: an outbox on disk, and a courier that delivers it in order through the agent scripts.
+"""Progress reports not yet delivered: an outbox on disk, append-only, whose entries have names.
 
-The scripts (`log-progress.ts`, `complete-task.ts`) live in another repository. Where they are absent or fail,
-entries wait; steps never do. An entry leaves the outbox when its script has ended well, so none is lost and
-none is sent again, save one whose script was killed before it could say how it ended.
+Two journals: what was to be said, and what has become of it (delivered, refused by its script, dropped by hand).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from ops.runbook import proc
-from ops.runbook.errors import Interrupted, RunbookError
+from ops.runbook.errors import RunbookError
+from ops.runbook.files import NO_LINK
 from ops.runbook.journal import Journal
 from ops.runbook.secret import redactor
 
-SCRIPT_TIMEOUT = 60.0
-RETRY_PAUSE = 30.0
+TRIES = 3  # an entry that its script has refused so often is set aside
 
 
 @dataclass(frozen=True)
-class Scripts:
-    """Where the progress scripts are.
+class Entry:
+    """One report.
 
     Attributes:
-        repository: the checkout that holds `scripts/agent/*.ts` and `.env`.
-        env_file: passed as `--env-file`, relative to the repository.
+        name: how an operator refers to it, such as ``log-progress-12``; numbers rise and are not used again.
+        id: the same in every attempt, for a script that wants to tell a repetition.
+        script, arguments: what is to be run.
+        at: when it was queued, ISO 8601.
+        refused: how often its script has ended badly; `why` has its last words, `refused_at` when it last did.
     """
 
-    repository: Path
-    env_file: str = ".env"
+    name: str
+    id: str
+    script: str
+    arguments: tuple[str, ...]
+    at: str
+    refused: int = 0
+    why: str = ""
+    refused_at: str | None = None
 
-    def command(self, script: str, arguments: Sequence[str]) -> list[str]:
-        """The argument list, as the seed writes it: npx tsx --env-file=.env scripts/agent/SCRIPT ARGUMENTS."""
-        return ["npx", "tsx", f"--env-file={self.env_file}", f"scripts/agent/{script}", *arguments]
+    @property
+    def set_aside(self) -> bool:
+        """Its script refuses it for good: it is kept, and no longer tried by itself."""
+        return self.refused >= TRIES
 
 
 class Outbox:
-    """Reports not yet delivered, on disk, in order.
+    """The reports of one target, in order.
 
-    Two journals: what was to be said, and what has been delivered; the difference waits.
+    Args:
+        folder: private, made when something is first put into it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._queued = Journal(folder / "outbox.jsonl")
-        self._delivered = Journal(folder / "delivered.jsonl")
+        self._fates = Journal(folder / "delivered.jsonl")
 
     def put(self, script: str, arguments: Sequence[str]) -> None:
         """Queue one report; on disk when this returns."""
         clean = [redactor(argument) for argument in arguments]
         self._queued.write("report", id=uuid.uuid4().hex, script=script, arguments=clean)
 
-    def waiting(self) -> list[dict[str, Any]]:
-        """Reports not delivered yet, oldest first."""
-        done = {event["id"] for event in self._delivered.read()}
-        return [event for event in self._queued.read() if event["id"] not in done]
+    def queued(self) -> list[Entry]:
+        """Every report there has ever been, oldest first, but those dropped."""
+        refused: Counter[str] = Counter()
+        last, dropped = {}, set()
+        for event in self._fates.read():
+            if event["event"] == "refused":
+                refused[event["id"]] += 1
+                last[event["id"]] = event
+            elif event["event"] == "dropped":
+                dropped.add(event["id"])
+        entries = [
+            Entry(
+                f"{event['script'].partition('.')[0]}-{number}",
+                event["id"],
+                event["script"],
+                tuple(event["arguments"]),
+                event["at"],
+                refused[event["id"]],
+                last.get(event["id"], {}).get("why", ""),
+                last.get(event["id"], {}).get("at"),
+            )
+            for number, event in enumerate(self._queued.read(), 1)
+        ]
+        return [entry for entry in entries if entry.id not in dropped]
+
+    def undelivered(self) -> list[Entry]:
+        """Reports that have not arrived, oldest first, those set aside among them."""
+        done = {event["id"] for event in self._fates.read() if event["event"] == "delivered"}
+        return [entry for entry in self.queued() if entry.id not in done]
+
+    def waiting(self) -> list[Entry]:
+        """Reports that the next delivery will try."""
+        return [entry for entry in self.undelivered() if not entry.set_aside]
 
     def last_delivery(self) -> str | None:
         """When the newest report was delivered, ISO 8601, or None."""
-        last = None
-        for event in self._delivered.read():
-            last = str(event["at"])
-        return last
+        return max((str(event["at"]) for event in self._fates.read() if event["event"] == "delivered"), default=None)
 
-    def deliver(self, scripts: Scripts | None) -> int:
-        """Send what waits, oldest first, stopping at the first that fails.
+    def delivered(self, entry: Entry) -> None:
+        """It has arrived."""
+        self._fates.write("delivered", id=entry.id)
 
-        Returns:
-            How many were delivered.
+    def refuse(self, entry: Entry, why: str) -> None:
+        """Its script has ended badly."""
+        self._fates.write("refused", id=entry.id, why=why)
+
+    def drop(self, name: str) -> Entry:
+        """Give a report up.
 
         Raises:
-            RunbookError: PROG-001 no repository configured, PROG-002 it holds no scripts, else what the
-                failing script said. What was not delivered stays in the outbox.
+            RunbookError: PROG-003 nothing of that name waits.
         """
-        with self._alone() as alone:
-            waiting = self.waiting() if alone else []
-            if not waiting:
-                return 0
-            if scripts is None:
-                raise RunbookError(
-                    "PROG-001",
-                    f"{len(waiting)} progress reports wait: no repository with the progress scripts is configured",
-                    next="set PROGRESS_REPOSITORY in .env, then inv progress.flush",
-                )
-            for count, entry in enumerate(waiting):
-                file = scripts.repository / "scripts" / "agent" / entry["script"]
-                if not file.is_file():
-                    raise RunbookError(
-                        "PROG-002",
-                        f"{len(waiting) - count} progress reports wait: {file} is not there",
-                        next="correct PROGRESS_REPOSITORY in .env, then inv progress.flush",
-                    )
-                proc.run(
-                    scripts.command(entry["script"], entry["arguments"]),
-                    cwd=scripts.repository,
-                    timeout=SCRIPT_TIMEOUT,
-                )
-                self._delivered.write("delivered", id=entry["id"])
-            return len(waiting)
+        there = self.undelivered()
+        for entry in there:
+            if entry.name == name:
+                self._fates.write("dropped", id=entry.id)
+                return entry
+        names = ", ".join(entry.name for entry in there) or "none"
+        raise RunbookError("PROG-003", f"there is no waiting report '{name}'", why=names, next="inv progress.show")
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """One courier at a time; a second one has nothing to do."""
+    def alone(self) -> Iterator[bool]:
+        """One sender at a time: whether this is the one."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.folder / "outbox.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.folder / "outbox.lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield True
@@ -120,48 +139,6 @@ class Outbox:
             yield False
         finally:
             os.close(descriptor)
-
-
-class Courier:
-    """Delivers in the background while a run goes on, so that a slow script delays no step."""
-
-    def __init__(self, outbox: Outbox, scripts: Scripts | None) -> None:
-        self.outbox = outbox
-        self.scripts = scripts
-        self.problem: RunbookError | None = None
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def start(self) -> None:
-        """Begin delivering what is queued."""
-        if self.scripts is not None:
-            self._thread.start()
-
-    def wake(self) -> None:
-        """Something new is in the outbox."""
-        self._wake.set()
-
-    def finish(self, patience: float = 15.0) -> None:
-        """Stop after what is under way; what is not delivered within `patience` seconds waits for the next run."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(patience)
-
-    def _work(self) -> None:
-        while True:
-            self._wake.wait(RETRY_PAUSE)
-            self._wake.clear()
-            try:
-                self.outbox.deliver(self.scripts)
-                self.problem = None
-            except RunbookError as error:
-                self.problem = error
-            except Interrupted:
-                return
-            if self._stop.is_set():
-                return
 
 
 def percent(done: int, total: int) -> int:

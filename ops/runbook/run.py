@@ -5,8 +5,8 @@ A step is done when its verification says so. A run is resumed by starting it ag
 
 from __future__ import annotations
 
+import functools
 import graphlib
-import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,12 +16,12 @@ from typing import Generic, Protocol, TypeVar
 
 from ops.runbook import interrupt, proc
 from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, Interrupted, RunbookError
+from ops.runbook.pool import Pool
 from ops.runbook.secret import redactor
 from ops.runbook.step import Look, Outcome, Say, State, Status, Step, heard_by
 
 W = TypeVar("W")
 
-WORKERS = 16
 PATIENCE = 10.0  # seconds an interrupted step gets to come to rest
 
 
@@ -74,7 +74,7 @@ def run(
     world: W,
     observers: Sequence[Observer],
     *,
-    dry: bool = False,
+    brought_by: Mapping[str, str] | None = None,
     crash_log: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Bring every step to its described state.
@@ -83,13 +83,14 @@ def run(
         steps: closed under `needs` (see `with_needs`).
         world: handed to every look and act.
         observers: told of everything, always from the calling thread.
-        dry: look only; what would change is said, nothing is.
+        brought_by: steps that are only looked at, by key, with the command that brings them about: a test needs
+            them, and changes nothing.
         crash_log: receives the traceback of an unexpected exception (a bug), redacted.
 
     Returns:
         The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
     """
-    return _Run(steps, world, observers, dry, crash_log).go()
+    return _Run(steps, world, observers, brought_by or {}, crash_log).go()
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,18 @@ class _Run(Generic[W]):
         steps: Sequence[Step[W]],
         world: W,
         observers: Sequence[Observer],
-        dry: bool,
+        brought_by: Mapping[str, str],
         crash_log: Callable[[str], None],
     ) -> None:
         self.steps = {step.key: step for step in steps}
         self.world = world
         self.observers = observers
-        self.dry = dry
+        self.brought_by = brought_by
         self.crash_log = crash_log
         self.first_looks: dict[str, Look] = {}
         self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
-        self.slots = threading.BoundedSemaphore(WORKERS)
+        self.pool = Pool()
+        self.stale: set[str] = set()  # steps of whose needs, near or far, one has changed
         self.result = Result()
 
     def go(self) -> Result:
@@ -150,6 +152,7 @@ class _Run(Generic[W]):
                 self._handle(event)
             if self.result.interrupted is not None:
                 self._come_to_rest(running)
+        self.pool.close()
         self.result.seconds = time.monotonic() - start
         for observer in self.observers:
             observer.finished(self.result)
@@ -157,24 +160,17 @@ class _Run(Generic[W]):
 
     def _look_ahead(self) -> None:
         """Look at all steps at once, so that a run with nothing to do takes one look's time, not their sum."""
-        threads = [
-            threading.Thread(target=self._first_look, args=(step,), daemon=True)
-            for step in self.steps.values()
-            if not step.check
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive() and not interrupt.stop.is_set():
-                thread.join(0.2)
+        looks = [functools.partial(self._first_look, step) for step in self.steps.values() if not step.check]
+        ended = self.pool.all(looks)
+        while not ended.wait(0.2) and not interrupt.stop.is_set():
+            continue
 
     def _first_look(self, step: Step[W]) -> None:
         # What cannot be seen yet is looked at again once its needs are done, so errors do not count here.
-        with self.slots:
-            try:
-                self.first_looks[step.key] = step.look(self.world)
-            except (Exception, Interrupted):
-                return
+        try:
+            self.first_looks[step.key] = step.look(self.world)
+        except (Exception, Interrupted):
+            return
 
     def _start(self, step: Step[W]) -> None:
         missing = [self.steps[key] for key in step.needs if not self.result.outcomes[key].good]
@@ -182,31 +178,35 @@ class _Run(Generic[W]):
             names = ", ".join(f"{need.number} {need.name}" for need in missing)
             why = f"it needs {names}, which did not succeed"
             # The step that failed says what to do; this one only follows from it.
-            self.events.put(_Ended(step.key, Outcome(Status.BLOCKED, why, next=f"mend {missing[0].number} first")))
+            cause = missing[0]
+            cause_key = self.result.outcomes[cause.key].follows or cause.key
+            outcome = Outcome(Status.BLOCKED, why, next=f"mend {cause.number} first", follows=cause_key)
+            self.events.put(_Ended(step.key, outcome))
             return
         for observer in self.observers:
             observer.started(step, "checking" if step.check else "looking")
-        threading.Thread(target=self._work, args=(step,), daemon=True).start()
+        if any(need in self.stale or self.result.outcomes[need].status is Status.CHANGED for need in step.needs):
+            self.stale.add(step.key)
+        self.pool.submit(functools.partial(self._work, step))
 
     def _work(self, step: Step[W]) -> None:
         start = time.monotonic()
-        with self.slots:
-            try:
-                outcome: Outcome | None = self._bring_about(step)
-            except Interrupted:
-                outcome = None
-            except RunbookError as error:
-                status = Status.BLOCKED if error.blocked else Status.FAILED
-                outcome = Outcome(status, error.what, code=error.code, why=error.why, next=error.next)
-            except Exception as error:
-                self.crash_log(redactor(traceback.format_exc()))
-                outcome = Outcome(
-                    Status.FAILED,
-                    redactor(f"unexpected {type(error).__name__}: {error}"),
-                    code="RUN-001",
-                    why="this is a fault of the runbook; the details are in crash.log of the state folder",
-                    next="run the same command again; if it stays, report the crash log",
-                )
+        try:
+            outcome: Outcome | None = self._bring_about(step)
+        except Interrupted:
+            outcome = None
+        except RunbookError as error:
+            status = Status.BLOCKED if error.blocked else Status.FAILED
+            outcome = Outcome(status, error.what, code=error.code, why=error.why, next=error.next)
+        except Exception as error:
+            self.crash_log(redactor(traceback.format_exc()))
+            outcome = Outcome(
+                Status.FAILED,
+                redactor(f"unexpected {type(error).__name__}: {error}"),
+                code="RUN-001",
+                why="this is a fault of the runbook; the details are in crash.log of the state folder",
+                next="run the same command again; if it stays, report the crash log",
+            )
         if outcome is not None:
             outcome = _timed(outcome, time.monotonic() - start)
         self.events.put(_Ended(step.key, outcome))
@@ -234,8 +234,15 @@ class _Run(Generic[W]):
                 code="RUN-005",
                 next="read the evidence, then inv status",
             )
-        if self.dry:
-            return Outcome(Status.WOULD_CHANGE, look.evidence, diff=look.diff)
+        if step.key in self.brought_by:
+            return Outcome(
+                Status.FAILED,
+                look.evidence,
+                diff=look.diff,
+                code="RUN-007",
+                why="what looks and tests changes nothing, so this is not brought about now",
+                next=self.brought_by[step.key],
+            )
         step.act(self.world, say)
         interrupt.check()
         after = (step.verify or step.look)(self.world)
@@ -253,8 +260,7 @@ class _Run(Generic[W]):
 
     def _valid_first_look(self, step: Step[W]) -> Look | None:
         """The look made ahead, if nothing this step needs, near or far, has changed since."""
-        needed = {need.key for need in with_needs(self.steps, [step.key])} - {step.key}
-        if any(self.result.outcomes[key].status is Status.CHANGED for key in needed):
+        if step.key in self.stale:
             return None
         look = self.first_looks.get(step.key)
         # Only good news may be old: before acting, the state is always read afresh.

@@ -85,12 +85,14 @@ class Status(enum.Enum):
     SKIPPED = "skipped"
     FAILED = "failed"
     BLOCKED = "blocked"
-    WOULD_CHANGE = "would change"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A step's end: status, evidence, and for what did not go well, why and what to do next."""
+    """A step's end: status, evidence, and for what did not go well, why and what to do next.
+
+    `follows` is the key of the step it needs that did not succeed: then only that one is to be mended.
+    """
 
     status: Status
     evidence: str
@@ -99,6 +101,7 @@ class Outcome:
     code: str = ""
     why: str = ""
     next: str = ""
+    follows: str = ""
 
     @property
     def good(self) -> bool:

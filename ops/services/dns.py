@@ -41,6 +41,36 @@ class Found:
         return ", ".join((*self.a, *self.aaaa)) or "nothing"
 
 
+# The ranges that Cloudflare publishes for its proxy (https://www.cloudflare.com/ips).
+_CLOUDFLARE = (
+    *("173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18", "108.162.192.0/18"),
+    *("190.93.240.0/20", "188.114.96.0/20", "197.234.240.0/22", "198.41.128.0/17", "162.158.0.0/15", "104.16.0.0/13"),
+    *("104.24.0.0/14", "172.64.0.0/13", "131.0.72.0/22"),
+    *("2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32", "2a06:98c0::/29"),
+    "2c0f:f248::/32",
+)
+
+
+def is_cloudflare(address: str) -> bool:
+    """Whether an address is Cloudflare's proxy, which stands before a name whose records are set to "proxied"."""
+    import ipaddress
+
+    found = ipaddress.ip_address(address)
+    ranges = (ipaddress.ip_network(text) for text in _CLOUDFLARE)
+    return any(found in network for network in ranges if network.version == found.version)
+
+
+def records(name: str, kind: str, resolver: Resolver) -> tuple[str, ...]:
+    """A name's records of a kind such as TXT or CNAME, without quotes and final dots; none where it has none."""
+    import dns.exception
+
+    try:
+        answer = resolver.resolve(name, kind, search=False)
+    except dns.exception.DNSException:
+        return ()
+    return tuple(sorted(str(record).strip('"').rstrip(".") for record in answer))
+
+
 def look_up(name: str, resolver: Resolver) -> Found:
     """Ask for a name's addresses now, past any cache of ours."""
     import dns.exception

@@ -69,6 +69,17 @@ class Langfuse:
             query["userId"] = user
         return list(self.get("v2/observations", query)["data"])
 
+    def observations_where(self, filters: list[dict[str, Any]], fields: str, limit: int) -> list[dict[str, Any]]:
+        """The newest observations that all the filters let through.
+
+        Args:
+            filters: in Langfuse's filter language; no other condition is added.
+            fields: field groups, e.g. ``core,basic,metadata``.
+            limit: how many at most, up to 1000.
+        """
+        query = {"fields": fields, "limit": str(limit), "filter": json.dumps(filters)}
+        return list(self.get("v2/observations", query)["data"])
+
     def metrics(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """A metrics query; numbers may arrive as strings."""
         return list(self.get("v2/metrics", {"query": json.dumps(query)})["data"])

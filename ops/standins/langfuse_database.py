@@ -19,7 +19,7 @@ from ops.standins.langfuse_settings import Settings
 if TYPE_CHECKING:
     import psycopg
 
-CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 15
 # Prisma's: one lock per database for all its applications, given up after ten seconds.
 MIGRATION_LOCK = 72707369
 LOCK_TIMEOUT = "10s"

@@ -12,6 +12,7 @@ from ops.services.fly import Deploy, Fly, FlyError
 from ops.services.fly.errors import explain
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE, TOML, TOML_WITH_VOLUME, client
 from tests.flysim import Fault, FlySim, binaries
+from tests.lacking import by_design
 
 
 def failure(call: Callable[[], object]) -> FlyError:
@@ -223,7 +224,7 @@ def test_a_stopped_machine_is_updated_and_left_stopped_until_it_is_started(
 
 def test_a_lease_that_ends_soon_is_waited_for(deployed: Fly, toml: Path, sim: FlySim, binary: Path) -> None:
     if binary != binaries.real():
-        pytest.skip("the double does not wait")
+        pytest.skip(by_design("the double does not wait"))
     sim.drift.hold_lease("one", seconds=2)
     deployed.scale_count("one", {"worker": 2}, config=toml)
     assert len(sim.state.apps["one"]["machines"]) == 3
@@ -231,7 +232,7 @@ def test_a_lease_that_ends_soon_is_waited_for(deployed: Fly, toml: Path, sim: Fl
 
 def test_a_lease_somebody_holds_is_worth_another_try(deployed: Fly, toml: Path, sim: FlySim, binary: Path) -> None:
     if binary == binaries.real():
-        pytest.skip("the real flyctl waits for a whole minute")
+        pytest.skip(by_design("the real flyctl waits for a whole minute"))
     sim.drift.hold_lease("one", seconds=1000)
     error = failure(lambda: deployed.scale_count("one", {"worker": 2}, config=toml))
     assert (error.code, error.retry) == ("FLY-022", True)

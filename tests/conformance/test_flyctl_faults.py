@@ -15,6 +15,7 @@ from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from tests.conformance.conftest import IMAGE, client
 from tests.flysim import Call, Fault, FlySim, binaries
+from tests.lacking import by_design
 
 
 def converge(fly: Fly, toml: Path) -> None:
@@ -86,7 +87,7 @@ def test_every_changing_call_can_fail_and_a_second_run_converges(
 ) -> None:
     real = binary == binaries.real()
     if real == (kind in WITH_THE_DOUBLE):
-        pytest.skip("this kind of fault is tested with the other flyctl")
+        pytest.skip(by_design("this kind of fault is tested with the other flyctl"))
     empty = sim.snapshot()
     fly = client(sim, binary, tmp_path / "state")
     converge(fly, toml)

@@ -124,9 +124,13 @@ def test_no_background_process_is_left_after_a_release_command(
     toml.write_text(toml.read_text() + '\n[deploy]\nrelease_command = "migrate"\n')
     fly.create_app("one", "personal")
     fly.deploy("one", toml, Deploy(image=IMAGE))
-    marker = f"FLY_CONFIG_DIR={tmp_path / 'state'}".encode()
-    left = [p.name for p in Path("/proc").iterdir() if p.name.isdigit() and marker in _environment(p)]
-    assert left == []
+    assert processes_of(tmp_path / "state") == []
+
+
+def processes_of(state: Path) -> list[str]:
+    """Whoever still runs with this folder as flyctl's."""
+    marker = f"FLY_CONFIG_DIR={state}".encode()
+    return [p.name for p in Path("/proc").iterdir() if p.name.isdigit() and marker in _environment(p)]
 
 
 def _environment(process: Path) -> bytes:

@@ -8,8 +8,10 @@ import stat
 import sys
 from pathlib import Path
 
+from tests.lacking import lacking
+
 ROOT = Path(__file__).resolve().parents[2]
-WHY_NOT = "the real flyctl is not here: run tests/install-test-servers.sh, or name it in FLYCTL"
+WHY_NOT = lacking("no real flyctl on PATH, in .tools/bin or named in FLYCTL")
 
 
 def real() -> Path | None:

@@ -16,11 +16,13 @@ class Dns:
         right: hostnames whose records are as demanded (or every hostname, with ``everything``).
         everything: treat every hostname as right.
         checks_until_issued: validation calls needed, after DNS is right, until a certificate is active.
+        problems: what each check reports of a hostname, instead of issuing.
     """
 
     right: set[str] = field(default_factory=set)
     everything: bool = True
     checks_until_issued: int = 1
+    problems: dict[str, Json] = field(default_factory=dict)
 
     def points_here(self, hostname: str) -> bool:
         """Whether the hostname's records are right."""
@@ -46,7 +48,9 @@ class Certificates:
 
     def _state(self, app: Json, certificate: Json) -> tuple[bool, bool]:
         configured = self.dns.points_here(certificate["hostname"]) and bool(app["ips"])
-        return configured, configured and certificate["checks"] >= self.dns.checks_until_issued
+        wanted = self.dns.checks_until_issued
+        troubled = certificate["hostname"] in self.dns.problems
+        return configured, configured and not troubled and certificate["checks"] >= wanted
 
     def summary(self, app: Json, certificate: Json) -> Json:
         """One row of the list."""
@@ -119,7 +123,9 @@ class Certificates:
                 "ownership_txt": "",
             },
         }
-        if not configured:
+        if hostname in self.dns.problems:
+            reply["validation_errors"] = [{"timestamp": now(), **self.dns.problems[hostname]}]
+        elif not configured:
             reply["validation_errors"] = [
                 {
                     "code": "DNS_NOT_POINTING",

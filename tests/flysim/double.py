@@ -273,6 +273,11 @@ def machines_start(api: Api, options: Namespace) -> None:
     api.v1("POST", f"/apps/{options.app}/machines/{options.words[0]}/start")
 
 
+def machines_uncordon(api: Api, options: Namespace) -> None:
+    """`machines uncordon`."""
+    api.v1("POST", f"/apps/{options.app}/machines/{options.words[0]}/uncordon")
+
+
 def scale_show(api: Api, options: Namespace) -> None:
     """`scale show --json`."""
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -328,6 +333,7 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("releases",): releases,
     ("machines", "list"): machines_list,
     ("machines", "start"): machines_start,
+    ("machines", "uncordon"): machines_uncordon,
     ("scale", "show"): scale_show,
     ("scale", "count"): scale,
     ("deploy",): deploy,

@@ -11,6 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from ops.targets.fly import comparing, machine_config
 from tests.flysim.double_api import Api, Failed
 
 KNOWN_KEYS = {
@@ -71,36 +72,11 @@ def _groups(config: Json) -> dict[str, str]:
     return dict(config.get("processes") or {"app": ""})
 
 
-def _for_group(config: Json, section: str, group: str) -> list[Json]:
-    default = "app" if "app" in _groups(config) else min(_groups(config))
-    found = config.get(section) or []
-    rows = found if isinstance(found, list) else [{**row, "name": name} for name, row in found.items()]
-    return [row for row in rows if group in (row.get("processes") or ([default] if section != "vm" else [group]))]
-
-
 def _machine_config(config: Json, group: str, image: str, release: Json, volume: str | None) -> Json:
-    size = (_for_group(config, "vm", group) or [{}])[0]
-    memory = str(size.get("memory", "256mb")).lower()
-    services = []
-    for service in _for_group(config, "services", group):
-        checks = [{"type": "http", **check} for check in service.get("http_checks") or []]
-        services.append(
-            {
-                "protocol": service.get("protocol"),
-                "internal_port": service["internal_port"],
-                "ports": service.get("ports") or [],
-                "checks": checks,
-            }
-        )
-    made: Json = {
+    """What the product derives from a fly.toml, which the conformance suite holds to the real flyctl's."""
+    made = {
+        **machine_config.of_group(config, group),
         "image": image,
-        "env": {**(config.get("env") or {}), "FLY_PROCESS_GROUP": group},
-        "init": {"cmd": shlex.split(_groups(config)[group])} if _groups(config)[group] else {},
-        "guest": {
-            "cpu_kind": "shared",
-            "cpus": size.get("cpus", 1),
-            "memory_mb": int(memory[:-2]) * (1024 if memory.endswith("gb") else 1),
-        },
         "metadata": {
             "fly_platform_version": "v2",
             "fly_process_group": group,
@@ -108,16 +84,14 @@ def _machine_config(config: Json, group: str, image: str, release: Json, volume:
             "fly_release_id": release["id"],
             "fly_release_version": str(release["version"]),
         },
-        "services": services,
-        "checks": {
-            c["name"]: {k: v for k, v in c.items() if k not in ("name", "processes")}
-            for c in _for_group(config, "checks", group)
-        },
     }
     if volume:
-        mount = _for_group(config, "mounts", group)[0]
-        made["mounts"] = [{"volume": volume, "path": mount["destination"], "name": mount["source"]}]
+        made["mounts"] = [{**made["mounts"][0], "volume": volume}]
     return made
+
+
+def _mounts(config: Json, group: str) -> list[Json]:
+    return list(machine_config.of_group(config, group).get("mounts", []))
 
 
 class Release:
@@ -209,11 +183,11 @@ class Release:
 
 def _machines(api: Api, app: str) -> list[Json]:
     found: list[Json] = api.v1("GET", f"/apps/{app}/machines", wrap="failed to list VMs")
-    return found
+    return [m for m in found if (m["config"].get("metadata") or {}).get("fly_platform_version") == "v2"]
 
 
 def _group(machine: Json) -> str:
-    return str(machine["config"]["metadata"].get("fly_process_group", ""))
+    return str((machine["config"].get("metadata") or {}).get("fly_process_group", ""))
 
 
 def _find_image(api: Api, app: str, ref: str) -> None:
@@ -228,9 +202,9 @@ def _find_image(api: Api, app: str, ref: str) -> None:
 def _first_deploy(api: Api, app: str, config: Json, groups: list[str], options: Namespace) -> None:
     volumes = [v["name"] for v in api.v1("GET", f"/apps/{app}/volumes") if not v["attached_machine_id"]]
     for group in groups:
-        for mount in _for_group(config, "mounts", group):
-            if mount["source"] not in volumes:
-                body = {"name": mount["source"], "region": config["primary_region"], "size_gb": 1}
+        for mount in _mounts(config, group):
+            if mount["name"] not in volumes:
+                body = {"name": mount["name"], "region": config["primary_region"], "size_gb": 1}
                 api.v1("POST", f"/apps/{app}/volumes", body, wrap="failed to create volume")
     if config.get("services") and not options.no_public_ips and not api.v1("GET", f"/apps/{app}/ip_assignments")["ips"]:
         for kind in ("v6", "shared_v4"):
@@ -244,13 +218,13 @@ def _free_volumes(api: Api, app: str, config: Json, missing: list[str]) -> dict[
             free.setdefault(volume["name"], []).append(volume["id"])
     chosen = {}
     for group in missing:
-        for mount in _for_group(config, "mounts", group):
-            if not free.get(mount["source"]):
+        for mount in _mounts(config, group):
+            if not free.get(mount["name"]):
                 raise Failed(
-                    f"creating a new machine in group '{group}' requires an unattached '{mount['source']}' "
-                    f"volume. Create it with `fly volume create {mount['source']}`"
+                    f"creating a new machine in group '{group}' requires an unattached '{mount['name']}' "
+                    f"volume. Create it with `fly volume create {mount['name']}`"
                 )
-            chosen[group] = free[mount["source"]].pop(0)
+            chosen[group] = free[mount["name"]].pop(0)
     return chosen
 
 
@@ -281,7 +255,8 @@ def deploy(api: Api, options: Namespace) -> None:
         for machine in machines:
             mounted = (machine["config"].get("mounts") or [{}])[0].get("volume")
             made = _machine_config(config, _group(machine), options.image, release.record, mounted)
-            entries.append((machine, made))
+            by_hand = {key: value for key, value in machine["config"].items() if key in comparing.KEPT}
+            entries.append((machine, by_hand | made))
         release.update(entries, wait_s)
     except Failed:
         release.mark("failed")

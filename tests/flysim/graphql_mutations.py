@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 
 from tests.flysim.graphql_values import Failure, Values
@@ -140,5 +141,7 @@ class Mutations:
         return {"invalidPeerIps": []}
 
     def get_addWireGuardPeer(self, input: Json) -> Json:
-        """Refused: there is no private network to join."""
-        raise Failure("WireGuard is not simulated")
+        """A peer is noted; its gateway is on loopback, where none listens: the tunnel ends at its first packet."""
+        self.state.peers.append(input)
+        gateway = base64.b64encode(secrets.token_bytes(32)).decode()
+        return {"peerip": f"fdaa:0:1:a7b::{len(self.state.peers):x}", "endpointip": "127.0.0.1", "pubkey": gateway}

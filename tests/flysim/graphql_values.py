@@ -221,7 +221,7 @@ class Values:
             "id": addon["id"],
             "name": addon["name"],
             "status": addon["status"],
-            "errorMessage": None,
+            "errorMessage": addon.get("error"),
             "publicUrl": url,
             "privateIp": "fdaa:0:1:0:1::7",
             "password": addon["password"],
@@ -303,7 +303,7 @@ class Values:
 
     def get_nearestRegion(self, **_: Any) -> Json:
         """The region nearest to the caller."""
-        return {"code": "ord", "name": REGIONS["ord"], "gatewayAvailable": True}
+        return {"code": "ord", "name": REGIONS["ord"], "gatewayAvailable": True, "deprecated": False}
 
     def get_platform(self) -> Json:
         """Regions and sizes."""

@@ -194,7 +194,7 @@ class Machines:
         return "started", not ill, 60.0
 
     def view(self, app: Json, machine: Json) -> Json:
-        """The machine as the API shows it."""
+        """The machine as the API shows it to anybody: without the nonce of its lease, which is its holder's alone."""
         state, healthy, _ = self.status(app, machine)
         shown = {
             key: machine[key]
@@ -220,8 +220,6 @@ class Machines:
         checks = self._checks(machine, healthy, started=state == "started")
         if checks:
             shown["checks"] = checks
-        if machine["lease"] and machine["lease"]["expires"] > time.time():
-            shown["nonce"] = machine["lease"]["nonce"]
         return shown
 
     def processes(self, app: Json, machine: Json) -> list[Json]:

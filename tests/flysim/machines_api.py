@@ -230,7 +230,10 @@ class MachinesApi:
             if request.method == "GET":
                 shown = [self.machines.view(app, m) for m in app["machines"].values()]
                 return 200, [m for m in shown if m["state"] != "destroyed"]
-            return 200, self.machines.view(app, self.machines.launch(app, request.body))
+            made = self.machines.launch(app, request.body)
+            # Whoever launches with a lease is its holder.
+            mine = {"nonce": made["lease"]["nonce"]} if made["lease"] else {}
+            return 200, self.machines.view(app, made) | mine
         machine = app["machines"].get(request.parts[0])
         if machine is None:
             raise Problem(404, "machine not found")
@@ -286,7 +289,11 @@ class MachinesApi:
                 raise Problem(404, "lease not found")
             return 200, {
                 "status": "success",
-                "data": {"nonce": held["nonce"], "expires_at": int(held["expires"]), "owner": "operator@example.com"},
+                "data": {
+                    "nonce": request.nonce if held["nonce"] == request.nonce else "",
+                    "expires_at": int(held["expires"]),
+                    "owner": "operator@example.com",
+                },
             }
         return 201, self.machines.lease(machine, as_int(request.query.get("ttl", ["0"])[0], 0), request.nonce)
 

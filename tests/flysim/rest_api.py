@@ -107,7 +107,9 @@ class RestApi:
 
     def _logs(self, name: str, query: dict[str, list[str]]) -> Json:
         self._app(name)
-        entries = [] if query.get("next_token", [""])[0] else self.logs.get(name, [])
+        entries = self.logs.get(name, [])
+        after = int(query.get("next_token", ["0"])[0] or 0)
         wanted = query.get("instance", [""])[0]
-        shown = [e for e in entries if not wanted or e["instance"] == wanted]
-        return {"data": [{"id": str(i), "attributes": e} for i, e in enumerate(shown)], "meta": {"next_token": "end"}}
+        shown = [e for e in entries[after:] if not wanted or e["instance"] == wanted]
+        data = [{"id": str(i), "attributes": e} for i, e in enumerate(shown)]
+        return {"data": data, "meta": {"next_token": str(len(entries))}}

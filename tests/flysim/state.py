@@ -78,6 +78,7 @@ class State:
         self.apps: dict[str, Json] = {}
         self.addons: dict[str, Json] = {}
         self.images: dict[str, str] = {}
+        self.peers: list[Json] = []
         self.builds: dict[int, Json] = {}
         self.add_org(org, org_name)
 

@@ -125,6 +125,8 @@ def test_a_held_lease_refuses_others_until_it_ends(sim: FlySim, http: httpx.Clie
     path = f"/v1/apps/one/machines/{made['id']}"
     nonce = http.post(f"{path}/lease?ttl=30").json()["data"]["nonce"]
     assert http.post(path, json={"config": machine_config()}).status_code == 409
+    shown = [http.get(path).text, http.get("/v1/apps/one/machines").text, http.get(f"{path}/lease").text]
+    assert not any(nonce in text for text in shown), "whoever may read could take the lease over"
     mine = {"fly-machine-lease-nonce": nonce}
     assert http.post(path, json={"config": machine_config()}, headers=mine).status_code == 200
     assert http.delete(f"{path}/lease", headers=mine).status_code == 200

@@ -21,8 +21,8 @@ from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.pricing import Spend
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
-from llm_gateway.upstream.fallback import UpstreamError
-from llm_gateway.upstream.upstream import Upstream
+from llm_gateway.upstream import provider as upstream
+from llm_gateway.upstream.errors import UpstreamError
 
 WAIT_S = 5.0
 DIMENSIONS = 256
@@ -205,7 +205,7 @@ def gateways(
                 store=store,
                 ledger=ledger,
                 embedder=cast(Embedder, provider),
-                upstream=cast(Upstream, provider),
+                upstream=cast(upstream.Provider, provider),
                 limiter=cast(Limiter, limiter),
                 count=add,
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from llm_gateway.config import Team
 from llm_gateway.limits.limiter import Remaining
 from llm_gateway.limits.pricing import Spend
-from llm_gateway.outcome import Outcome
+from llm_gateway.outcome import Outcome, limit_headers
 
 TEAM = Team("shop", "SHOP_KEY", 100, 200_000, 50_000_000_000)
 
@@ -27,13 +29,33 @@ def test_a_refused_request_names_no_model_that_answered() -> None:
     assert "x-gateway-model" not in Outcome(TEAM, model="mini", status=429).headers()
 
 
-def test_dropped_fields_cannot_smuggle_a_header() -> None:
-    ignored = ("plain", "with\r\nSet-Cookie: a", "ünicode", "a,b", "x" * 100)
-    assert Outcome(TEAM, ignored=ignored).headers()["x-gateway-ignored"] == "plain"
+def test_every_answer_has_a_request_id_and_the_time_it_took() -> None:
+    """G19."""
+    outcome = Outcome(TEAM)
+    headers = outcome.headers()
+    assert headers["x-request-id"] == f"req_{outcome.id}"
+    assert int(headers["openai-processing-ms"]) >= 0
 
 
-def test_the_total_is_the_answer_and_what_finding_it_cost() -> None:
-    assert Outcome(TEAM, spend=Spend(5, 10), overhead=Spend(1, 2)).total == Spend(6, 12)
+def test_the_providers_own_request_id_and_time_come_first() -> None:
+    """G19."""
+    outcome = Outcome(TEAM, provider_headers={"x-request-id": "req_theirs", "openai-processing-ms": "412"})
+    headers = outcome.headers()
+    assert (headers["x-request-id"], headers["openai-processing-ms"]) == ("req_theirs", "412")
+    assert headers["x-gateway-request-id"] == outcome.id
+
+
+def test_a_limit_says_when_it_is_free_again() -> None:
+    """G19: whatever was used within the window is free again a window later, dollars at midnight UTC."""
+    used = limit_headers(TEAM, Remaining(99, 200_000, 49_000_000_000))
+    assert (used["x-ratelimit-reset-requests"], used["x-ratelimit-reset-tokens"]) == ("1m0s", "0s")
+    assert re.fullmatch(r"(\d+h)?(\d+m)?\d+s", used["x-ratelimit-reset-usd"])
+    assert limit_headers(TEAM, Remaining(100, 1, 50_000_000_000))["x-ratelimit-reset-usd"] == "0s"
+
+
+def test_the_total_is_the_answer_what_finding_it_cost_and_what_attempts_without_an_answer_may_be_billed() -> None:
+    outcome = Outcome(TEAM, spend=Spend(5, 10), overhead=Spend(1, 2), unsettled=Spend(100, 200))
+    assert outcome.total == Spend(106, 212)
 
 
 def test_every_request_has_an_id_that_can_be_a_trace_id() -> None:

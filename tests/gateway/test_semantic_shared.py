@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_a_purge_by_the_id_a_member_was_served_with_takes_its_answer_and_the_exa
         assert key is not None
         for named in ("exact", "member"):
             semantic_id = await one.put("What is the return policy?", "30 days", exact=key.digest)
-            await ExactCache(one.ledger).put(key, answer("30 days"), semantic_id=semantic_id)
+            await ExactCache(one.ledger).put(key, json.dumps(answer("30 days")).encode(), semantic_id=semantic_id)
             hit = (await one.look(OTHER)).hit
             assert hit
             purged = await purge_entry(one.ledger, "a", hit.entry_id if named == "member" else f"exact:{key.digest}")

@@ -153,6 +153,18 @@ def outcomes(document: Any) -> dict[str, str]:
     return {step["key"]: step["status"] for step in document["steps"]}
 
 
+def assert_nothing_to_do(checkout: Checkout) -> None:
+    """A plan of all five phases finds everything as wanted; a step for which it does not is shown, and why."""
+    document = checkout.json("plan", "--all")
+    wanted = {"as wanted", "skipped", "runs every time"}
+    differing = [
+        f"{step['number']} {step['key']}: {step['answer']} {step['code']} {step['evidence']} {step['diff']}"
+        for step in document["steps"]
+        if step["answer"] not in wanted
+    ]
+    assert (differing, document["exit_code"]) == ([], 0)
+
+
 class Terminal:
     """`./inv WORDS` with a terminal, as a person has one: Ctrl-C typed there reaches the whole foreground group.
 

@@ -198,7 +198,9 @@ def test_what_is_on_the_list_reaches_the_gateway(edge: Edge) -> None:
 def test_what_is_not_on_the_list_does_not_exist(edge: Edge, path: str) -> None:
     answer = edge.ask(path)
     assert answer.status == 404
-    assert json.loads(answer.read())["error"]["code"] == 404
+    error = json.loads(answer.read())["error"]
+    assert error["type"] == "invalid_request_error"
+    assert "/v1/chat/completions, /v1/responses, /v1/embeddings" in error["message"]
 
 
 def test_internal_headers_go_neither_out_nor_in(edge: Edge) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from ops.render import render_all
 from ops.world import ROOT
+from tests.lacking import lacking
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack
 
 EXPECTED = ROOT / "tests" / "fixtures" / "litellm.config.expected.yaml"
@@ -56,7 +57,7 @@ def test_fractions_of_a_dollar_survive() -> None:
     assert config(TEAMS__PROD_CEO__DAILY_USD="0.75")["gateway"]["teams"]["prod_ceo"]["daily_usd"] == 0.75
 
 
-@pytest.mark.skipif(not GATEWAY_PYTHON.exists(), reason="the gateway's environment is not here")
+@pytest.mark.skipif(not GATEWAY_PYTHON.exists(), reason=lacking("no gateway environment", "./inv local.environment"))
 @pytest.mark.parametrize("file", [STACK_FILE, SECOND_STACK_FILE], ids=["first", "second"])
 def test_the_gateways_own_parser_takes_it(file: Path, tmp_path: Path) -> None:
     rendered = tmp_path / "litellm.config.yaml"

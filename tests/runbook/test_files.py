@@ -1,34 +1,22 @@
-"""Files that matter are whole or not there."""
+"""Files that matter are written whole, and what is private is private from the start."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
-import pytest
-
-from ops.runbook.files import write_atomic
+from ops.runbook.files import make_private
 
 
-def test_it_writes_with_the_given_mode(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "secret.json"
-    write_atomic(file, "x", 0o600)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-
-
-def test_a_failure_in_the_middle_leaves_the_old_content_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "file"
-    write_atomic(file, "old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomic(file, "new")
-    assert file.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [file]
+def test_a_private_folder_has_no_open_parents_of_its_own_making(tmp_path: Path) -> None:
+    """R30: a look that comes first must not leave a folder of which the next one complains."""
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        make_private(tmp_path / "state" / "fly" / "flyctl")
+        make_private(tmp_path / "state" / "fly" / "flyctl")
+    finally:
+        os.umask(before)
+    made = (tmp_path / "state", tmp_path / "state" / "fly", tmp_path / "state" / "fly" / "flyctl")
+    assert [oct(folder.stat().st_mode & 0o777) for folder in made] == ["0o700"] * 3
+    assert oct(tmp_path.stat().st_mode & 0o777) == "0o755"

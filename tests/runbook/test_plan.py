@@ -96,3 +96,17 @@ def test_the_json_has_a_version_and_the_steps_in_order() -> None:
         "next",
     }
     assert document["steps"][1]["diff"] == "old → new"
+
+
+def test_what_only_a_person_can_give_is_awaited_from_no_step() -> None:
+    """R10: without a token every look of production fails, and no step of ours will make one."""
+
+    def look(world: World) -> Look:
+        raise RunbookError("FLY-003", "no token", next="put FLY_API_TOKEN into .env", blocked=True)
+
+    first = put("1.1", "a")
+    made = plan.make([first, dataclasses.replace(put("3.1", "b", ("a",)), look=look)], {})
+    assert [step.answer for step in made.steps] == ["differs", "blocked"]
+    assert made.exit_code == 3
+    (waiting,) = [step.look for step in made.steps if step.key == "b"]
+    assert (waiting.evidence, waiting.next) == ("no token", "put FLY_API_TOKEN into .env")  # type: ignore[union-attr]

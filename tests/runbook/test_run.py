@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -116,15 +117,6 @@ def test_what_the_target_lacks_is_skipped_with_its_reason_and_stops_nobody() -> 
     assert result.exit_code == 0
 
 
-def test_a_dry_run_says_what_would_change_and_changes_nothing() -> None:
-    world: World = {}
-    assert statuses([put("1.1", "a"), put("1.2", "b", ("a",))], world, dry=True) == {
-        "a": "would change",
-        "b": "would change",
-    }
-    assert world == {}
-
-
 def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> None:
     good = dataclasses.replace(put("4.1", "good"), look=lambda world: satisfied("200"), check=True)
     bad = dataclasses.replace(put("4.2", "bad"), look=lambda world: missing("500"), check=True)
@@ -132,6 +124,23 @@ def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> No
     assert result.outcomes["good"].status is Status.OK
     assert result.outcomes["bad"].status is Status.FAILED
     assert result.exit_code == 1
+
+
+def test_what_a_test_needs_is_looked_at_and_not_brought_about() -> None:
+    """R2: a test that lacks something says what, and which command brings it."""
+    world: World = {"a": True}
+    check = dataclasses.replace(put("4.1", "check", ("b",)), look=lambda world: satisfied("200"), check=True)
+    steps = [put("1.1", "a"), put("1.2", "b", ("a",)), check]
+    result = run(steps, world, [], brought_by={"a": "inv make", "b": "inv make"})
+    assert world == {"a": True}
+    assert {key: outcome.status.value for key, outcome in result.outcomes.items()} == {
+        "a": "ok",
+        "b": "failed",
+        "check": "blocked",
+    }
+    assert (result.outcomes["b"].code, result.outcomes["b"].next, result.exit_code) == ("RUN-007", "inv make", 1)
+    world["b"] = True
+    assert run(steps, world, [], brought_by={"a": "inv make", "b": "inv make"}).exit_code == 0
 
 
 def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
@@ -218,6 +227,8 @@ def test_a_drifted_thing_is_changed_and_the_difference_is_kept() -> None:
 
 PROGRAM = """
 import sys, signal, subprocess
+from collections.abc import Iterator
+
 from ops.runbook import interrupt, proc
 from ops.runbook.run import run
 from ops.runbook.step import Step, missing
@@ -278,3 +289,26 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+class Counted(tuple[str, ...]):
+    """Needs that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        Counted.times += 1
+        return super().__iter__()
+
+
+def test_steps_that_need_each_other_cost_no_more_each_the_more_there_are() -> None:
+    """R28: a chain of steps, each satisfied but the first."""
+    costs = []
+    for count in (100, 400):
+        Counted.times = 0
+        keys = [f"k{number}" for number in range(count)]
+        steps = [put(f"1.{n}", key, Counted(keys[n - 1 : n])) for n, key in enumerate(keys)]
+        result = run(steps, dict.fromkeys(keys[1:], True), [])
+        assert (result.count(Status.CHANGED), result.count(Status.OK)) == (1, count - 1)
+        costs.append(Counted.times / count)
+    assert costs[1] < costs[0] * 1.2

@@ -20,8 +20,10 @@ import pytest
 from ops.runbook.secret import Secret
 from ops.targets.local.ports import has_ipv6
 from ops.targets.local.postgres import binaries
+from tests.lacking import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_MINIO = lacking("no MinIO on PATH, in .tools/bin or named in MINIO")
 
 
 # Postgres and pgbouncer refuse root; a user namespace makes root somebody else.
@@ -139,7 +141,7 @@ def pgbouncer(folder: Path, server: Postgres, *, port: int = 0, **settings: obje
     """
     program = shutil.which("pgbouncer", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if program is None:
-        pytest.skip("no pgbouncer on PATH (tests/install-test-servers.sh)")
+        pytest.skip(lacking("no pgbouncer on PATH"))
     port = port or free_port()
     (folder / "userlist.txt").write_text(f'"postgres" "{server.password}"\n')
     lines = {
@@ -218,7 +220,7 @@ def minio(folder: Path, *, ipv6: bool = False) -> Iterator[Minio]:
     places = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".tools" / "bin")])
     program = os.environ.get("MINIO") or shutil.which("minio", path=places)
     if program is None:
-        pytest.skip("no minio on PATH or in .tools/bin: run tests/install-test-servers.sh, or name it in MINIO")
+        pytest.skip(NO_MINIO)
     host = "[::1]" if ipv6 and has_ipv6() else "127.0.0.1"
     server = Minio(host, free_port(host), secrets.token_hex(10), secrets.token_hex(16))
     env = {"MINIO_ROOT_USER": server.user, "MINIO_ROOT_PASSWORD": server.password, "HOME": str(folder)}

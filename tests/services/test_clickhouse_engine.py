@@ -24,12 +24,14 @@ from ops.render.files import render_all
 from ops.services import clickhouse
 from ops.stack import read
 from ops.world import ROOT
+from tests.lacking import lacking
 
 STACK = read(ROOT / "ops" / "stack.toml", {})
 PYTHON = os.environ.get("CHDB_PYTHON") or (sys.executable if importlib.util.find_spec("chdb") else "")
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON, reason="chdb-core (over 500 MB) is not installed: name a Python that has it in CHDB_PYTHON"
+    not PYTHON,
+    reason=lacking("no Python with chdb-core (over 500 MB) in CHDB_PYTHON", "pip install chdb-core"),
 )
 
 # Reads statements from standard input, one server's life long; answers with output or error, one per statement.

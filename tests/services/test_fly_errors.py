@@ -54,6 +54,8 @@ TEXTS = [
     ("failed to set release status to 'running': failed to update release (status 500): x", "FLY-026"),
     ('Post "https://api.example.com/v1/apps": EOF', "FLY-030"),
     ("read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer", "FLY-030"),
+    (QUERY + "server returned a non-200 status code: 408", "FLY-026"),
+    ("failed to fetch an image or build from source: remote builder app unavailable", "FLY-034"),
     ("the moon is in the wrong house", "FLY-027"),
 ]
 
@@ -97,4 +99,35 @@ def test_what_only_a_person_can_mend_is_blocked_and_what_passes_is_worth_another
     codes = {row.code: row for row in MEANINGS}
     blocked = {code for code, row in codes.items() if row.blocked}
     assert blocked == {"FLY-003", "FLY-004", "FLY-007", "FLY-008", "FLY-032"}
-    assert {code for code, row in codes.items() if row.retry} == {"FLY-022", "FLY-023", "FLY-026", "FLY-030"}
+    assert {code for code, row in codes.items() if row.retry} == {"FLY-022", "FLY-023", "FLY-026", "FLY-030", "FLY-034"}
+
+
+PANIC = """panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x18 pc=0x1c2a3b4]
+
+goroutine 1 [running]:
+github.com/superfly/flyctl/internal/command/machine.runMachineRestart(0xc000)
+"""
+
+
+def test_f16_a_panic_on_standard_output_is_said_to_be_one() -> None:
+    """F16: `machines restart` on a machine that stays `created`; it "said nothing"."""
+    error = explain("restarting edge m1", PANIC, "", 3)
+    assert error.code == "FLY-033"
+    assert "crashed" in error.what
+    assert error.why == "panic: runtime error: invalid memory address or nil pointer dereference"
+    assert explain("restarting edge m1", "", PANIC, 2).code == "FLY-033"
+
+
+def test_f16_what_is_said_on_standard_output_alone_is_quoted() -> None:
+    error = explain("deploying one", "step 1\nno room on the moon\n", "", 1)
+    assert error.why.endswith("no room on the moon")
+
+
+def test_f21_a_hostname_on_another_app_says_how_it_is_freed() -> None:
+    """F21: no advice how to free it."""
+    error = explain("adding h", "", "Error: failed to create ACME certificate: Hostname already exists on app other")
+    assert error.code == "FLY-025"
+    assert error.blocked
+    assert "certs remove" in error.next
+    assert "_fly-ownership" in error.next

@@ -43,6 +43,10 @@ if [ -n "$missing" ]; then
     exit 2
 fi
 
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# Positional, so that a variable of the same name in the environment cannot take its place below.
+set -- "$here" "${STOP_DELAY_S:-0}"
+
 export DATABASE_URL="$LANGFUSE_DATABASE_URL"
 export ENCRYPTION_KEY="$LANGFUSE_ENCRYPTION_KEY"
 export SALT="$LANGFUSE_SALT"
@@ -109,4 +113,4 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     esac
 done
 
-exec dumb-init -- ./web/entrypoint.sh node ./web/server.js
+exec "$1/leave-slowly.sh" "$2" dumb-init -- ./web/entrypoint.sh node ./web/server.js

@@ -27,7 +27,7 @@ fi
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 # Positional, so that a variable of the same name in the environment cannot take its place below.
-set -- "$here" "${GATEWAY_PYTHON:-/opt/venv/bin/python}"
+set -- "$here" "${GATEWAY_PYTHON:-/opt/venv/bin/python}" "${STOP_DELAY_S:-0}"
 if [ ! -x "$2" ]; then
     echo "start-litellm.sh: there is no Python at $2: name the gateway's in GATEWAY_PYTHON" >&2
     exit 2
@@ -54,4 +54,4 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
 done
 
 cd "$1"
-exec "$2" -m llm_gateway
+exec "$1/bin/leave-slowly.sh" "$3" "$2" -m llm_gateway

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from . import startup
 from .config import load
 from .environment import log_level, read
 from .settings import ConfigError
@@ -47,6 +48,7 @@ async def _run(*, check: bool) -> None:
     teams = Teams(config, os.environ)
 
     # These take seconds: what is wrong with the settings has been said by now.
+    startup.prepare()
     from .app import App
     from .gateway import Gateway
 
@@ -57,6 +59,7 @@ async def _run(*, check: bool) -> None:
         uvicorn.Config(
             App(gateway),
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=environment.drain_s,
@@ -70,6 +73,7 @@ async def _run(*, check: bool) -> None:
     # The port is taken first, so that one in use is known at once; the server listens on it when it can answer.
     with _taken(environment.host, environment.port) as port:
         await gateway.warm()
+        startup.settle()
         await server.serve(sockets=[port])
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
+from .api.body import unreadable
 from .api.reply import Reply, error_reply, json_reply
-from .api.routes import OPERATOR_ROUTES, Route, match, methods
+from .api.request import DATED, unknown_model
+from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
+from .api.throttle import Throttle
+from .config import Team
 from .gateway import Gateway
 from .ops import admin
 
@@ -23,6 +30,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STALLED_S = 60.0
 """How long a client may leave a streamed answer unread before it is taken for gone."""
+BODY_S = 60.0
+"""How long a request body may take to arrive."""
+WRONG_KEYS, MALFORMED = 30, 300
+"""A minute, by address; more of them are answered 429."""
+CLIENT_HEADER = "x-gateway-client"
+"""The client's address, as the edge saw it."""
 
 
 class TooLarge(Exception):
@@ -39,6 +52,7 @@ class App:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._started = int(time.time())
+        self._wrong_keys, self._malformed = Throttle(WRONG_KEYS), Throttle(MALFORMED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -63,69 +77,126 @@ class App:
         except TooLarge:
             limit = self._gateway.config.max_body_bytes
             reply = _client_error(413, f"the body is longer than {limit} bytes")
+        except TimeoutError:
+            reply = _client_error(408, f"the body did not arrive within {BODY_S:.0f} s")
         except ClientLeft:
             return
-        except Exception:
-            log.exception("a request failed for a reason of our own")
-            reply = error_reply(500, "the gateway failed; its log says why", kind="internal_error")
-        await _send(reply, send, body_wanted=scope["method"] != "HEAD")
+        except Exception as error:
+            reply = self._our_own_failure(error)
+        try:
+            await _send(reply, send, body_wanted=scope["method"] != "HEAD")
+        except Exception as error:
+            # The answer has begun: all that can be done is to end it unfinished, which the client sees.
+            self._our_own_failure(error)
+
+    def _our_own_failure(self, error: Exception) -> Reply:
+        """What is neither the client's nor the provider's doing is told as what it is, and counted."""
+        self._gateway.tally.own_failures[type(error).__name__] += 1
+        log.error("a request failed for a reason of our own: %s", described(error))
+        return error_reply(500, "the gateway failed; its log says why", kind="internal_error")
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         method, path = scope["method"], scope["path"]
-        # The path as sent: a %2f that became a slash, or a //, is another path than the ones listed.
+        # The path as sent: a %2f that became a slash is another path than the ones listed.
         raw_path = scope.get("raw_path")
         if raw_path is not None and raw_path != path.encode():
-            return _client_error(404, "there is nothing here")
-        route = match(method, path)
-        if route is None:
+            return _not_offered(method, path)
+        found = match(method, path)
+        if found is None:
             if methods(path):
                 return _client_error(405, f"only {', '.join(methods(path))}", allow=", ".join(methods(path)))
-            return _client_error(404, "there is nothing here")
-        if route is Route.LIVE:
-            return json_reply(200, {"status": "alive"})
-        if route is Route.READY:
-            reasons = self._gateway.not_ready()
-            if reasons:
-                return json_reply(503, {"status": "not ready", "reasons": reasons})
-            return json_reply(200, {"status": "ready"})
+            return _not_offered(method, path)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         authorization = headers.get("authorization")
-        if route in OPERATOR_ROUTES:
+        if found.route is Route.LIVE:
+            return json_reply(200, {"status": "alive"})
+        if found.route is Route.READY:
+            return self._readiness(authorization)
+        if found.route in OPERATOR_ROUTES:
             if not self._gateway.teams.is_operator(authorization):
-                return _unknown_key()
+                return self._unknown_key(headers, scope)
             body = await _body(headers, receive, self._gateway.config.max_body_bytes)
-            return await admin.answer(self._gateway, route, body)
+            return await admin.answer(self._gateway, found.route, body)
         team = self._gateway.teams.identify(authorization)
         if team is None:
-            return _unknown_key()
-        if route is Route.MODELS:
-            return self._models()
-        body = await _body(headers, receive, self._gateway.config.max_body_bytes)
-        return await self._gateway.chat.answer(team, body, cache_control=headers.get("cache-control"))
+            return self._unknown_key(headers, scope)
+        if found.route is Route.MODELS:
+            return json_reply(200, {"object": "list", "data": [self._model(name) for name in self._models()]})
+        if found.route is Route.MODEL:
+            return self._one_model(found.ids["id"])
+        return await self._answer(team, found, headers, scope, receive)
 
-    def _models(self) -> Reply:
-        models = [
-            {"id": name, "object": "model", "created": self._started, "owned_by": "openai"}
-            for name in self._gateway.config.chat_models
-        ]
-        return json_reply(200, {"object": "list", "data": models})
+    async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, receive: Receive) -> Reply:
+        refused = unreadable(headers)
+        raw = b"" if refused else await _body(headers, receive, self._gateway.config.max_body_bytes)
+        query = scope.get("query_string", b"").decode("latin-1")
+        reply = await self._gateway.requests.answer(
+            team, found, raw, query=query, cache_control=headers.get("cache-control"), refused=refused
+        )
+        if reply.status not in (400, 404, 415, 422):
+            return reply
+        # Others at the same address, whose requests are in order, never feel it.
+        address = _address(headers, scope)
+        if wait_s := self._malformed.wait_s(address):
+            return _slow_down("too many malformed requests from this address", wait_s)
+        self._malformed.failed(address)
+        return reply
+
+    def _readiness(self, authorization: str | None) -> Reply:
+        """Ready or not; why not is the operator's alone to know."""
+        reasons = self._gateway.not_ready()
+        if not reasons:
+            return json_reply(200, {"status": "ready"})
+        told = {"reasons": reasons} if self._gateway.teams.is_operator(authorization) else {}
+        return json_reply(503, {"status": "not ready", **told})
+
+    def _models(self) -> tuple[str, ...]:
+        config = self._gateway.config
+        return (*config.chat_models, *config.embedding_models)
+
+    def _model(self, name: str) -> dict[str, Any]:
+        return {"id": name, "object": "model", "created": self._started, "owned_by": "openai"}
+
+    def _one_model(self, asked: str) -> Reply:
+        for name in (asked, DATED.sub("", asked)):
+            if name in self._models():
+                return json_reply(200, {**self._model(name), "id": asked})
+        error = unknown_model(asked, self._models())
+        return error_reply(404, error.message, kind="invalid_request_error", param="model", code=error.code)
+
+    def _unknown_key(self, headers: dict[str, str], scope: Scope) -> Reply:
+        address = _address(headers, scope)
+        if wait_s := self._wrong_keys.wait_s(address):
+            return _slow_down("too many requests with a wrong key from this address", wait_s)
+        self._wrong_keys.failed(address)
+        self._gateway.tally.wrong_keys += 1
+        return error_reply(
+            401,
+            "Incorrect API key provided: no team has this key; send one as 'Authorization: Bearer KEY'",
+            kind="invalid_request_error",
+            code="invalid_api_key",
+            headers={"www-authenticate": "Bearer"},
+        )
 
 
 async def _body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
-    if int(headers.get("content-length") or 0) > limit:
+    """The request's body. Raises TooLarge, ClientLeft, and TimeoutError if it does not arrive in time."""
+    length = headers.get("content-length") or "0"
+    if length.isdigit() and int(length) > limit:
         raise TooLarge
     pieces: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > limit:
-            raise TooLarge
-        if not message.get("more_body"):
-            return b"".join(pieces)
+    async with asyncio.timeout(BODY_S):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > limit:
+                raise TooLarge
+            if not message.get("more_body"):
+                return b"".join(pieces)
 
 
 async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
@@ -159,11 +230,24 @@ def _client_error(status: int, message: str, **headers: str) -> Reply:
     return error_reply(status, message, kind="invalid_request_error", headers=headers)
 
 
-def _unknown_key() -> Reply:
-    return error_reply(
-        401,
-        "no team has this key; send one as 'Authorization: Bearer KEY'",
-        kind="authentication_error",
-        code="invalid_api_key",
-        headers={"www-authenticate": "Bearer"},
-    )
+def _not_offered(method: str, path: str) -> Reply:
+    return _client_error(404, f"Invalid URL ({method} {path[:80]}); this gateway offers {OFFERED}")
+
+
+def _slow_down(message: str, wait_s: float) -> Reply:
+    wait = str(max(1, math.ceil(wait_s)))
+    headers = {"retry-after": wait, "x-should-retry": "false"}
+    return error_reply(429, f"{message}; try again in {wait} s", kind="rate_limit_exceeded", headers=headers)
+
+
+def _address(headers: dict[str, str], scope: Scope) -> str:
+    """The client's address: as the edge saw it, else the peer's."""
+    peer = scope.get("client") or ("",)
+    return headers.get(CLIENT_HEADER) or str(peer[0])
+
+
+def described(error: BaseException) -> str:
+    """An error for the log: its kind and where it came up. Its text may quote a request, so it stays out."""
+    where = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(where[-6:]))
+    return f"{type(error).__name__} at {places}"

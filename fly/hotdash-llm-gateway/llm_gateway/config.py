@@ -34,15 +34,18 @@ class Team:
     daily_nano_usd: int
     semantic: SemanticMode = "wait"
     per_user: bool = False
+    provider_ids: frozenset[str] = frozenset()
+    """What an operator made for the team at the provider: files, prompts, vector stores."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """Nano-USD per token."""
+    """Nano-USD per token. `context`: the most tokens the model reads, so the most that one input can be billed as."""
 
     input: int
     output: int
     cached_input: int
+    context: int = 128_000
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,18 @@ class Langfuse:
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """Everything the gateway is told by its configuration file."""
+    """Everything the gateway is told by its configuration file.
+
+    Attributes:
+        chat_models, embedding_models: of model_list, by what they do.
+        hosted_tools: tools that run at the provider and may be used, with nano-USD per call.
+    """
 
     teams: Mapping[str, Team]
     prices: Mapping[str, Price]
     chat_models: tuple[str, ...]
+    embedding_models: tuple[str, ...]
+    hosted_tools: Mapping[str, int]
     default_model: str
     escalation: Escalation | None
     fallback: Mapping[str, str]
@@ -150,10 +160,13 @@ def parse(document: Mapping[str, Any]) -> GatewayConfig:
     top = Section("gateway", document.get("gateway"))
     embedding = top.section("embedding")
     redis = top.section("redis")
+    embedding_model = embedding.text("model")
     config = GatewayConfig(
         teams=_teams(top.section("teams")),
         prices={section.name: _price(section) for section in top.section("prices").sections()},
         chat_models=(),
+        embedding_models=tuple(dict.fromkeys([embedding_model, *top.texts("embedding_models")])),
+        hosted_tools=_hosted_tools(top.optional_section("hosted_tools")),
         default_model=top.text("default_model"),
         escalation=_escalation(top.optional_section("escalation")),
         fallback=dict(top.mapping("fallback")),
@@ -168,7 +181,7 @@ def parse(document: Mapping[str, Any]) -> GatewayConfig:
         ),
         gateways=top.integer("gateways", 1, minimum=1),
         embedding=Embedding(
-            model=embedding.text("model"),
+            model=embedding_model,
             dimensions=embedding.integer("dimensions", minimum=1),
             timeout_s=embedding.number("timeout_s", 2.0, minimum=0.01),
         ),
@@ -185,7 +198,7 @@ def parse(document: Mapping[str, Any]) -> GatewayConfig:
 def _checked(config: GatewayConfig) -> GatewayConfig:
     """Check what only the whole shows: every name used is a name declared."""
     names = _model_names(config.litellm)
-    chat = tuple(name for name in names if name != config.embedding.model)
+    chat = tuple(name for name in names if name not in config.embedding_models)
     priced = set(config.prices)
     for where, model in (
         ("default_model", config.default_model),
@@ -196,8 +209,9 @@ def _checked(config: GatewayConfig) -> GatewayConfig:
     ):
         if model not in chat:
             raise ConfigError(f"gateway.{where}: {model!r} is not among the chat models of model_list: {list(chat)}")
-    if config.cache.semantic and config.embedding.model not in names:
-        raise ConfigError(f"gateway.embedding.model: {config.embedding.model!r} is not in model_list")
+    for model in config.embedding_models:
+        if model not in names:
+            raise ConfigError(f"gateway.embedding_models: {model!r} is not in model_list")
     for model in names:
         if model not in priced:
             raise ConfigError(f"gateway.prices: no price for {model!r}; without one it would pass every budget")
@@ -230,6 +244,7 @@ def _teams(section: Section) -> dict[str, Team]:
             daily_nano_usd=team.nano_usd("daily_usd"),
             semantic=team.choice("semantic", "wait", get_args(SemanticMode)),
             per_user=team.flag("per_user", False),
+            provider_ids=frozenset(team.texts("provider_ids")),
         )
         team.finish()
         if not team.name.replace("_", "").replace("-", "").isalnum() or not team.name.isascii():
@@ -245,13 +260,23 @@ def _price(section: Section) -> Price:
         name: section.decimal(name, default) * dollars_per_million_to_nano_per_token
         for name, default in (("input", None), ("output", Decimal(0)), ("cached_input", Decimal(-1)))
     }
+    context = section.integer("context", 128_000, minimum=1)
     section.finish()
     if values["cached_input"] < 0:
         values["cached_input"] = values["input"]
     for name, value in values.items():
         if value != value.to_integral_value() or value < 0:
             raise ConfigError(f"{section.path}.{name}: finer than 0.001 USD per million tokens, or negative")
-    return Price(**{name: int(value) for name, value in values.items()})
+    return Price(**{name: int(value) for name, value in values.items()}, context=context)
+
+
+def _hosted_tools(section: Section | None) -> dict[str, int]:
+    """Nano-USD per call of each of the provider's own tools that may be used."""
+    if section is None:
+        return {}
+    priced = {name: section.nano_usd(name) for name in section.names()}
+    section.finish()
+    return priced
 
 
 def _escalation(section: Section | None) -> Escalation | None:

@@ -6,7 +6,14 @@ import asyncio
 import logging
 import time
 
-from .api.chat import Chat
+from .api.background import Background
+from .api.embeddings import Embeddings
+from .api.finish import Finish
+from .api.generation import Generation
+from .api.moderations import Moderations
+from .api.ownership import Ownership
+from .api.requests import Requests
+from .api.stored import Stored
 from .cache.embedding import Embedder
 from .cache.exact import ExactCache
 from .cache.ledger import Ledger
@@ -14,12 +21,14 @@ from .cache.semantic_parts import SemanticParts, assemble
 from .config import GatewayConfig
 from .environment import Environment
 from .limits.limiter import Limiter
+from .ops.loop_delay import LoopDelay
 from .ops.selftest import SelfTest
 from .ops.tally import Tally
 from .store import Store
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
-from .upstream.upstream import Upstream
+from .upstream.deployments import Deployments
+from .upstream.provider import Provider
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +50,8 @@ class Gateway:
             breaker_open_s=config.redis.breaker_open_s,
         )
         self.limiter = Limiter(self.store, gateways=config.gateways)
-        self.upstream = Upstream(config.litellm)
+        self._deployments = Deployments(config.litellm)
+        self._provider = Provider(self._deployments)
         semantic = config.cache.semantic
         self.ledger = Ledger(
             self.store,
@@ -59,34 +69,48 @@ class Gateway:
         self.semantic: SemanticParts | None = None
         if semantic:
             embedding = config.embedding
-            self.embedder = Embedder(embedding, self.upstream.endpoint(embedding.model), config.prices[embedding.model])
+            self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
             self.semantic = assemble(
                 config,
                 semantic,
                 store=self.store,
                 ledger=self.ledger,
                 embedder=self.embedder,
-                upstream=self.upstream,
+                upstream=self._provider,
                 limiter=self.limiter,
                 count=self.tally.add,
             )
         self._self_test = SelfTest(
-            config, store=self.store, limiter=self.limiter, exact=self.exact, upstream=self.upstream
+            config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
         )
+        self.loop_delay = LoopDelay()
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
         self.tracer: Tracer | None = None
         if config.langfuse and environment.langfuse:
             self.tracer = connect(config.langfuse, environment.langfuse)
-        self.chat = Chat(
+        given = {name: team.provider_ids for name, team in config.teams.items()}
+        self._ownership = Ownership(self.store, given)
+        finish = Finish(config, tally=self.tally, tracer=self.tracer)
+        limiter, provider = self.limiter, self._provider
+        self._background_responses = Background(config, limiter=limiter, provider=provider, finish=finish)
+        generation = Generation(
             config,
-            limiter=self.limiter,
+            limiter=limiter,
             exact=self.exact,
             semantic=self.semantic.tier if self.semantic else None,
-            upstream=self.upstream,
-            tally=self.tally,
-            tracer=self.tracer,
+            provider=provider,
+            ownership=self._ownership,
+            background=self._background_responses,
+            finish=finish,
             second_opinion=self.semantic.second_opinion if self.semantic else None,
+        )
+        self.requests = Requests(
+            generation,
+            Embeddings(config, limiter=limiter, exact=self.exact, provider=provider, finish=finish),
+            Moderations(config, limiter=limiter, provider=provider, finish=finish),
+            Stored(config, limiter=limiter, provider=provider, ownership=self._ownership, finish=finish),
+            finish,
         )
 
     async def warm(self) -> None:
@@ -101,6 +125,7 @@ class Gateway:
             self._background.append(asyncio.create_task(self.semantic.mirror.load()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
+        self._background.append(asyncio.create_task(self.loop_delay.run()))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""
@@ -111,13 +136,14 @@ class Gateway:
         if self.semantic is not None:
             await self.semantic.second_opinion.close()
             await self.semantic.tier.close()
+        await self._background_responses.close()
+        await self._ownership.close()
         await self.tally.flush()
         await self.limiter.close()
         if self.tracer is not None:
             counts = await asyncio.to_thread(self.tracer.close, FLUSH_S)
             log.info("traces: %d sent, %d lost", counts.sent, counts.lost)
-        if self.embedder is not None:
-            await self.embedder.aclose()
+        await self._provider.aclose()
         await self.store.close()
 
     def not_ready(self) -> list[str]:

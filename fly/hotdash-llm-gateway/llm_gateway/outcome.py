@@ -8,32 +8,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .api.chat_request import ChatRequest
+from .api.request import Request
 from .config import Team
 from .limits.limiter import Remaining
 from .limits.pricing import Spend
 from .settings import NANO
 
 Tier = Literal["exact", "semantic", "alias", "miss", "bypass"]
+WINDOW_S, DAY_S = 60, 86_400
+Kind = Literal["chat", "responses", "embeddings", "moderations", "stored"]
 
 
 @dataclass
 class Outcome:
-    """The record of one chat request.
+    """The record of one request.
 
     Attributes:
+        kind: what was asked for; `stored` is whatever concerns what the provider keeps.
         id: names the request and its trace, 32 hex digits.
         tier: which cache answered; `miss` if one was asked in vain, `bypass` if none was asked.
         similarity: measured cosine to the nearest known wording, whether its answer was served or not.
         judged_tokens: of a stored question and answer, up to which a judge was reserved for.
         model: the model that really answered (for a cached answer: the one it was made with).
         fallback: the failure that made another model answer.
-        spend: what the answering model was paid; `overhead`: embedding and judge.
+        spend: what the answering model was paid; `overhead`: embedding and judge; `unsettled`: the most that attempts
+            may be billed that reached the provider and got no answer.
         saved: what a cached answer would have cost.
         warning, error: what went wrong, by the client's or by anybody else's doing.
     """
 
     team: Team
+    kind: Kind = "chat"
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     started_ns: int = field(default_factory=time.time_ns)
     first_token_ns: int | None = None
@@ -48,29 +53,34 @@ class Outcome:
     fallback: str | None = None
     stream: bool = False
     remaining: Remaining | None = None
-    ignored: tuple[str, ...] = ()
+    provider_headers: Mapping[str, str] = field(default_factory=dict)
     end_user: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    messages: Any = None
+    asked_for: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    response: Mapping[str, Any] | None = None
+    answer: Any = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     spend: Spend = field(default_factory=Spend)
     overhead: Spend = field(default_factory=Spend)
+    unsettled: Spend = field(default_factory=Spend)
     status: int = 200
     warning: str | None = None
     error: str | None = None
 
-    def note(self, request: ChatRequest) -> None:
+    def note(self, request: Request) -> None:
         """Take over what the request asks for."""
         self.asked, self.stream = request.model, request.stream
-        self.ignored, self.metadata, self.end_user = request.ignored, request.metadata, request.end_user
-        self.messages = request.body["messages"]
+        self.metadata, self.end_user = request.labels, request.end_user
+        self.asked_for = request.body.get("messages", request.body.get("input"))
         self.parameters = {
             name: value
             for name, value in request.body.items()
-            if isinstance(value, int | float | str) and name != "user"
+            if isinstance(value, int | float | str) and name not in ("user", "input", "instructions")
         }
+
+    def begin_output(self) -> None:
+        """The first piece of the answer is there."""
+        self.first_token_ns = time.time_ns()
 
     @property
     def hit(self) -> bool:
@@ -79,7 +89,7 @@ class Outcome:
     @property
     def total(self) -> Spend:
         """All that was paid for this request."""
-        return self.spend + self.overhead
+        return self.spend + self.overhead + self.unsettled
 
     def headers(self) -> dict[str, str]:
         """The response headers that say what happened and what is left."""
@@ -96,23 +106,32 @@ class Outcome:
             shown["x-gateway-similarity"] = f"{self.similarity:.4f}"
         if self.entry_id is not None:
             shown["x-gateway-cache-entry"] = self.entry_id
-        if self.ignored:
-            shown["x-gateway-ignored"] = ",".join(name for name in self.ignored if _plain(name))[:512]
         if self.remaining is not None:
             shown |= limit_headers(self.team, self.remaining)
-        return shown
+        shown["openai-processing-ms"] = str((time.time_ns() - self.started_ns) // 1_000_000)
+        return {**shown, "x-request-id": f"req_{self.id}", **self.provider_headers}
 
 
 def limit_headers(team: Team, remaining: Remaining) -> dict[str, str]:
-    """Each limit of a team and what is left of it."""
+    """Each limit of a team, what is left of it, and when all of it is free again if nothing else comes."""
+    to_midnight_s = DAY_S - int(time.time()) % DAY_S
     return {
         "x-ratelimit-limit-requests": str(team.rpm),
         "x-ratelimit-remaining-requests": str(remaining.requests),
+        "x-ratelimit-reset-requests": _span(WINDOW_S if remaining.requests < team.rpm else 0),
         "x-ratelimit-limit-tokens": str(team.tpm),
         "x-ratelimit-remaining-tokens": str(remaining.tokens),
+        "x-ratelimit-reset-tokens": _span(WINDOW_S if remaining.tokens < team.tpm else 0),
         "x-ratelimit-limit-usd": _usd(team.daily_nano_usd),
         "x-ratelimit-remaining-usd": _usd(remaining.nano_usd),
+        "x-ratelimit-reset-usd": _span(to_midnight_s if remaining.nano_usd < team.daily_nano_usd else 0),
     }
+
+
+def _span(seconds: int) -> str:
+    """A length of time as OpenAI writes it: 1h2m3s, 45s."""
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"{hours}h{minutes}m{seconds % 60}s" if hours else f"{minutes}m{seconds % 60}s" if minutes else f"{seconds}s"
 
 
 def _usd(nano_usd: int) -> str:
@@ -121,7 +140,3 @@ def _usd(nano_usd: int) -> str:
 
 def _word(flag: bool) -> str:
     return "true" if flag else "false"
-
-
-def _plain(name: str) -> bool:
-    return name.isascii() and name.isprintable() and "," not in name and len(name) <= 64

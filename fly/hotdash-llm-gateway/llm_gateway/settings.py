@@ -88,6 +88,15 @@ class Section:
             raise ConfigError(f"{self.path}.{name}: a list is needed")
         return value
 
+    def texts(self, name: str) -> list[str]:
+        value = self.sequence(name)
+        if not all(isinstance(item, str) and item for item in value):
+            raise ConfigError(f"{self.path}.{name}: a list of texts is needed")
+        return value
+
+    def names(self) -> list[str]:
+        return list(self._values)
+
     def section(self, name: str) -> Section:
         return Section(f"{self.path}.{name}", self._take(name, {}), str(name))
 

@@ -8,10 +8,9 @@ detail (Machines API, GET): `flyctl certs check` triggers a validation each time
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT_S = 30.0
+LONGEST_WAIT_S = 60.0
 _TRIES = 3
 
 
@@ -44,6 +44,8 @@ def authorization(token: str) -> str:
 class FlyApi:
     """Calls to api.fly.io and api.machines.dev with one token; safe to use from several threads.
 
+    `say` is told when it waits because Fly asks for it.
+
     Args:
         token: an org token.
         environ: may move the APIs with flyctl's own variables FLY_API_BASE_URL, FLY_FLAPS_BASE_URL and
@@ -58,6 +60,7 @@ class FlyApi:
         self._machines = environ.get("FLY_FLAPS_BASE_URL") or "https://api.machines.dev"
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
+        self.say: Callable[[str], None] = _on_standard_error
 
     def connect(self) -> httpx.Client:
         """The HTTP client, loaded at first use: looks that begin side by side have one of them load it ahead."""
@@ -144,23 +147,40 @@ class FlyApi:
                     "run the same command again: it looks first",
                     retry=True,
                 )
+                wait = 0.0
             else:
-                if reply.is_success:
-                    return self._decoded(doing, reply)
-                failure = self._refused(doing, reply)
+                try:
+                    if reply.is_success:
+                        return self._decoded(doing, reply)
+                    failure = self._refused(doing, reply)
+                except FlyError as cut_short:
+                    failure = cut_short
+                wait = _asked_to_wait(reply.headers.get("retry-after", ""))
+            if wait > LONGEST_WAIT_S:
+                failure.why = f"Fly asks to wait {wait:.0f} s ({failure.why})"
+                raise failure
             if not failure.retry or attempt == tries:
                 raise failure
-            interrupt.sleep(0.2 * 2**attempt)
+            if wait:
+                self.say(f"{doing}: Fly asks to wait {wait:.0f} s")
+            interrupt.sleep(wait or 0.2 * 2**attempt)
         raise AssertionError("unreachable")
 
     @staticmethod
     def _decoded(doing: str, reply: httpx.Response) -> Any:
-        if not reply.content:
+        if not reply.content and reply.status_code == 204:
             return None
         try:
             return reply.json()
-        except json.JSONDecodeError:
-            raise FlyError(errors.BAD_ANSWER, f"{doing} gave an answer that is not JSON") from None
+        except ValueError:  # no JSON, or bytes in no encoding that JSON has
+            kind = reply.headers.get("content-type", "").partition(";")[0] or "nothing"
+            raise FlyError(
+                errors.BAD_ANSWER,
+                f"{doing} gave an answer that is not JSON: {kind}, {len(reply.content)} bytes",
+                "it was cut short, or a proxy or captive portal answers in Fly's place",
+                "run the same command again; if it stays so, from another network",
+                retry=True,
+            ) from None
 
     @staticmethod
     def _refused(doing: str, reply: httpx.Response) -> FlyError:
@@ -168,12 +188,35 @@ class FlyApi:
         try:
             body = reply.json()
             text = str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""
-        except json.JSONDecodeError:
+        except ValueError:  # a page for people, in whatever encoding
             text = ""
         failure = of_text(doing, f"{text} ({said})" if text else said, said)
         if reply.status_code == 404 and failure.code == errors.UNKNOWN:
             return FlyError(errors.NOT_FOUND, f"{doing} failed: not found", text)
         return failure
+
+
+def _on_standard_error(text: str) -> None:
+    import sys
+
+    print(text, file=sys.stderr)
+
+
+def _asked_to_wait(text: str) -> float:
+    """Seconds of a Retry-After header: a number, or a date; 0 without one."""
+    import time
+    from email.utils import parsedate_to_datetime
+
+    if not text:
+        return 0.0
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def segment(text: str) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import make_private
 from ops.runbook.proc import Completed, run
 from ops.runbook.secret import Secret
-from ops.services.fly import errors
+from ops.services.fly import agent, errors
 from ops.services.fly.errors import FlyError, explain
 from ops.services.fly.reading import pick
 from ops.services.fly.shapes import Version
@@ -63,8 +67,7 @@ class Flyctl:
     The folder is kept between calls on purpose: flyctl notes there the least version of an app's secrets,
     and a deploy right after an import needs it. What must not be kept is its request log, which holds
     secrets in clear: where flyctl wants its ``logs`` folder there is a file, so it cannot write any.
-    ``agent-logs`` is blocked the same way, without which flyctl does not start its background agent, a
-    process that would outlive us.
+    The background agent, a process that would outlive us, is stopped when no tunnel needs it (`agent`).
 
     Args:
         token: an org token; None for what needs none, as `version`.
@@ -91,10 +94,23 @@ class Flyctl:
     def prepare(self) -> None:
         """Make the state folder, private, and keep flyctl from writing a log into it."""
         with self._lock:
-            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.state)
             self.state.chmod(0o700)
-            for name in ("logs", "agent-logs"):
-                _block(self.state / name)
+            _block(self.state / "logs")
+            agent.unblock(self.state)
+
+    def with_agent(self) -> AbstractContextManager[None]:
+        """While inside, flyctl's background agent may live; the last to leave stops it."""
+        self.prepare()
+        return agent.needed(self.state, self._stop_agent)
+
+    def _stop_agent(self) -> None:
+        words = [self.find(), "agent", "stop"]
+        # Not through `proc`: this cleans up, and goes on when the run has been asked to stop.
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                words, env=self.environment(), cwd=self.state, stdin=subprocess.DEVNULL, capture_output=True, timeout=10
+            )
 
     def find(self) -> str:
         """The binary's path.
@@ -147,8 +163,12 @@ class Flyctl:
                 "run the same command again: it looks first",
                 retry=True,
             ) from None
+        finally:
+            agent.end_unneeded(self.state, self._stop_agent)
         if done.returncode != 0:
-            raise explain(doing, done.stdout, done.stderr, done.returncode)
+            failure = explain(doing, done.stdout, done.stderr, done.returncode)
+            failure.output = f"{done.stdout}\n{done.stderr}".strip()
+            raise failure
         return done
 
     def json(self, doing: str, *arguments: str, timeout: float = READ_S, input: bytes | None = None) -> Any:
@@ -162,8 +182,7 @@ class Flyctl:
         if not text:
             return None
         try:
-            # Some commands print a line of text after the JSON.
-            return json.JSONDecoder().raw_decode(text)[0]
+            return _first_json(text)
         except ValueError:
             raise FlyError(
                 errors.BAD_ANSWER,
@@ -197,6 +216,15 @@ class Flyctl:
         """Remove the state folder and all in it."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.state)
+
+
+def _first_json(text: str) -> Any:
+    """The first JSON value that begins a line: notices may stand before it, and text after it."""
+    decoder = json.JSONDecoder()
+    for line in re.finditer(r"^[ \t]*(?=[\[{]|null\b)", text, re.MULTILINE):
+        with contextlib.suppress(ValueError):
+            return decoder.raw_decode(text, line.end())[0]
+    raise ValueError
 
 
 def _block(path: Path) -> None:

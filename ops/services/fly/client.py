@@ -11,10 +11,10 @@ from ops.runbook.secret import Secret
 from ops.services.fly import errors, secrets_import
 from ops.services.fly.api import FlyApi, segment
 from ops.services.fly.cli import WRITE_S, Flyctl
-from ops.services.fly.deploying import Deploy, release_of
+from ops.services.fly.deploying import Deploy, keep_build_log, release_of
 from ops.services.fly.errors import FlyError
 from ops.services.fly.network import Certificate, IpAddress
-from ops.services.fly.reading import pick, rows
+from ops.services.fly.reading import listed, pick, rows
 from ops.services.fly.redis import RedisApi
 from ops.services.fly.shapes import (
     App,
@@ -210,7 +210,13 @@ class Fly:
         """
         wanted = wanted or Deploy()
         where = wanted.context or config.resolve().parent
-        done = self.cli.run(f"deploying {app}", *wanted.arguments(app, config), cwd=where, timeout=timeout)
+        doing = f"deploying {app}"
+        try:
+            done = self.cli.run(doing, *wanted.arguments(app, config), cwd=where, timeout=timeout)
+        except FlyError as error:
+            if error.code in (errors.NO_IMAGE, errors.NO_BUILDER) and not wanted.image:
+                keep_build_log(error, self.cli.state.parent / "build-logs" / f"{app}.log")
+            raise
         released = release_of(done.stdout)
         if released is None:
             raise FlyError(
@@ -298,10 +304,20 @@ class Fly:
 
     def logs(self, app: str, *, machine: str = "", region: str = "") -> list[LogLine]:
         """The newest log lines Fly keeps for the app, oldest first."""
-        query = "&".join(f"{k}={segment(v)}" for k, v in (("instance", machine), ("region", region)) if v)
-        path = f"/apps/{segment(app)}/logs" + (f"?{query}" if query else "")
-        raw = self.api.rest(f"reading the logs of {app}", path)
-        return [LogLine.read(pick(r, "attributes", default={})) for r in rows(pick(raw, "data"))]
+        return self.log_page(app, machine=machine, region=region)[0]
+
+    def log_page(self, app: str, after: str = "", *, machine: str = "", region: str = "") -> tuple[list[LogLine], str]:
+        """Log lines, oldest first, and the token that asks for those that come after them.
+
+        Args:
+            after: the token of an earlier page; empty for the newest lines there are.
+        """
+        asked = (("next_token", after), ("instance", machine), ("region", region))
+        query = "&".join(f"{key}={segment(value)}" for key, value in asked if value)
+        doing = f"reading the logs of {app}"
+        raw = self.api.rest(doing, f"/apps/{segment(app)}/logs" + (f"?{query}" if query else ""))
+        found = [LogLine.read(pick(row, "attributes", default={})) for row in listed(doing, raw, "data")]
+        return found, str(pick(pick(raw, "meta"), "next_token", default="") or after)
 
     def config_validate(self, config: Path) -> None:
         """Let flyctl check a fly.toml strictly; FLY-014 with flyctl's findings. No network."""

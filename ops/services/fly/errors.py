@@ -47,6 +47,8 @@ BAD_SECRET = "FLY-029"  # noqa: S105 - a code
 CUT_OFF = "FLY-030"
 NOT_FOUND = "FLY-031"
 FORBIDDEN = "FLY-032"
+PANIC = "FLY-033"
+NO_BUILDER = "FLY-034"
 
 
 class FlyError(RunbookError):
@@ -54,6 +56,7 @@ class FlyError(RunbookError):
 
     Attributes:
         retry: worth another try as it is: a lease somebody holds, trouble at the platform, a cut connection.
+        output: all that flyctl printed; not redacted.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class FlyError(RunbookError):
     ) -> None:
         super().__init__(code, what, why, next, blocked=blocked)
         self.retry = retry
+        self.output = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,21 @@ MEANINGS = (
         "inv deploy.logs",
     ),
     Meaning(
+        (
+            "remote builder app unavailable",
+            "docker is unavailable to build",
+            "no docker daemon available",
+            "failed waiting for docker daemon",
+            "failed to connect to buildkit",
+            "builder connection failed",
+            "error connecting to docker",
+        ),
+        NO_BUILDER,
+        "Fly's builder is not available",
+        "wait and run the same command again; look at https://status.flyio.net",
+        retry=True,
+    ),
+    Meaning(
         ("failed to fetch an image or build from source", "could not find image", "Could not resolve image"),
         NO_IMAGE,
         "the image cannot be found or built",
@@ -252,7 +271,15 @@ MEANINGS = (
         "use the rolling strategy",
     ),
     Meaning(
-        ("failed to create ACME certificate", "failed to check certificate", "Hostname already exists"),
+        ("Hostname already exists", "already been taken by another app", "hostname is already in use"),
+        CERTIFICATE,
+        "another app has this hostname",
+        "free it: flyctl certs remove HOSTNAME -a THE-OTHER-APP (flyctl apps list names yours; if it is a stranger's, "
+        "prove the name is yours by its _fly-ownership record), then inv deploy.domains",
+        blocked=True,
+    ),
+    Meaning(
+        ("failed to create ACME certificate", "failed to check certificate"),
         CERTIFICATE,
         "Fly did not accept the hostname",
         "inv deploy.domains",
@@ -286,6 +313,9 @@ MEANINGS = (
             "502 Bad Gateway",
             "503 Service",
             "non-200 status code: 429",
+            "non-200 status code: 408",
+            "(status 408",
+            "Request Timeout",
             "Too Many Requests",
         ),
         PLATFORM,
@@ -313,9 +343,21 @@ def spoken(stdout: str, stderr: str) -> str:
     at = text.rfind("Error: ")
     said = text[at + 7 :] if at >= 0 else text
     detail = ANSI.sub("", stdout) if "not valid" in said or "strict validation" in said else ""
+    if not said.strip():
+        # A crash, and some messages, are on standard output.
+        said = _crash(stdout) or "\n".join(ANSI.sub("", stdout).strip().splitlines()[-12:])
     said = _QUERY.sub("", f"{said}\n{detail}")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return redactor("\n".join(lines[:12]))
+
+
+_PANIC = re.compile(r"\b(panic: .+|fatal error: .+)$", re.MULTILINE)
+
+
+def _crash(text: str) -> str:
+    """What a Go program that crashed says of it, without its stacks."""
+    found = _PANIC.search(ANSI.sub("", text))
+    return found[1].strip() if found else ""
 
 
 def explain(doing: str, stdout: str, stderr: str, returncode: int = 1) -> FlyError:
@@ -326,6 +368,14 @@ def explain(doing: str, stdout: str, stderr: str, returncode: int = 1) -> FlyErr
         stdout, stderr: what flyctl printed.
         returncode: its exit code (126: its own deadline, 127: interrupted, 3: a panic).
     """
+    crash = _crash(stderr) or _crash(stdout)
+    if returncode == 3 or crash:
+        return FlyError(
+            PANIC,
+            f"{doing} failed: flyctl itself crashed",
+            redactor(crash or spoken(stdout, stderr)),
+            "inv deploy.status shows what state the machine is in; flyctl version upgrade, then the same command again",
+        )
     return of_text(doing, spoken(stdout, stderr), ANSI.sub("", f"{stderr}\n{stdout}"), returncode)
 
 

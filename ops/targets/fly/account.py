@@ -19,9 +19,9 @@ from ops.services.fly import Fly as Client
 from ops.services.fly import FlyError
 from ops.services.fly.api import segment
 from ops.services.fly.cli import Flyctl
-from ops.services.fly.errors import APP_MISSING, FORBIDDEN, LEASED, NO_TOKEN, NOT_FOUND
+from ops.services.fly.errors import APP_MISSING, BAD_TOKEN, FORBIDDEN, LEASED, NO_BUILDER, NO_TOKEN, NOT_FOUND
 from ops.services.fly.network import Certificate
-from ops.services.fly.reading import pick, rows
+from ops.services.fly.reading import Raw, listed, pick
 from ops.services.fly.shapes import Executed, Release, Volume
 from ops.targets.fly.memory import Memory
 from ops.targets.fly.seen import Address, Gone, Seen, Stored
@@ -109,9 +109,25 @@ class Account:
         token = _acting.set(True)
         try:
             yield self.client
+        except FlyError as error:
+            if error.code == BAD_TOKEN and self._may_read():
+                raise FlyError(
+                    FORBIDDEN,
+                    f"the token may read this organisation, but not change it: {error.what.partition(':')[0]}",
+                    error.why,
+                    "make an org token that is not read-only (flyctl tokens create org), FLY_API_TOKEN in .env",
+                    blocked=True,
+                ) from None
+            raise
         finally:
             _acting.reset(token)
             self.forget()
+
+    def _may_read(self) -> bool:
+        try:
+            return self.apps() is not None
+        except FlyError:
+            return False
 
     def forget(self) -> None:
         """From now on nobody uses an answer to what was asked before."""
@@ -156,15 +172,16 @@ class Account:
             started = [pool.submit(contextvars.copy_context().run, read) for read in reads]
             return [future.result() for future in started]
 
-    def _of_app(self, doing: str, app: str, what: str) -> Any:
-        """GET below an app.
+    def _of_app(self, doing: str, app: str, what: str, *keys: str) -> list[Raw]:
+        """GET a list below an app; in the answer it is below `keys`.
 
         Raises:
             Gone: there is no such app in the account.
         """
 
         try:
-            return self.client.api.machines(f"{doing} of {app}", f"/apps/{segment(app)}{what}")
+            raw = self.client.api.machines(f"{doing} of {app}", f"/apps/{segment(app)}{what}")
+            return listed(f"{doing} of {app}", raw, *keys)
         except FlyError as error:
             # A stranger's app of this name is answered with 403.
             if error.code in (APP_MISSING, NOT_FOUND) or (error.code == FORBIDDEN and app not in self.apps()):
@@ -175,17 +192,18 @@ class Account:
         """Names of the organisation's apps."""
 
         def fetch() -> frozenset[str]:
-            raw = self.client.api.machines(f"listing the apps of {self.org}", f"/apps?org_slug={segment(self.org)}")
-            return frozenset(str(pick(row, "name")) for row in rows(pick(raw, "apps")))
+            doing = f"listing the apps of {self.org}"
+            raw = self.client.api.machines(doing, f"/apps?org_slug={segment(self.org)}")
+            return frozenset(str(pick(row, "name")) for row in listed(doing, raw, "apps"))
 
         return self._read(("apps",), fetch)
 
     def machines(self, app: str) -> list[Seen]:
-        """The app's own machines, passing helpers and spares left out. Raises Gone."""
+        """The app's machines, flyctl's passing helpers left out. Raises Gone."""
 
         def fetch() -> list[Seen]:
-            found = (Seen.read(row) for row in rows(self._of_app("listing the machines", app, "/machines")))
-            return [seen for seen in found if seen.machine.own and not seen.machine.standby]
+            found = (Seen.read(row) for row in self._of_app("listing the machines", app, "/machines"))
+            return [seen for seen in found if seen.machine.own]
 
         return self._read(("machines", app), fetch)
 
@@ -193,7 +211,7 @@ class Account:
         """The app's volumes. Raises Gone."""
 
         def fetch() -> list[Volume]:
-            found = map(Volume.read, rows(self._of_app("listing the volumes", app, "/volumes")))
+            found = map(Volume.read, self._of_app("listing the volumes", app, "/volumes"))
             return [volume for volume in found if volume.state not in ("pending_destroy", "destroyed", "destroying")]
 
         return self._read(("volumes", app), fetch)
@@ -202,8 +220,8 @@ class Account:
         """The app's secrets: digests and times. Raises Gone."""
 
         def fetch() -> dict[str, Stored]:
-            raw = self._of_app("listing the secrets", app, "/secrets")
-            return {str(pick(row, "name")): Stored.read(row) for row in rows(pick(raw, "secrets"))}
+            found = self._of_app("listing the secrets", app, "/secrets", "secrets")
+            return {str(pick(row, "name")): Stored.read(row) for row in found}
 
         return self._read(("secrets", app), fetch)
 
@@ -211,8 +229,8 @@ class Account:
         """The app's addresses. Raises Gone."""
 
         def fetch() -> list[Address]:
-            raw = self._of_app("listing the addresses", app, "/ip_assignments")
-            return [Address.read(row) for row in rows(pick(raw, "ips"))]
+            found = self._of_app("listing the addresses", app, "/ip_assignments", "ips")
+            return [Address.read(row) for row in found]
 
         return self._read(("addresses", app), fetch)
 
@@ -220,8 +238,8 @@ class Account:
         """The app's hostnames. Raises Gone."""
 
         def fetch() -> dict[str, Certificate]:
-            raw = self._of_app("listing the certificates", app, "/certificates")
-            return {cert.hostname: cert for cert in map(Certificate.read, rows(pick(raw, "certificates")))}
+            found = self._of_app("listing the certificates", app, "/certificates", "certificates")
+            return {cert.hostname: cert for cert in map(Certificate.read, found)}
 
         return self._read(("certificates", app), fetch)
 
@@ -231,12 +249,13 @@ class Account:
         def fetch() -> list[Release]:
             path = f"/apps/{segment(app)}/releases?limit={RELEASES}"
             try:
-                raw = self.client.api.rest(f"listing the releases of {app}", path)
+                doing = f"listing the releases of {app}"
+                found = listed(doing, self.client.api.rest(doing, path), "releases")
             except FlyError as error:
                 if error.code in (APP_MISSING, NOT_FOUND):
                     return []
                 raise
-            return sorted(map(Release.read, rows(pick(raw, "releases"))), key=lambda release: -release.version)
+            return sorted(map(Release.read, found), key=lambda release: -release.version)
 
         return self._read(("releases", app), fetch)
 
@@ -266,7 +285,7 @@ class Account:
 
     @staticmethod
     def patiently(act: Callable[[], T], say: Say) -> T:
-        """Do `act`; once more, if the machines' leases were held, when those of a deploy that died have ended.
+        """Do `act`; once more, if the machines' leases were held or Fly's builder was not there, after a while.
 
         Raises:
             FlyError: as `act` does.
@@ -274,9 +293,12 @@ class Account:
         try:
             return act()
         except FlyError as error:
-            if error.code != LEASED:
+            if error.code not in (LEASED, NO_BUILDER):
                 raise
-            say(f"the machines are held by somebody's deploy; once more in {LEASE_S:.0f} s")
+            held = (
+                "the machines are held by somebody's deploy" if error.code == LEASED else "Fly's builder is not there"
+            )
+            say(f"{held}; once more in {LEASE_S:.0f} s")
         interrupt.sleep(LEASE_S)
         return act()
 

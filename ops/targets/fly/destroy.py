@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Say
+from ops.services import dns
 from ops.targets.fly.app import apps
+from ops.targets.fly.domains import hosts
 from ops.targets.fly.redis import databases
 from ops.targets.fly.secrets import DIRECT
 
@@ -39,7 +41,7 @@ def destroy(world: World, target: Fly, say: Say) -> list[str]:
         Names of what was destroyed.
     """
     account = target.account
-    done = []
+    done, left = [], _records_left(world)
     with account.acting() as client:
         there = account.apps()
         for app in apps(world):
@@ -58,4 +60,22 @@ def destroy(world: World, target: Fly, say: Say) -> list[str]:
                 client.redis.delete(name)
                 done.append(name)
     target.secrets_part.set_stage(world, DIRECT)
+    for record in left:
+        say(f"remove at your DNS provider: {record}")
     return done
+
+
+def _records_left(world: World) -> list[str]:
+    """The records of the public names: with nothing behind them, a stranger's app could come to answer for them."""
+    try:
+        resolver = dns.resolver_of(world.environ)
+    except RunbookError:
+        return []  # nobody to ask, and no reason not to destroy
+    left = []
+    for host in hosts(world):
+        found = dns.look_up(host, resolver)
+        kinds = (("A", found.a), ("AAAA", found.aaaa))
+        left += [f"{host}.  {kind:<5} {address}" for kind, addresses in kinds for address in addresses]
+        for kind, name in (("CNAME", f"_acme-challenge.{host}"), ("TXT", f"_fly-ownership.{host}")):
+            left += [f"{name}.  {kind:<5} {value}" for value in dns.records(name, kind, resolver)]
+    return left

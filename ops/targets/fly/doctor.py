@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
+from ops.services.fly.api import segment
+from ops.services.fly.reading import pick
 from ops.targets.base import Requirement
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def requirements(world: World, account: Account) -> Sequence[Requirement]:
     # Without a token who could say?
     if found[-1].ok:
         found.append(_tried(f"organisation {account.org}", lambda: _org(account), "fly.org in ops/stack.toml"))
+        found.append(_tried("payment method", lambda: _billing(account), "a card: https://fly.io/dashboard, Billing"))
     for name in ("OPENAI_API_KEY", "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"):
         there = world.vault.has(name) or bool(world.environ.get(name, "").strip())
         where = "in the vault" if world.vault.has(name) else "in .env or the environment" if there else "nowhere"
@@ -49,6 +52,21 @@ def _org(account: Account) -> str:
             next="fly.org in ops/stack.toml, or a token of that organisation",
         )
     return orgs[account.org]
+
+
+def _billing(account: Account) -> str:
+    """The organisation's billing state; apps with more than one machine, and Redis, need a card."""
+    doing = f"reading the organisation {account.org}"
+    raw = account.client.api.rest(doing, f"/organizations/{segment(account.org)}")
+    status = str(pick(pick(raw, "organization", default=raw), "billing_status", default=""))
+    if status.upper() not in ("CURRENT", ""):
+        raise RunbookError(
+            "FLY-008",
+            f"billing status {status}",
+            next=f"add a card or settle the bill: https://fly.io/dashboard/{account.org}/billing",
+            blocked=True,
+        )
+    return status.lower() or "not told"
 
 
 def _postgres(world: World) -> str:

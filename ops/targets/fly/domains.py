@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
+from ops.runbook.interrupt import wait_until
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.services import dns
+from ops.targets.fly import reaching
 from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
+    from dns.resolver import Resolver
+
     from ops.services.dns import Found
-    from ops.services.fly.network import Certificate
+    from ops.services.fly.network import Certificate, DnsRecords
     from ops.targets.fly.account import Account
     from ops.world import World
 
@@ -22,20 +28,60 @@ WAIT_S = 600.0
 # Let's Encrypt allows five failed validations per name and hour; with right DNS they do not fail, they take time.
 BETWEEN_CHECKS_S = 10.0
 BETWEEN_LOOKUPS_S = 5.0
+LOOK = "inv deploy.status and inv deploy.logs --group edge: is the edge up, and what stands behind it"
 
 
 @dataclass(frozen=True)
 class Name:
-    """How one public name stands."""
+    """How one public name stands.
+
+    Attributes:
+        addresses: the app's public ones.
+        acme: a `_acme-challenge` record lets Fly issue and renew without asking the name itself.
+        owned: a `_fly-ownership` record says the name is this app's, although another proxy stands before it.
+        needs: records that Fly asks for; known where DNS is not plain.
+    """
 
     host: str
     certificate: Certificate | None
     found: Found
     addresses: tuple[str, ...]
+    acme: bool = False
+    owned: bool = False
+    needs: DnsRecords | None = None
 
     @property
-    def dns_right(self) -> bool:
-        return self.found.leads_to(self.addresses)
+    def proxied(self) -> bool:
+        """Whether Cloudflare's proxy answers for it."""
+        addresses = (*self.found.a, *self.found.aaaa)
+        return bool(addresses) and all(map(dns.is_cloudflare, addresses))
+
+    @property
+    def plain(self) -> bool:
+        """It leads to the app and nowhere else, over every kind of address the app has: all that Fly needs."""
+        return self.found.leads_to(self.addresses) and not self.lacking
+
+    @property
+    def lacking(self) -> list[str]:
+        """The kinds of address that the app has and the name has not."""
+        kinds = (("A", False, self.found.a), ("AAAA", True, self.found.aaaa))
+        return [kind for kind, v6, have in kinds if not have and any((":" in ip) == v6 for ip in self.addresses)]
+
+    @property
+    def dns_wrong(self) -> str:
+        """What is wrong with its records; empty when a certificate can be issued and renewed, and users get through."""
+        if self.plain or (self.proxied and self.owned):
+            return ""
+        if self.proxied:
+            return (
+                f"{self.host}: Cloudflare's proxy stands before it ({self.found}), and Fly cannot see that it is ours"
+            )
+        if not self.found.leads_to(self.addresses):
+            return f"{self.host}: leads to {self.found} → {', '.join(self.addresses)}"
+        if self.lacking == ["AAAA"] and self.acme:
+            return ""
+        lost = "IPv4 clients get nothing" if "A" in self.lacking else "Fly cannot issue and renew a certificate"
+        return f"{self.host}: no {' and no '.join(self.lacking)} record: {lost}"
 
     @property
     def issued(self) -> bool:
@@ -43,15 +89,24 @@ class Name:
 
     @property
     def records(self) -> list[str]:
-        """The DNS records to add, as a zone file has them."""
+        """What to set, as a zone file has it; each way out where there are several."""
         kinds = {True: "AAAA", False: "A"}
-        return [f"{self.host}.  {kinds[':' in address]:<5} {address}" for address in self.addresses]
+        plain = [f"{self.host}.  {kinds[':' in address]:<5} {address}" for address in self.addresses]
+        needs = self.needs
+        if self.proxied and needs is not None:
+            return [
+                f'either switch the proxy off for {self.host} at Cloudflare ("DNS only") and have',
+                *plain,
+                "or keep it and add",
+                f"{needs.ownership_name}.  TXT   {needs.ownership_value}",
+            ]
+        return plain
 
     @property
     def line(self) -> str:
         """What is not as wanted; empty when all is."""
-        if not self.dns_right:
-            return f"{self.host}: leads to {self.found} → {', '.join(self.addresses)}"
+        if self.dns_wrong:
+            return self.dns_wrong
         if self.certificate is None:
             return f"{self.host}: not added to the app → added"
         return "" if self.issued else f"{self.host}: certificate {self.certificate.status or 'pending'} → active"
@@ -69,31 +124,50 @@ class Domains:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _names(self, world: World) -> list[Name]:
-        from ops.services import dns
-
+    def _names(self, world: World, *more: Callable[[], Any]) -> tuple[list[Name], list[Any]]:
+        """How each name stands; and what `more`, called beside it, returns."""
         app, names, resolver = world.stack.fly.app, hosts(world), dns.resolver_of(world.environ)
-        certificates, addresses, *found = self.account.together(
+        certificates, addresses, *answers = self.account.together(
             lambda: self.account.certificates(app),
             lambda: self.account.addresses(app),
             *(lambda name=name: dns.look_up(name, resolver) for name in names),
+            *more,
         )
+        found, rest = answers[: len(names)], answers[len(names) :]
         public = tuple(address.text for address in addresses if address.public)
-        return [Name(name, certificates.get(name), answer, public) for name, answer in zip(names, found, strict=True)]
+        made = [Name(name, certificates.get(name), answer, public) for name, answer in zip(names, found, strict=True)]
+        return [name if name.plain else self._more_of(app, name, resolver) for name in made], rest
+
+    def _more_of(self, app: str, name: Name, resolver: Resolver) -> Name:
+        """A name whose own records are not all there is to it: what else its zone says, and what Fly asks for."""
+        certificate = None
+        if name.proxied and name.certificate is not None:
+            certificate = self.account.client.cert(app, name.host)
+        needs = certificate.needs if certificate else None
+        texts = dns.records(f"_fly-ownership.{name.host}", "TXT", resolver) if name.proxied else ()
+        return replace(
+            name,
+            acme=bool(name.lacking) and bool(dns.records(f"_acme-challenge.{name.host}", "CNAME", resolver)),
+            owned=bool(needs and needs.ownership_value and needs.ownership_value in texts),
+            needs=needs,
+        )
 
     def look(self, world: World) -> Look:
         try:
-            names = self._names(world)
+            names, answers = self._names(world, *reaching.requests(world))
         except Gone as gone:
             return missing(f"there is no app {gone} yet")
         lines = [name.line for name in names if name.line]
         if lines:
             if all(name.certificate is None for name in names):
                 return missing(f"not added to the app: {', '.join(name.host for name in names)}")
-            records = [record for name in names if not name.dns_right for record in name.records]
+            records = [record for name in names if name.dns_wrong for record in name.records]
             return drifted("; ".join(lines), "\n".join([*lines, *(f"add: {record}" for record in records)]))
-        shown = ", ".join(name.host for name in names)
-        return satisfied(f"{shown} lead to {', '.join(names[0].addresses)}, certificates active")
+        asked = [answer for found in answers for answer in found]
+        wrong = [answer.wrong for answer in asked if answer.wrong]
+        if wrong:
+            return drifted("; ".join(wrong))
+        return satisfied(f"certificates active; {reaching.shown(asked)}")
 
     def act(self, world: World, say: Say) -> None:
         """Add the names, say which DNS records are needed, wait for them, have the certificates issued.
@@ -106,7 +180,7 @@ class Domains:
         app = world.stack.fly.app
         limit = float(world.environ.get(WAIT) or WAIT_S)
         with self.account.acting() as client:
-            for name in self._names(world):
+            for name in self._names(world)[0]:
                 if name.certificate is None:
                     say(f"adding {name.host} to {app}")
                     client.add_cert(app, name.host)
@@ -114,12 +188,36 @@ class Domains:
             for name in names:
                 if not name.issued:
                     self._issue(app, name.host, limit, say)
+        self._wait_for_answers(world, limit, say)
+
+    def _wait_for_answers(self, world: World, limit: float, say: Say) -> None:
+        """A certificate just issued takes Fly's proxies a moment to serve."""
+        wrong: list[str] = []
+
+        def all_answer() -> bool:
+            asked = self.account.together(*reaching.requests(world))
+            wrong[:] = [answer.wrong for found in asked for answer in found if answer.wrong]
+            return not wrong
+
+        try:
+            wait_until(
+                all_answer,
+                what="the public names to answer",
+                timeout=limit,
+                every=1.0,
+                say=say,
+                code="DNS-004",
+                next=LOOK,
+            )
+        except RunbookError as error:
+            error.why = "; ".join(wrong)
+            raise
 
     def _wait_for_dns(self, world: World, limit: float, say: Say) -> list[Name]:
         start, said = time.monotonic(), False
         while True:
-            names = self._names(world)
-            wrong = [name for name in names if not name.dns_right]
+            names = self._names(world)[0]
+            wrong = [name for name in names if name.dns_wrong]
             if not wrong:
                 return names
             if not said:
@@ -129,7 +227,7 @@ class Domains:
             waited = time.monotonic() - start
             if waited >= limit:
                 raise _no_dns(wrong, waited)
-            say("; ".join(f"{name.host} leads to {name.found}" for name in wrong) + f" ({waited:.0f} s)")
+            say("; ".join(name.dns_wrong for name in wrong) + f" ({waited:.0f} s)")
             interrupt.sleep(min(BETWEEN_LOOKUPS_S, max(0.05, limit - waited)))
 
     def _issue(self, app: str, host: str, limit: float, say: Say) -> None:
@@ -140,13 +238,16 @@ class Domains:
             if certificate.issued:
                 return
             waited = time.monotonic() - start
-            if certificate.rate_limited_until or waited >= limit:
+            # A check that failed is not asked for again: Let's Encrypt counts them, and what was reported stays.
+            if certificate.problems or certificate.rate_limited_until or waited >= limit:
                 until = f" until {certificate.rate_limited_until}" if certificate.rate_limited_until else ""
                 raise RunbookError(
                     "DNS-003",
                     f"no certificate for {host} after {waited:.0f} s",
                     why="; ".join(certificate.problems) or f"Fly says {certificate.status}{until}",
-                    next="inv deploy.domains later: names and records stay as they are",
+                    next="mend what it reports, then inv deploy.domains: names and records stay as they are"
+                    if certificate.problems
+                    else "inv deploy.domains later: names and records stay as they are",
                     blocked=True,
                 )
             say(f"waiting for the certificate of {host}: {certificate.status or 'pending'} ({waited:.0f} s)")
@@ -156,11 +257,11 @@ class Domains:
 
 def _no_dns(wrong: list[Name], waited: float) -> RunbookError:
     records = "\n".join(record for name in wrong for record in name.records)
-    have = "; ".join(f"{name.host} leads to {name.found}" for name in wrong)
+    have = "; ".join(name.dns_wrong for name in wrong)
     return RunbookError(
         "DNS-002",
         f"{have}, after {waited:.0f} s",
         why="the public names must lead to the app's addresses before a certificate can be issued",
-        next=f"set these DNS records (and no others of these names), then inv deploy.domains --target fly\n{records}",
+        next=f"set these DNS records (and no others of these names), then inv deploy.domains\n{records}",
         blocked=True,
     )

@@ -9,6 +9,7 @@ import msgspec
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Say
 from ops.services.fly import Deploy
+from ops.targets.fly import hold
 from ops.targets.fly import wanted as wanted_apps
 from ops.targets.fly.image import Image
 from ops.targets.fly.rollout import Rollout
@@ -72,12 +73,17 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         releases = target.account.releases(app)
         newest = releases[0].version if releases else 0
         wanted = wanted_apps.gateway(world)
+        # First: whoever goes on after this was killed is to go back as well, and not forward again.
+        hold.keep(target.account.memory, wanted, image)
         wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))
-        rollout = Rollout(target.account, wanted, (), say)
+        rollout = Rollout(target.account, wanted, {}, say)
         # What was deployed last is not what runs from here on.
         target.account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"
         deploy = Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s)
         target.account.patiently(lambda: client.deploy(app, wanted.config, deploy), say)
         rollout.gate(wanted.groups, newer_than=newest)
-    return f"{app} runs {image}, all groups healthy; inv plan --target fly shows how it differs from the checkout"
+        digest = next((seen.machine.digest for seen in target.account.machines(app)), "")
+        running_now = {"config": wanted.digest, "digest": digest, "image": wanted.image.wanted}
+        target.account.memory.put("deployed", app, running_now)
+    return f"{app} runs {image}, all groups healthy; it stays until {hold.LIFT} --target fly, or a new image"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import redactor
 from ops.runbook.step import Say
@@ -15,10 +17,13 @@ from ops.targets.fly.seen import Gone
 from ops.targets.fly.standing import ailment
 
 if TYPE_CHECKING:
+    from ops.services.fly.shapes import LogLine
+    from ops.targets.fly.account import Account
     from ops.targets.fly.target import Fly
     from ops.world import World
 
 MOST = 20  # machines of one group
+FOLLOW_S = 1.0  # between two questions for new log lines
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def status(world: World, target: Fly) -> list[Row]:
         return [
             Row(
                 app,
-                seen.machine.group,
+                seen.machine.group or "(none)",
                 seen.machine.id,
                 seen.machine.state,
                 "healthy" if seen.machine.healthy else ailment(seen),
@@ -84,7 +89,7 @@ def app_named(world: World, name: str) -> str:
 
 
 def logs(world: World, target: Fly, app: str, group: str, lines: int) -> list[str]:
-    """The newest lines of an app's log, known secrets redacted.
+    """The newest lines of an app's log, known secrets redacted; says so where there are none.
 
     Args:
         group: only its machines; empty for all.
@@ -92,11 +97,17 @@ def logs(world: World, target: Fly, app: str, group: str, lines: int) -> list[st
     Raises:
         RunbookError: FLY-048 no such app or group; FlyError as Fly answers.
     """
+    return next(follow(world, target, app, group, lines))
+
+
+def follow(world: World, target: Fly, app: str, group: str, lines: int) -> Iterator[list[str]]:
+    """As `logs`, and then what comes, a list at a time, for ever.
+
+    Raises:
+        RunbookError: FLY-048 no such app or group; FlyError as Fly answers.
+    """
     name = app_named(world, app)
-    try:
-        groups = {seen.machine.id: seen.machine.group for seen in target.account.machines(name)}
-    except Gone:
-        raise RunbookError("FLY-005", f"there is no app {name} yet", next="inv deploy.all --target fly") from None
+    groups = _groups(target, name)
     if group and group not in groups.values():
         there = ", ".join(sorted(set(groups.values()))) or "none"
         raise RunbookError(
@@ -105,12 +116,33 @@ def logs(world: World, target: Fly, app: str, group: str, lines: int) -> list[st
     # Reading the vault tells the redactor its values.
     for secret in world.vault.names():
         world.vault.get(secret)
-    found = target.account.client.logs(name)
-    chosen = [line for line in found if not group or groups.get(line.machine) == group]
-    return [
-        redactor(f"{line.timestamp} {groups.get(line.machine, '?')}[{line.machine}] {line.level} {line.message}")
-        for line in chosen[-lines:]
-    ]
+    found, token = target.account.client.log_page(name)
+    chosen = [_shown(line, groups) for line in found if not group or groups.get(line.machine) == group]
+    yield chosen[-lines:] or [f"Fly keeps no log line of {f'{group} of ' if group else ''}{name} at the moment"]
+    while True:
+        interrupt.sleep(FOLLOW_S)
+        found, token = target.account.client.log_page(name, token)
+        if any(line.machine not in groups for line in found):
+            target.account.forget()
+            groups |= _groups(target, name)
+        yield [_shown(line, groups) for line in found if not group or groups.get(line.machine) == group]
+
+
+def _groups(target: Fly, app: str) -> dict[str, str]:
+    """Which group each machine of an app is of.
+
+    Raises:
+        RunbookError: FLY-005 there is no such app.
+    """
+    try:
+        return {seen.machine.id: seen.machine.group for seen in target.account.machines(app)}
+    except Gone:
+        raise RunbookError("FLY-005", f"there is no app {app} yet", next="inv deploy.all") from None
+
+
+def _shown(line: LogLine, groups: dict[str, str]) -> str:
+    group = groups.get(line.machine, "?")
+    return redactor(f"{line.timestamp} {group}[{line.machine}] {line.level} {line.message}")
 
 
 def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
@@ -133,7 +165,7 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
     account = target.account
     with account.acting() as client:
         try:
-            have = sum(seen.machine.group == group for seen in account.machines(wanted.app))
+            have = _of_group(account, wanted.app, group)
         except Gone:
             have = 0
         if not have:
@@ -143,11 +175,13 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
         say(f"{group}: {have} → {count} machines")
         if have != count:
             client.scale_count(wanted.app, {group: count}, region=world.stack.fly.region, config=wanted.config)
-        Rollout(account, wanted, (), say).gate({group})
-        have = sum(seen.machine.group == group for seen in account.machines(wanted.app))
+        Rollout(account, wanted, {}, say).gate({group})
+        have = _of_group(account, wanted.app, group)
     if have != count:
         raise RunbookError("FLY-043", f"{group} has {have} machines, not {count}", next="inv deploy.status")
     described = wanted.groups[group]
+    scaled = {**account.memory.get("scaled", wanted.app), group: [described, count]}
+    account.memory.put("scaled", wanted.app, scaled)
     lasting = (
         ""
         if described == count
@@ -155,3 +189,7 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
         + ("the next deploy.all brings it back up otherwise" if count < described else "the limits follow it")
     )
     return f"{wanted.app} has {count} healthy {group} machines{lasting}"
+
+
+def _of_group(account: Account, app: str, group: str) -> int:
+    return sum(seen.managed and seen.machine.group == group for seen in account.machines(app))

@@ -21,6 +21,12 @@ def databases(world: World) -> dict[str, str]:
     return {redis.name: "REDIS_URL", **({redis.queue_name: "QUEUE_REDIS_URL"} if redis.queue_name else {})}
 
 
+def trouble(found: ManagedRedis) -> str:
+    """Why Fly says a database is not in service; empty when it does not say so."""
+    ill = any(word in found.status.casefold() for word in ("error", "fail", "suspend", "delet"))
+    return " ".join(filter(None, (found.status if ill else "", found.error)))
+
+
 class Redis:
     """The databases are there, as described, and the vault has their URLs."""
 
@@ -40,11 +46,19 @@ class Redis:
                     f"{name} is in {there[name].region}, the stack in {region}: a database stays where it was made",
                     next=f"flyctl redis destroy {name} (its content is lost), or set fly.region = {there[name].region}",
                 )
+        for name in wanted:
+            ailing = trouble(there[name])
+            if ailing:
+                return blocked(
+                    f"{name} is not in service: {ailing}",
+                    next=f"flyctl redis status {name}; Fly's support, if it stays so (https://community.fly.io)",
+                )
         lines = [line for name, secret in wanted.items() for line in self._lines(world, there[name], secret)]
         if lines:
             return drifted("managed Redis is not as described", "\n".join(lines))
         plan = world.stack.redis.plan
-        return satisfied(f"{', '.join(wanted)} in {region}: {plan}, eviction off; URL in the vault")
+        states = ", ".join(f"{name} {there[name].status or 'there'}" for name in wanted)
+        return satisfied(f"{states} in {region}: {plan}, eviction off; URL in the vault")
 
     def _lines(self, world: World, found: ManagedRedis, secret: str) -> list[str]:
         plan = world.stack.redis.plan

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ops.runbook.advice import advice
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
+from ops.targets.fly import hold
 from ops.targets.fly import wanted as wanted_apps
 from ops.targets.fly.rollout import Rollout
 from ops.targets.fly.seen import Gone
@@ -25,9 +27,9 @@ class Release:
         self.secrets = secrets
 
     def look(self, world: World) -> Look:
-        wanted = wanted_apps.gateway(world)
+        wanted, held = hold.heeded(self.account.memory, wanted_apps.gateway(world))
         try:
-            names = tuple(self.secrets.wanted(world, wanted.app))
+            names = self.secrets.readers(world, wanted.app)
             standing = judge(self.account, wanted, names)
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -35,6 +37,9 @@ class Release:
             if error.code != "VAULT-013":
                 raise
             return unknown(error.what, until="3.2")
+        refused = standing.refusal()
+        if refused:
+            return refused
         if not standing.machines:
             return missing(f"{wanted.app} has no machines yet")
         if not standing.good:
@@ -45,7 +50,8 @@ class Release:
         groups = ", ".join(f"{sum(m.group == group for m in machines)} {group}" for group in wanted.groups)
         release = "/".join(f"v{version}" for version in versions)
         digest = machines[0].digest[:19] or "unknown"
-        return satisfied("; ".join([f"{groups}: healthy, release {release}, image {digest}", *standing.notes]))
+        notes = [advice(held)] if held else []
+        return satisfied("; ".join([f"{groups}: healthy, release {release}, image {digest}", *notes, *standing.notes]))
 
     def act(self, world: World, say: Say) -> None:
         """Deploy, restart or mend.
@@ -53,5 +59,5 @@ class Release:
         Raises:
             FlyError: as flyctl fails; RunbookError: FLY-043 machines do not get healthy.
         """
-        wanted = wanted_apps.gateway(world)
-        Rollout(self.account, wanted, tuple(self.secrets.wanted(world, wanted.app)), say).go()
+        wanted, _ = hold.heeded(self.account.memory, wanted_apps.gateway(world))
+        Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.interrupt import wait_until
@@ -15,6 +15,7 @@ from ops.targets.fly.standing import Standing, ailment, judge
 if TYPE_CHECKING:
     from ops.services.fly.shapes import Release
     from ops.targets.fly.account import Account
+    from ops.targets.fly.seen import Seen
     from ops.targets.fly.wanted import Wanted
 
 HEALTHY_S = 600.0
@@ -27,10 +28,10 @@ class Rollout:
     Args:
         account: where.
         wanted: what.
-        secrets: names of the secrets its machines are to have.
+        secrets: names of the secrets that the machines of each group read.
     """
 
-    def __init__(self, account: Account, wanted: Wanted, secrets: Collection[str], say: Say) -> None:
+    def __init__(self, account: Account, wanted: Wanted, secrets: Mapping[str, Collection[str]], say: Say) -> None:
         self.account = account
         self.wanted = wanted
         self.secrets = secrets
@@ -46,46 +47,57 @@ class Rollout:
         """
         with self.account.acting():
             standing = self._judge()
+            digests, last = standing.digests, self.account.memory.get("deployed", self.wanted.app)
+            if standing.refused:
+                line, command = standing.refused[0]
+                raise RunbookError("FLY-052", line, next=command, blocked=True)
             behind = self._behind(standing)
             if behind:
                 self._deploy(behind)
                 standing = self._judge()
-            if standing.few:
-                self._add_machines(standing)
+            if standing.few or standing.many:
+                self._count_machines(standing)
                 standing = self._judge()
-            if standing.staged:
-                self._restart()
+            restarted = list(standing.staged)
+            if restarted:
+                self._restart(standing)
                 standing = self._judge()
             for seen in standing.stopped:
                 self.say(f"starting {seen.name}")
                 self.account.client.cli.run(
                     f"starting {seen.name}", "machines", "start", seen.machine.id, "-a", self.wanted.app
                 )
+            for seen in standing.cordoned:
+                self.say(f"taking {seen.name} back into service")
+                words = ("machines", "uncordon", seen.machine.id, "-a", self.wanted.app)
+                self.account.client.cli.run(f"uncordoning {seen.name}", *words)
             self._mend()
-            self.remember()
+            self.remember(last, deployed=bool(behind), renewed=[*behind, *restarted], digests=digests)
 
     def _judge(self) -> Standing:
         return judge(self.account, self.wanted, self.secrets)
 
     def _behind(self, standing: Standing) -> list[str]:
         """The groups a deploy has to bring forward: without machines, or with machines of another description."""
-        if standing.reconfigured:
-            return list(self.wanted.groups)
         late = {seen.machine.group for seen in standing.late}
         # A machine of a group that is no more goes with any deploy.
         if late - set(self.wanted.groups):
             return list(self.wanted.groups)
         return [group for group in self.wanted.groups if group in late or standing.few.get(group) == 0]
 
-    def _deploy(self, behind: list[str]) -> None:
-        """Deploy; the group others depend on first, and everybody else once it is healthy."""
+    def _deploy(self, behind: list[str], image: str = "") -> None:
+        """Deploy; the group others depend on first, and everybody else once it is healthy.
+
+        Args:
+            image: the one that runs, for machines that only start anew.
+        """
         wanted = self.wanted
         # Whatever is remembered of the last deploy is not true of this one.
         self.account.memory.forget("deployed", wanted.app)
         if len(wanted.groups) == 1:
             self._release(wanted.image.given, ())
             return
-        image = wanted.image.given
+        image = image or wanted.image.given
         if wanted.first in behind:
             before = self._newest()
             release = self._release(image, (wanted.first,))
@@ -132,16 +144,21 @@ class Rollout:
             and all(self.wanted.image.runs_on(seen) and seen.machine.healthy for seen in of_interest)
         )
 
-    def _add_machines(self, standing: Standing) -> None:
-        counts = {group: self.wanted.groups[group] for group in standing.few}
-        self.say("adding machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
+    def _count_machines(self, standing: Standing) -> None:
+        counts = {group: self.wanted.groups[group] for group in (*standing.few, *standing.many)}
+        self.say("setting the number of machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
         self.account.client.scale_count(
             self.wanted.app, counts, region=self.account.world.stack.fly.region, config=self.wanted.config
         )
 
-    def _restart(self) -> None:
-        self.say(f"restarting {self.wanted.app} with its new secrets")
-        self.account.patiently(lambda: self.account.client.deploy_secrets(self.wanted.app), self.say)
+    def _restart(self, standing: Standing) -> None:
+        """Start the groups that read a new secret anew; the others go on."""
+        groups = list(standing.staged)
+        self.say(f"restarting {', '.join(groups)} of {self.wanted.app} with its new secrets")
+        if len(self.wanted.groups) == 1:
+            self.account.patiently(lambda: self.account.client.deploy_secrets(self.wanted.app), self.say)
+            return
+        self._deploy(groups, standing.machines[0].machine.image)
 
     def _mend(self) -> None:
         """Wait for the ill to get well; restart whoever does not, once."""
@@ -191,7 +208,7 @@ class Rollout:
             raise
 
     def _wrong(self, groups: Collection[str], newer_than: int | None) -> list[str]:
-        machines = [seen for seen in self.account.machines(self.wanted.app) if seen.machine.group in groups]
+        machines = [seen for seen in self._managed() if seen.machine.group in groups]
         wrong = [f"no {group} machine" for group in groups if not any(m.machine.group == group for m in machines)]
         for seen in machines:
             if not seen.machine.healthy:
@@ -205,9 +222,28 @@ class Rollout:
             wrong.append(f"{len(digests)} different images run")
         return wrong
 
-    def remember(self) -> None:
-        """Note what now runs, as the machines themselves say it."""
-        machines = self.account.machines(self.wanted.app)
-        digest = machines[0].machine.digest if machines else ""
+    def _managed(self) -> list[Seen]:
+        return [seen for seen in self.account.machines(self.wanted.app) if seen.managed]
+
+    def remember(
+        self, last: Mapping[str, Any], *, deployed: bool, renewed: Collection[str], digests: Mapping[str, str]
+    ) -> None:
+        """Note what now runs, as the machines themselves say it.
+
+        Args:
+            last: what was remembered before.
+            deployed: a deploy has just been made: what it did not ask for and is there all the same, Fly gives.
+            renewed: groups whose machines have just been started anew.
+            digests: the secrets that they then had.
+        """
+        standing = self._judge()
+        digest = standing.machines[0].machine.digest if standing.machines else ""
+        given, served = last.get("given") or {}, dict(last.get("served") or {})
+        if deployed:
+            given = {group: sorted(set(lines)) for group, lines in standing.extra.items() if lines}
+        for group in renewed:
+            versions = [m.machine.release_version or 0 for m in standing.machines if m.machine.group == group]
+            mine = {name: digests[name] for name in self.secrets.get(group, ()) if name in digests}
+            served[group] = {"release": min(versions, default=0), "digests": mine}
         values = {"config": self.wanted.digest, "digest": digest, "image": self.wanted.image.wanted}
-        self.account.memory.put("deployed", self.wanted.app, values)
+        self.account.memory.put("deployed", self.wanted.app, {**values, "given": given, "served": served})

@@ -6,14 +6,15 @@ Fly's, opaque, remembered as it was right after our import, tells whether somebo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.files import write_atomic
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
+from ops.targets.fly.machine_config import ONLY_GROUP
 from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
@@ -117,6 +118,29 @@ class Secrets:
             world.vault, self._contract, world.stack, consumers(world)[app], database=self.stage(world)
         )
 
+    def readers(self, world: World, app: str) -> dict[str, tuple[str, ...]]:
+        """Which secrets each process group of an app reads, by their environment names.
+
+        Raises:
+            RunbookError: VAULT-013 while one is not there yet.
+        """
+        from ops.vault import deliver
+
+        names = consumers(world)[app]
+        if len(names) == 1:
+            return {ONLY_GROUP: tuple(self.wanted(world, app))}
+        of_all = self.wanted(world, app)  # at once: what two of them want of one name is settled there
+        return {
+            consumer: tuple(
+                name
+                for name in deliver.for_consumers(
+                    world.vault, self._contract, world.stack, (consumer,), database=self.stage(world)
+                )
+                if name in of_all
+            )
+            for consumer in names
+        }
+
     @cached_property
     def _contract(self) -> Contract:
         """A part of the checkout, as the code is: read once, where a run with nothing to do asks for it ten times."""
@@ -169,12 +193,24 @@ class Secrets:
             if difference.gone:
                 say(f"removing {', '.join(difference.gone)} from {app}")
                 client.unset_secrets(app, difference.gone)
+            last = self.account.memory.get("deployed", app)
+            if last and difference:
+                self.account.memory.put("deployed", app, _unserved(last, (*difference.to_send, *difference.gone)))
             if difference:
                 # flyctl asks for at least the version it has just written.
                 digests = {name: state.digest for name, state in client.secrets(app).items() if name in wanted}
                 self.account.wait_for_secrets(app, digests)
                 self.account.memory.put("secrets", app, digests)
             world.vault.mark_sent(app, wanted)
+
+
+def _unserved(last: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """What is remembered of a deploy, without these secrets: whoever has them may have another value by now."""
+    served = {
+        group: {**kept, "digests": {n: digest for n, digest in kept.get("digests", {}).items() if n not in names}}
+        for group, kept in (last.get("served") or {}).items()
+    }
+    return {**last, "served": served}
 
 
 def _as_left(name: str, stored: Mapping[str, Stored], left: Mapping[str, object]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ops.services.fly.reading import pick, whole
+from ops.services.fly.reading import pick
 from ops.services.fly.shapes import Machine
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,25 +19,38 @@ class Gone(Exception):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One machine, with the variables and the size it was configured with."""
+    """One machine, with its whole config as the API shows it.
+
+    Attributes:
+        managed: flyctl's deploys take it for the app's own; others made it by hand (`fly machine run`).
+        cordoned: Fly's proxy sends it nothing.
+    """
 
     machine: Machine
-    env: Mapping[str, str]
-    cpus: int
-    memory_mb: int
+    config: Mapping[str, Any]
+    managed: bool = True
+    cordoned: bool = False
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Seen:
         """From the Machines API."""
         config = pick(raw, "config", "incomplete_config", default={})
-        guest = pick(config, "guest", default={})
-        env = pick(config, "env", default={})
-        return cls(
-            Machine.read(raw),
-            {str(name): str(value) for name, value in env.items()},
-            whole(pick(guest, "cpus")) or 0,
-            whole(pick(guest, "memory_mb")) or 0,
+        metadata = pick(config, "metadata", default={})
+        machine = Machine.read(raw)
+        # Of a machine whose host does not answer, not even that may be known.
+        managed = machine.host_status != "ok" or (
+            bool(machine.group) and pick(metadata, "fly_platform_version") == "v2"
         )
+        return cls(machine, config, managed, bool(pick(raw, "cordoned", default=False)))
+
+    @property
+    def memory_mb(self) -> int:
+        return self.machine.memory_mb or 0
+
+    @property
+    def in_dns(self) -> bool:
+        """Whether the app's ``.internal`` name leads to it."""
+        return self.machine.state == "started" and not pick(pick(self.config, "dns"), "skip_registration")
 
     @property
     def reference(self) -> str:

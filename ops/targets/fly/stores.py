@@ -13,7 +13,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, blocked, drifted, missing, satisfied, unknown
 from ops.targets.fly.rollout import Rollout
 from ops.targets.fly.seen import Gone, Seen
-from ops.targets.fly.standing import judge
+from ops.targets.fly.standing import Standing, judge
 
 if TYPE_CHECKING:
     from ops.services.fly.shapes import Volume
@@ -71,7 +71,7 @@ class Store:
         try:
             volumes, standing = self.account.together(
                 lambda: self.account.volumes(wanted.app),
-                lambda: judge(self.account, wanted, self._secret_names(world, wanted.app)),
+                lambda: judge(self.account, wanted, self.secrets.readers(world, wanted.app)),
             )
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -82,6 +82,9 @@ class Store:
         volume = self._own(world, volumes)
         if volume is None:
             return self._no_volume(world, wanted.app)
+        refused = standing.refusal() or self._foreign(volume, standing)
+        if refused:
+            return refused
         if not standing.good:
             lines = standing.lines(wanted)
             found = missing if not standing.machines else drifted
@@ -96,8 +99,24 @@ class Store:
         place = f"{wanted.app} on {volume.id} ({volume.size_gb} GB, {volume.region}), private"
         return satisfied("; ".join([place, inside.evidence, *standing.notes, *notes]))
 
-    def _secret_names(self, world: World, app: str) -> tuple[str, ...]:
-        return tuple(self.secrets.wanted(world, app))
+    def _foreign(self, volume: Volume, standing: Standing) -> Look | None:
+        """Blocked where the app's name leads to something that does not work on the store's volume."""
+        app = standing.app
+        for seen in standing.machines:
+            if seen.machine.host_status == "ok" and volume.id not in seen.machine.volumes:
+                works_on = " ".join(seen.machine.volumes) or "no volume"
+                return blocked(
+                    f"{seen.name} of {app} works on {works_on}, not on {volume.id}",
+                    next=f"look into it, then flyctl machine destroy {seen.machine.id} -a {app} --force, "
+                    "and inv deploy.all --target fly makes it anew",
+                )
+        for seen in standing.unmanaged:
+            if seen.in_dns:
+                return blocked(
+                    f"machine {seen.machine.id} is no {self.title}, but {app}.internal leads to it as well",
+                    next=f"flyctl machine stop {seen.machine.id} -a {app}",
+                )
+        return None
 
     def _own(self, world: World, volumes: list[Volume]) -> Volume | None:
         """The store's volume: the one in use, else the remembered, else any of its name in the region."""
@@ -159,9 +178,9 @@ class Store:
             if volume.size_gb < self._size_gb(world):
                 say(f"growing the volume of {wanted.app} to {self._size_gb(world)} GB")
                 client.extend_volume(wanted.app, volume.id, self._size_gb(world))
-            Rollout(self.account, wanted, self._secret_names(world, wanted.app), say).go()
+            Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()
             # From here on it holds data.
             self.account.memory.put("volumes", wanted.app, {"id": volume.id})
-            machine = self.account.machines(wanted.app)[0]
+            machine = next(seen for seen in self.account.machines(wanted.app) if volume.id in seen.machine.volumes)
             if not self.contents.look(world, machine, volume.id).satisfied:
                 self.contents.act(world, machine, volume.id, say)

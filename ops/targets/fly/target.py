@@ -111,8 +111,9 @@ class Fly:
 
     def endpoints(self) -> Endpoints:
         """The public names."""
-        domains = self._world.stack.domains
-        return Endpoints(gateway=f"https://{domains.gateway}", langfuse=f"https://{domains.langfuse}")
+        from ops.targets.fly.reaching import endpoints
+
+        return endpoints(self._world)
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask a gateway's admin route, from inside its machine."""

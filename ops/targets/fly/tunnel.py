@@ -13,8 +13,10 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import redactor
 from ops.runbook.step import Say
+from ops.services.fly import agent
 
 if TYPE_CHECKING:
+    from ops.services.fly.cli import Flyctl
     from ops.targets.fly.account import Account
 
 # `HOST:PORT=ADDRESS:PORT`, separated by commas: reached so instead of through a tunnel.
@@ -38,16 +40,26 @@ def tunnel(account: Account, app: str, host: str, port: int, say: Say) -> Iterat
         yield straight
         return
     say(f"opening a tunnel to {host}:{port}")
-    cli = account.client.cli
-    cli.prepare()
+    with account.client.cli.with_agent():
+        yield from _proxied(account.client.cli, app, host, port, say)
+
+
+def _proxied(cli: Flyctl, app: str, host: str, port: int, say: Say) -> Iterator[str]:
+    here = f"FLY_CONFIG_DIR={cli.state} {cli.binary}"  # the peer is in this folder, not in the operator's own
+    if not agent.socket_fits(cli.state):
+        raise RunbookError(
+            "FLY-046",
+            f"the tunnel to {host} cannot open: the path of {cli.state} is too long for a socket",
+            next="move the checkout to a shorter path, then the same command again",
+        )
     local = _free_port()
     words = [cli.find(), "proxy", f"{local}:{port}", host, "-a", app, "-q", "-b", "127.0.0.1", "--watch-stdin"]
     # flyctl ends by itself when this process does: its standard input is then closed.
     child = subprocess.Popen(
         words,
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env=cli.environment(),
         cwd=cli.state,
         start_new_session=True,
@@ -59,20 +71,21 @@ def tunnel(account: Account, app: str, host: str, port: int, say: Say) -> Iterat
             timeout=OPEN_S,
             say=say,
             code="FLY-046",
-            next="inv doctor --target fly: WireGuard (UDP 51820) must get out of this network",
+            next=f"let this network reach Fly's gateways (a websocket on TCP 443), or by UDP 51820: {here} "
+            "wireguard websockets disable",
         )
         if child.poll() is not None:
-            said = child.stderr.read().decode(errors="replace") if child.stderr else ""
+            said = child.stdout.read().decode(errors="replace") if child.stdout else ""
             raise RunbookError(
                 "FLY-046",
                 f"the tunnel to {host} ended at once",
                 why=redactor("\n".join(said.strip().splitlines()[-3:])),
-                next="flyctl wireguard reset, then the same command again",
+                next=f"{here} wireguard reset, then the same command again",
             )
         yield f"127.0.0.1:{local}"
     finally:
         proc.stop_group(child)
-        for pipe in (child.stdin, child.stderr):
+        for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()

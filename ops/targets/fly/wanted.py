@@ -11,20 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ops.runbook.errors import RunbookError
-from ops.targets.fly import image
+from ops.targets.fly import image, machine_config
 from ops.targets.fly.image import Image
+from ops.targets.fly.machine_config import ONLY_GROUP
 
 if TYPE_CHECKING:
     from ops.world import World
-
-ONLY_GROUP = "app"  # what flyctl calls the one group of an app that names none
-
-
-class Size(msgspec.Struct, frozen=True):
-    """A machine's size."""
-
-    cpus: int
-    memory_mb: int
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -34,8 +26,8 @@ class Wanted(msgspec.Struct, frozen=True):
         config: its fly.toml.
         digest: of that file.
         groups: how many machines each process group has.
-        sizes: what each group's machines are.
-        env: variables every machine has.
+        machines: what each group's machines are, as the Machines API shows it.
+        region: where.
         first: the group that must be healthy before the others are touched; empty for none.
         public: whether the app may have public addresses.
     """
@@ -45,8 +37,8 @@ class Wanted(msgspec.Struct, frozen=True):
     digest: str
     image: Image
     groups: Mapping[str, int]
-    sizes: Mapping[str, Size]
-    env: Mapping[str, str]
+    machines: Mapping[str, Mapping[str, Any]]
+    region: str
     first: str = ""
     public: bool = False
 
@@ -101,24 +93,8 @@ def _read(
         digest=hashlib.sha256(text.encode()).hexdigest()[:16],
         image=made,
         groups=counts,
-        sizes={group: _size(content, group) for group in counts},
-        env={str(key): str(value) for key, value in content.get("env", {}).items()},
+        machines={group: machine_config.of_group(content, group) for group in counts},
+        region=str(content.get("primary_region", world.stack.fly.region)),
         first=first,
         public=public,
     )
-
-
-def _size(content: Mapping[str, Any], group: str) -> Size:
-    """The size fly.toml gives a group: its own [[vm]], or the one that names no group."""
-    for table in content.get("vm", []):
-        if group in table.get("processes", [group]):
-            return Size(int(table.get("cpus", 1)), _megabytes(str(table.get("memory", "256mb"))))
-    return Size(1, 256)
-
-
-def _megabytes(text: str) -> int:
-    """`2048mb` or `2gb` in MB."""
-    lower = text.strip().lower()
-    if lower.endswith("gb"):
-        return int(float(lower[:-2]) * 1024)
-    return int(float(lower.removesuffix("mb")))

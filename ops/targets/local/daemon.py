@@ -12,7 +12,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local import processes, rpc
 from ops.targets.local.layout import RUN_RECORD, Layout, make_private, read, write_private
-from ops.targets.local.program import escape
+from ops.targets.local.program import escape, log_line, special_variables
 from ops.targets.local.supervise import AT_REST
 from ops.targets.local.variables import base_environment
 
@@ -40,11 +40,12 @@ def start(supervisor: Supervisor, say: Say) -> None:
         shutdown(supervisor, say)
     if supervisor.programs() is None:
         stop_leftovers(supervisor, say)
+        forget_elsewhere(layout)
         write_private(layout.supervisor_conf, configuration(layout))
         say("starting the supervisor")
         proc.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", layout.supervisor_conf],
-            env=base_environment(layout),
+            env={**base_environment(layout), **special_variables()},
             cwd="/",
             timeout=30,
         )
@@ -77,6 +78,13 @@ def stop_leftovers(supervisor: Supervisor, say: Say) -> None:
     for file in sorted(layout.pids.glob("*")):
         if file.name != NAME and processes.stop(file, *supervisor.manners(file.name)):
             say(f"{file.name} was left over from before")
+
+
+def forget_elsewhere(layout: Layout) -> None:
+    """Remove definitions made while the checkout was in another place; each step writes its own anew."""
+    for file in layout.programs.glob("*.ini"):
+        if log_line(layout, file.stem) not in (read(file) or "").splitlines():
+            file.unlink()
 
 
 def shutdown(supervisor: Supervisor, say: Say) -> list[str]:

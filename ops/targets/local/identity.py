@@ -14,6 +14,7 @@ from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Say
 from ops.targets.local.layout import Layout, read, write_private
+from ops.targets.local.patience import ANSWER_S
 
 NAME = "postgres"
 
@@ -99,7 +100,9 @@ def choose(layout: Layout, say: Say) -> Home:
 def namespaces_work() -> bool:
     """Whether a user namespace can run the server here; in containers it is often forbidden."""
     try:
-        return proc.run([*_NAMESPACE, binaries() / "postgres", "--version"], check=False, timeout=10).returncode == 0
+        return (
+            proc.run([*_NAMESPACE, binaries() / "postgres", "--version"], check=False, timeout=ANSWER_S).returncode == 0
+        )
     except RunbookError:
         return False
 

@@ -13,6 +13,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local import identity, postgres
 from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.patience import ANSWER_S
 from ops.targets.local.ports import loopback
 from ops.targets.local.program import Program
 from ops.targets.local.variables import write_environment
@@ -35,7 +36,7 @@ def pgbouncer(chosen: identity.Home) -> str:
     if found is None or chosen.way == "account":
         return ""
     try:
-        return found if proc.run([found, "--version"], check=False, timeout=5).returncode == 0 else ""
+        return found if proc.run([found, "--version"], check=False, timeout=ANSWER_S).returncode == 0 else ""
     except RunbookError:
         return ""
 

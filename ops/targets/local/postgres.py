@@ -19,6 +19,7 @@ from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local.identity import NAME, Home, choose, home, said
 from ops.targets.local.identity import binaries as binaries
 from ops.targets.local.layout import Layout, make_private
+from ops.targets.local.patience import ANSWER_S
 from ops.targets.local.ports import loopback
 from ops.targets.local.program import Program
 from ops.targets.local.variables import base_environment, write_environment
@@ -63,7 +64,7 @@ def connects(secret: Secret) -> str:
     """
     import psycopg
 
-    with psycopg.connect(secret.reveal(), connect_timeout=3, autocommit=True) as connection:
+    with psycopg.connect(secret.reveal(), connect_timeout=int(ANSWER_S), autocommit=True) as connection:
         row = connection.execute("SHOW server_version").fetchone()
     return str(row[0]) if row else ""
 

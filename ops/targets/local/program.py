@@ -63,14 +63,30 @@ class Program:
             "killasgroup=true",
             f"priority={self.priority}",
             "redirect_stderr=true",
-            # This one value it expands twice (supervisor 4.3).
-            f"stdout_logfile={escape(escape(str(layout.log(self.name))))}",
+            log_line(layout, self.name),
             "stdout_logfile_maxbytes=5MB",
             "stdout_logfile_backups=2",
         ]
         return "\n".join(lines) + "\n"
 
 
+def log_line(layout: Layout, name: str) -> str:
+    """Where the program's output goes. This one value the supervisor expands twice (supervisor 4.3)."""
+    return f"stdout_logfile={escape(escape(str(layout.log(name))))}"
+
+
+# The supervisor takes these for the beginning of a comment, and knows no other way to write them in a value.
+SPECIAL = {"#": "RUNBOOK_HASH", ";": "RUNBOOK_SEMICOLON"}
+
+
 def escape(text: str) -> str:
-    """The supervisor expands ``%(name)s`` in its values."""
-    return text.replace("%", "%%")
+    """The supervisor expands ``%(name)s`` in its values; it is to be started with `special_variables`."""
+    text = text.replace("%", "%%")
+    for letter, name in SPECIAL.items():
+        text = text.replace(letter, f"%(ENV_{name})s")
+    return text
+
+
+def special_variables() -> dict[str, str]:
+    """What escaped values refer to, for the supervisor's environment."""
+    return {name: letter for letter, name in SPECIAL.items()}

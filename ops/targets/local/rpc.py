@@ -7,17 +7,17 @@ import socket
 import xmlrpc.client
 from pathlib import Path
 
-TIMEOUT_S = 5.0
+from ops.targets.local.patience import ANSWER_S
 
 
 class _Connection(http.client.HTTPConnection):
     def __init__(self, file: str) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+        super().__init__("localhost", timeout=ANSWER_S)
         self.file = file
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(ANSWER_S)
         self.sock.connect(self.file)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unavailable
 from ops.targets.local import ports, tools
 from ops.targets.local.layout import Layout, make_private, read
+from ops.targets.local.patience import ANSWER_S
 from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def bucket_is_there(port: int, vault: Vault, bucket: str) -> bool:
         secret_key=password.reveal(),
         secure=False,
         region="us-east-1",
-        http_client=PoolManager(timeout=3.0, retries=False),
+        http_client=PoolManager(timeout=ANSWER_S, retries=False),
     )
     try:
         return bool(client.bucket_exists(bucket))

@@ -11,6 +11,7 @@ from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.targets.local import tools
 from ops.targets.local.layout import Layout, make_private, read, write_private
+from ops.targets.local.patience import ANSWER_S
 from ops.targets.local.program import Program
 from ops.targets.local.variables import write_environment
 
@@ -126,7 +127,7 @@ def _client(secret: Secret) -> redis.Redis:
     from redis.retry import Retry
 
     return redis.Redis.from_url(
-        secret.reveal(), socket_timeout=2, decode_responses=True, retry=Retry(NoBackoff(), 0), protocol=2
+        secret.reveal(), socket_timeout=ANSWER_S, decode_responses=True, retry=Retry(NoBackoff(), 0), protocol=2
     )
 
 

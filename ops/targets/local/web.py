@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ops.runbook.secret import Secret
-
-TIMEOUT_S = 3.0
+from ops.targets.local.patience import ANSWER_S
 
 
 def status(port: int, path: str) -> int:
     """The status that ``http://127.0.0.1:port/path`` answers with, 0 for no answer."""
-    return _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S), path)[0]
+    return _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S), path)[0]
 
 
 def document(port: int, path: str) -> Any:
     """The JSON that ``http://127.0.0.1:port/path`` answers 200 with, else None."""
-    code, body = _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S), path)
+    code, body = _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S), path)
     if code != 200:
         return None
     try:
@@ -34,7 +33,7 @@ def ask(method: str, port: int, path: str, key: Secret, body: dict[str, str] | N
     """A request with a bearer key and a JSON body; the status (0 for no answer) and the parsed answer."""
     headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
     content = None if body is None else json.dumps(body)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
     code, answer = _ask(connection, path, method, headers, content)
     try:
         return code, json.loads(answer)
@@ -46,12 +45,12 @@ class _Named(http.client.HTTPSConnection):
     """Connects to loopback and asks for a name that need not resolve."""
 
     def __init__(self, host: str, address: str, port: int, context: ssl.SSLContext) -> None:
-        super().__init__(host, port, timeout=TIMEOUT_S, context=context)
+        super().__init__(host, port, timeout=ANSWER_S, context=context)
         self._address = address
         self._ssl = context
 
     def connect(self) -> None:
-        plain = socket.create_connection((self._address, self.port), timeout=TIMEOUT_S)
+        plain = socket.create_connection((self._address, self.port), timeout=ANSWER_S)
         try:
             self.sock = self._ssl.wrap_socket(plain, server_hostname=self.host)
         except BaseException:

@@ -13,8 +13,8 @@ import pytest
 
 from ops.world import World
 from tests.integration.checkout import Checkout, Terminal
-from tests.services.real_servers import wait_for
-from tests.targets.fly.support import GATEWAY, HOSTS, OPENAI_KEY, Site
+from tests.services.real_servers import NO_MINIO, wait_for
+from tests.targets.fly.support import GATEWAY, OPENAI_KEY, Site
 
 
 class Operator:
@@ -55,7 +55,7 @@ class Operator:
 @pytest.fixture
 def operator(place: Site, tmp_path: Path, object_store: tuple[str, str, str] | None) -> Operator:
     if object_store is None:
-        pytest.skip("no minio on PATH or in .tools/bin: the command line's own deploy needs one to provision")
+        pytest.skip(NO_MINIO)
     made = Operator(tmp_path / "copy", place)
     if place.vault_seed:
         file = made.checkout.root / place.world().stack.stack.vault
@@ -73,7 +73,7 @@ def test_the_runbook_is_used_from_plan_to_destroy(place: Site, operator: Operato
     assert place.sim.mutations == 0
 
     dry = operator.inv("--dry", "deploy.all", "--target", "fly")
-    assert dry.returncode == 0, dry.stdout + dry.stderr
+    assert (dry.returncode, dry.stdout) == (2, planned.stdout), dry.stderr
     assert place.sim.mutations == 0
 
     done = operator.inv("deploy.all", "--target", "fly")
@@ -166,6 +166,15 @@ def test_the_doctor_says_what_is_missing(place: Site, operator: Operator) -> Non
     assert place.sim.mutations == 0
 
 
+def test_a_plan_does_not_complain_of_what_the_doctor_made(place: Site, tmp_path: Path) -> None:
+    """R30."""
+    operator = Operator(tmp_path / "copy", place)
+    assert operator.inv("doctor", "--target", "fly").returncode == 0
+    assert (operator.checkout.root / ".state" / "fly").stat().st_mode & 0o077 == 0
+    planned = operator.inv("plan", "--target", "fly", "--json")
+    assert "open to others" not in planned.stdout, planned.stdout
+
+
 def test_waiting_for_dns_can_be_interrupted_and_gone_on_with(place: Site, operator: Operator) -> None:
     place.dns.records.clear()
     environ = operator.checkout.environment(**{**operator.environ, "RUNBOOK_DNS_WAIT_S": "120"})
@@ -188,7 +197,7 @@ def test_waiting_for_dns_can_be_interrupted_and_gone_on_with(place: Site, operat
     assert child.returncode == 130, lines
     assert time.monotonic() - start < 15
     assert len(place.sim.state.apps[GATEWAY]["certificates"]) == 2
-    place.dns.records.update({host: ["198.51.100.7"] for host in HOSTS})
+    place.follow_dns()
     again = operator.inv("deploy.all", "--target", "fly")
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(place.sim.state.apps[GATEWAY]["certificates"]) == 2

@@ -184,7 +184,7 @@ def test_built_images_are_recognised_by_their_names_without_any_memory(place: Si
     planned = place.plan()
     for key in ("deploy.release", "deploy.clickhouse", "deploy.storage"):
         assert planned[key].look.satisfied, planned[key]
-    plugin = place.root / "fly" / "hotdash-llm-gateway" / "llm_gateway" / "pricing.py"
+    plugin = next((place.root / "fly" / "hotdash-llm-gateway" / "llm_gateway").rglob("pricing.py"))
     plugin.write_text(plugin.read_text() + "\n# changed\n")
     planned = place.plan()
     assert "image registry.fly.io/hotdash-llm-gateway:src-" in planned["deploy.release"].look.diff

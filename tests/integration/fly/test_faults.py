@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.flysim import Call, Fault, FlySim, binaries
+from tests.lacking import lacking
 from tests.targets.fly.support import GATEWAY, Deployed, Site, described
 
 RUNS = 120
@@ -103,7 +104,7 @@ def test_every_mutating_call_may_fail_once_and_the_runs_converge(
     place: Site, reference: dict[str, object], name: str
 ) -> None:
     if binaries.real() is None and name not in WITH_THE_DOUBLE:
-        pytest.skip("the double takes minutes for each kind: this one is tried with the real flyctl only")
+        pytest.skip(lacking("the double takes minutes for each kind of fault: this one is tried with the real flyctl"))
     striker = Striker(place.sim, KINDS[name])
     vault: dict[str, str] = {}
     outcomes: list[Deployed] = []
@@ -126,22 +127,26 @@ def test_every_mutating_call_may_fail_once_and_the_runs_converge(
 
 
 RUNNER = """
-import json, pathlib, sys
+import contextlib, json, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 from ops import session
 from ops.runbook import run
 from ops.world import World
+from tests.targets.fly.support import no_bucket
 environ, root = json.loads(sys.stdin.read())
 world = World("fly", environ, pathlib.Path(root))
 steps = session.all_steps(world)
 keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
-with world.target.exclusive():
+with world.target.exclusive(), no_bucket() if sys.argv[2] == "no MinIO" else contextlib.nullcontext():
     sys.exit(run.run(run.with_needs(steps, keys), world, []).exit_code)
 """
 
 
 @pytest.mark.timeout(1800)
-def test_the_runbook_may_be_killed_at_any_call(place: Site, reference: dict[str, object]) -> None:
+def test_the_runbook_may_be_killed_at_any_call(
+    place: Site, reference: dict[str, object], object_store: tuple[str, str, str] | None
+) -> None:
+    """R31: also where there is no MinIO, whose inside is then taken for made, as everywhere in these tests."""
     import json
 
     from ops.world import ROOT
@@ -172,9 +177,10 @@ def test_the_runbook_may_be_killed_at_any_call(place: Site, reference: dict[str,
 
     striker = Striker(place.sim, make)
     vault: dict[str, str] = {}
+    words = [sys.executable, "-c", RUNNER, str(ROOT), "MinIO" if object_store else "no MinIO"]
     for _ in range(RUNS):
         striker.arm()
-        process = subprocess.Popen([sys.executable, "-c", RUNNER, str(ROOT)], stdin=subprocess.PIPE)
+        process = subprocess.Popen(words, stdin=subprocess.PIPE)
         child[:] = [process]
         process.communicate(json.dumps([place.environ, str(place.root)]).encode(), timeout=120)
         _release_leases(place.sim)

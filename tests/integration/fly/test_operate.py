@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from ops.commands.deploying import lift_hold
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
 from ops.targets.fly import Fly
@@ -13,7 +14,9 @@ from ops.targets.fly.going_back import rollback
 from ops.targets.fly.operate import logs, scale, status
 from ops.vault import rotate
 from ops.world import World
-from tests.targets.fly.support import CLICKHOUSE, GATEWAY, IMAGES, MINIO, Site
+from tests.flysim.machines import group_of
+from tests.services.real_servers import NO_MINIO
+from tests.targets.fly.support import CLICKHOUSE, GATEWAY, HOSTS, IMAGES, MINIO, Site
 
 NEXT = "registry.example.com/gateway:2"
 
@@ -32,7 +35,7 @@ def images(place: Site) -> set[str]:
     return {m["config"]["image"].partition("@")[0] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
 
 
-def test_rollback_puts_the_last_good_image_back_and_the_next_deploy_goes_forward_again(place: Site) -> None:
+def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(place: Site) -> None:
     first = place.deploy()
     assert first.ok, first.troubles()
     world, fly = production(place)
@@ -47,10 +50,41 @@ def test_rollback_puts_the_last_good_image_back_and_the_next_deploy_goes_forward
     said = rollback(world, fly, quiet)
     assert images(place) == {IMAGES["FLY_IMAGE"]}
     assert IMAGES["FLY_IMAGE"] in said
-    assert not place.plan(FLY_IMAGE=NEXT)["deploy.release"].look.satisfied
+    held = place.plan(FLY_IMAGE=NEXT)["deploy.release"].look
+    assert held.satisfied
+    assert "inv deploy.all --release" in held.evidence
+    for keys in ((), ("test.smoke",)):  # R2: neither a deploy nor a test goes forward by itself
+        place.deploy(FLY_IMAGE=NEXT, keys=keys)
+        assert images(place) == {IMAGES["FLY_IMAGE"]}
+    lift_hold(world)
     third = place.deploy(FLY_IMAGE=NEXT)
     assert third.ok, third.troubles()
     assert images(place) == {NEXT}
+
+
+def test_a_new_image_ends_the_hold_of_a_rollback(place: Site) -> None:
+    assert place.deploy().ok
+    place.sim.state.add_image(NEXT)
+    assert place.deploy(FLY_IMAGE=NEXT).ok
+    rollback(*production(place, FLY_IMAGE=NEXT), quiet)
+    third = NEXT.replace(":2", ":3")
+    place.sim.state.add_image(third)
+    forward = place.deploy(FLY_IMAGE=third)
+    assert forward.ok, forward.troubles()
+    assert images(place) == {third}
+
+
+def test_a_held_image_is_kept_well(place: Site) -> None:
+    """A machine that ails under a hold is mended with the image that is held."""
+    assert place.deploy().ok
+    place.sim.state.add_image(NEXT)
+    assert place.deploy(FLY_IMAGE=NEXT).ok
+    rollback(*production(place, FLY_IMAGE=NEXT), quiet)
+    place.sim.drift.stop_machine(GATEWAY, "gateway")
+    assert not place.plan(FLY_IMAGE=NEXT)["deploy.release"].look.satisfied
+    mended = place.deploy(FLY_IMAGE=NEXT)
+    assert mended.ok, mended.troubles()
+    assert images(place) == {IMAGES["FLY_IMAGE"]}
 
 
 def test_rollback_from_an_image_that_never_gets_healthy(place: Site) -> None:
@@ -107,6 +141,23 @@ def test_logs_are_read_by_app_and_group_with_secrets_redacted(deployed: Site) ->
         with pytest.raises(RunbookError) as caught:
             logs(world, fly, app, group, 10)
         assert caught.value.code == "FLY-048"
+
+
+def test_logs_say_when_there_are_none_and_go_on_with_what_comes(deployed: Site) -> None:
+    from ops.targets.fly.operate import follow
+
+    world, fly = production(deployed)
+    deployed.sim.rest.logs[GATEWAY] = []
+    assert "no log line of edge of" in logs(world, fly, "", "edge", 10)[0]
+    (edge, *_) = [m["id"] for m in deployed.sim.state.apps[GATEWAY]["machines"].values() if group_of(m) == "edge"]
+    line = {"level": "info", "region": "ord", "timestamp": "2026-01-01T00:00:00Z", "instance": edge}
+    deployed.sim.rest.logs[GATEWAY] = [{**line, "message": "one"}]
+    coming = follow(world, fly, "", "edge", 10)
+    assert next(coming)[0].endswith("one")
+    deployed.sim.rest.logs[GATEWAY] += [{**line, "message": "two"}, {**line, "message": "three"}]
+    assert [text.split()[-1] for text in next(coming)] == ["two", "three"]
+    assert next(coming) == []
+    deployed.sim.rest.logs[GATEWAY] = []
 
 
 def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_value_is_gone(place: Site) -> None:
@@ -213,7 +264,7 @@ def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store
     from ops.services import s3
 
     if object_store is None:
-        pytest.skip("no MinIO here: put one on PATH or into .tools/bin")
+        pytest.skip(NO_MINIO)
     first = place.deploy()
     assert first.ok, first.troubles()
     world = place.world()
@@ -236,7 +287,11 @@ def test_destroying_asks_for_the_name_takes_everything_down_and_can_be_followed_
             confirm(world, said)
         assert caught.value.code == "FLY-049"
     confirm(world, GATEWAY)
-    assert destroy(world, fly, quiet) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
+    addresses, said = place.addresses(), []
+    assert destroy(world, fly, said.append) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
+    for host in HOSTS:
+        for address in addresses:
+            assert any(f"DNS provider: {host}." in line and line.endswith(address) for line in said), said
     assert place.sim.state.apps == {}
     assert place.sim.state.addons == {}
     assert destroy(world, fly, quiet) == []

@@ -18,14 +18,15 @@ from ops.runbook.errors import RunbookError
 from ops.targets.fly import Fly, ssh
 from ops.world import World
 from tests.flysim import binaries
+from tests.lacking import lacking
 from tests.services.real_servers import free_port, running, wait_for
 from tests.targets.fly.support import GATEWAY, Site
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 pytestmark = [
-    pytest.mark.skipif(not SSHD, reason="no OpenSSH server: run tests/install-test-servers.sh"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a machine is entered as root, and only root can let root in"),
+    pytest.mark.skipif(not SSHD, reason=lacking("no OpenSSH server")),
+    pytest.mark.skipif(os.geteuid() != 0, reason=lacking("only root can let root in", "")),
 ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +24,8 @@ from tests.gateway.valkey_server import ValkeyServer, free_port
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "fly" / "hotdash-llm-gateway"
 RUNBOOK_PYTHON = ROOT / ".venv" / "bin" / "python"
+SHIPPED_PYTHON = ROOT / ".venv-gateway" / "bin" / "python"
+"""Of the environment made from the lock that ships, and from nothing else."""
 READY_S = 90.0
 TEAM_KEYS = {
     "prod_customer": "PROD_CUSTOMER_KEY",
@@ -160,7 +162,7 @@ class Provider:
 
 
 class GatewayProcess:
-    """One `python -m llm_gateway`, on a configuration of its own."""
+    """One gateway as it ships: its start script, its environment, its package; on a configuration of its own."""
 
     def __init__(
         self,
@@ -176,17 +178,16 @@ class GatewayProcess:
         self.keys = dict(keys or {name: secrets.token_urlsafe(24) for name in TEAM_KEYS})
         self.master_key = secrets.token_urlsafe(24)
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
-        path = Path(self._folder.name) / "litellm.config.yaml"
-        path.write_text(yaml.safe_dump(dict(config or configuration())))
+        self.home = shipped(Path(self._folder.name), dict(config or configuration()))
         self.log_path = Path(self._folder.name) / "log"
         self.environment = {
             **_plain_environment(),
-            "CONFIG_FILE_PATH": str(path),
+            "GATEWAY_PYTHON": str(SHIPPED_PYTHON),
             "GATEWAY_REDIS_URL": redis_url,
             "UPSTREAM_OPENAI_BASE_URL": provider_url,
             "UPSTREAM_OPENAI_API_KEY": provider_key,
             "LITELLM_MASTER_KEY": self.master_key,
-            "PORT": str(self.port),
+            "GATEWAY_PORT": str(self.port),
             "GATEWAY_DRAIN_S": "10",
             **{TEAM_KEYS[name]: key for name, key in self.keys.items()},
         }
@@ -199,6 +200,11 @@ class GatewayProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
+    def command(self) -> list[str]:
+        """What starts it."""
+        return ["/bin/sh", str(self.home / "bin" / "start-litellm.sh")]
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -209,10 +215,7 @@ class GatewayProcess:
     def launch(self) -> GatewayProcess:
         """Start it and return at once."""
         self._log = self.log_path.open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "llm_gateway"],
-            cwd=PACKAGE, env=self.environment, stdout=self._log, stderr=self._log,
-        )  # fmt: skip
+        self.process = subprocess.Popen(self.command, env=self.environment, stdout=self._log, stderr=self._log)
         return self
 
     def wait(self, *, ready: bool = True) -> GatewayProcess:
@@ -237,7 +240,8 @@ class GatewayProcess:
 
     def client(self, team: str, **options: Any) -> httpx.Client:
         """A client with a team's key."""
-        headers = {"Authorization": f"Bearer {self.keys[team]}"}
+        # Each client is somebody else to the brake on malformed requests, as behind the edge.
+        headers = {"Authorization": f"Bearer {self.keys[team]}", "X-Gateway-Client": secrets.token_hex(8)}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
     def operator(self) -> httpx.Client:
@@ -253,6 +257,15 @@ class GatewayProcess:
         """Stop it and delete its files."""
         self.stop()
         self._folder.cleanup()
+
+
+def shipped(folder: Path, config: dict[str, Any]) -> Path:
+    """A folder like the image's: the start script and the package that ship, and a configuration."""
+    (folder / "config").mkdir()
+    shutil.copytree(PACKAGE / "bin", folder / "bin")
+    (folder / "llm_gateway").symlink_to(PACKAGE / "llm_gateway")
+    (folder / "config" / "litellm.config.yaml").write_text(yaml.safe_dump(config))
+    return folder
 
 
 class Sink:

@@ -12,9 +12,18 @@ from typing import Any
 
 import httpx
 
+from tests.gateway.conftest import GATEWAY
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import GatewayProcess, Provider, configuration, wait_until
 
+assert GATEWAY  # Its import makes the gateway's package importable.
+
+from llm_gateway.api import chat_request  # noqa: E402
+from llm_gateway.api.request import Offer  # noqa: E402
+from llm_gateway.config import parse  # noqa: E402
+from llm_gateway.limits.pricing import at_most  # noqa: E402
+
+DEFAULT_MAX_TOKENS = configuration()["gateway"]["default_max_tokens"]
 KINDS = (
     "plain", "repeated", "stream", "left stream", "left", "malformed", "refused", "fallback", "hang", "fresh", "long",
 )  # fmt: skip
@@ -23,15 +32,20 @@ CONCURRENT = 24
 
 @dataclass(frozen=True)
 class Books:
-    """What the gateway's counter says a team spent, and what the provider charged, in nano-USD."""
+    """What the gateway's counter says a team spent, and what the provider charged, in nano-USD.
+
+    `unsettled` is the most that attempts may be billed of which the provider never said what became of them.
+    """
 
     booked: int
     charged: int
+    unsettled: int
     requests: int
 
     @property
     def error(self) -> float:
-        return abs(self.booked - self.charged) / self.charged
+        right = self.charged + self.unsettled
+        return abs(self.booked - right) / right
 
 
 def run(valkey: ValkeyServer, provider: Provider, requests: int) -> Books:
@@ -63,12 +77,24 @@ def run(valkey: ValkeyServer, provider: Provider, requests: int) -> Books:
         # What was left behind by its client is still carried to its end.
         wait_until(lambda: used()["usd_reserved"] == 0, 30)
         booked = round(used()["usd_today"] * 1e9)
-    return Books(booked, provider.spent_nano_usd(config["gateway"]["prices"]), requests)
+    unsettled = sum(_most(_body(kind, number, word)) for number, kind in _kinds(requests) if kind == "hang")
+    return Books(booked, provider.spent_nano_usd(config["gateway"]["prices"]), unsettled, requests)
+
+
+def _most(body: Mapping[str, Any]) -> int:
+    """What the model asked first may bill for a request."""
+    read = chat_request.read(body, Offer(("gpt-4o-mini",), "gpt-4o-mini", DEFAULT_MAX_TOKENS))
+    price = parse(configuration()).prices["gpt-4o-mini"]
+    return at_most(price, model="gpt-4o-mini", size=read.size, output_tokens=read.output_tokens).nano_usd
+
+
+def _kinds(requests: int) -> list[tuple[int, str]]:
+    kinds = [KINDS[number % len(KINDS)] for number in range(requests)]
+    random.Random(11).shuffle(kinds)
+    return list(enumerate(kinds))
 
 
 async def _send_all(gateway: GatewayProcess, word: str, requests: int) -> None:
-    kinds = [KINDS[number % len(KINDS)] for number in range(requests)]
-    random.Random(11).shuffle(kinds)
     headers = {"Authorization": f"Bearer {gateway.keys['admin']}"}
     gate = asyncio.Semaphore(CONCURRENT)
     async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=30) as client:
@@ -77,10 +103,10 @@ async def _send_all(gateway: GatewayProcess, word: str, requests: int) -> None:
             async with gate:
                 await _send(client, kind, number, word)
 
-        await asyncio.gather(*(one(number, kind) for number, kind in enumerate(kinds)))
+        await asyncio.gather(*(one(number, kind) for number, kind in _kinds(requests)))
 
 
-async def _send(client: httpx.AsyncClient, kind: str, number: int, word: str) -> None:
+def _body(kind: str, number: int, word: str) -> dict[str, Any]:
     which = number % 7 if kind == "repeated" else number
     text = f"{word} {which} kind={kind}" + (" word" * 2100 if kind == "long" else "")
     body: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}
@@ -90,6 +116,11 @@ async def _send(client: httpx.AsyncClient, kind: str, number: int, word: str) ->
         body["messages"] = [{"role": "nobody", "content": text}]
     if kind == "fresh":
         body["cache"] = {"no-cache": True}
+    return body
+
+
+async def _send(client: httpx.AsyncClient, kind: str, number: int, word: str) -> None:
+    body = _body(kind, number, word)
     if kind == "left":
         try:
             await client.post("/v1/chat/completions", json=body, timeout=0.02)

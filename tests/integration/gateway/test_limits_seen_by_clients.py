@@ -61,7 +61,7 @@ def test_tokens_are_reserved_before_and_corrected_after(limited: GatewayProcess,
     with limited.client("prod_ceo") as client:
         first = send(client, f"{word} one", max_tokens=100)
         assert first.status_code == 200
-        refused = send(client, f"{word} two", max_tokens=1990)
+        refused = send(client, f"{word} two", max_tokens=1930)
         assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "tokens")
         assert send(client, f"{word} three", max_tokens=100).status_code == 200
 
@@ -74,7 +74,7 @@ def test_dollars_run_out_at_the_price_of_the_dearest_model(limited: GatewayProce
         assert float(streamed.headers["x-ratelimit-remaining-usd"]) < 0.002
         settled = send(client, f"{word} one, please", max_tokens=1900)
         assert float(settled.headers["x-ratelimit-remaining-usd"]) > 0.019
-        refused = send(client, f"{word} two", max_tokens=2100)
+        refused = send(client, f"{word} two", max_tokens=1870)
         assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "usd")
         assert int(refused.headers["retry-after"]) <= 86400
         assert send(client, f"{word} three", max_tokens=1500).status_code == 200

@@ -9,6 +9,7 @@ import pytest
 
 from ops.targets.local import operate
 from ops.world import ROOT, World
+from tests.lacking import lacking
 from tests.targets.local import support
 
 
@@ -30,9 +31,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = support.world(root)
     source = ROOT / world.stack.stack.folder
     if not (ROOT / ".venv-gateway" / "made-from").exists():
-        pytest.skip("the gateway's environment is not there: inv deploy.all makes it")
+        pytest.skip(lacking("no environment of the gateway", "./inv local.environment"))
     if not (source / "bin" / "start-litellm.sh").exists():
-        pytest.skip("the gateway's files are not rendered: inv build.all makes them")
+        pytest.skip(lacking("the gateway's files are not rendered", "./inv build.all"))
     shutil.copytree(source, world.gateway_dir, ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".venv-gateway").symlink_to(ROOT / ".venv-gateway")
     yield world

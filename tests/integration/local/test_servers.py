@@ -24,6 +24,7 @@ from ops.targets.local.daemon import NAME as SUPERVISORD
 from ops.targets.local.ports import has_ipv6
 from ops.world import ROOT, World
 from tests.integration.local.bring_up import FIRST, converge
+from tests.lacking import lacking
 from tests.targets.local import support
 
 
@@ -330,9 +331,7 @@ def test_as_root_without_user_namespaces_postgres_runs_as_nobody(
     assert not home.exists()
 
 
-@pytest.mark.skipif(
-    shutil.which("pgbouncer") is None, reason="pgbouncer is not here: run tests/install-test-servers.sh"
-)
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason=lacking("no pgbouncer on PATH"))
 def test_where_pgbouncer_is_installed_the_pooled_port_really_pools(servers: World) -> None:
     up(servers)
     assert "pgbouncer" in servers.target.preparation()[3].look(servers).evidence

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ops.checks.gateway import still_working
+from ops.checks.smoke import still_working
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import State

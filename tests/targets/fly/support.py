@@ -9,7 +9,7 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from ops.targets.fly.storage import Bucket
 from ops.world import ROOT, World
 from tests.flysim import FlySim
 from tests.flysim.machines import group_of
+from tests.targets.fly.edge_stub import EdgeStub
 
 IMAGES = {
     "FLY_IMAGE": "registry.example.com/gateway:1",
@@ -38,10 +39,17 @@ HOSTS = ("gateway.hotrodan.com", "langfuse.hotrodan.com")
 
 
 class DnsServer:
-    """A tiny real DNS server on loopback: answers A and AAAA from `records`, NXDOMAIN for the rest."""
+    """A tiny real DNS server on loopback: answers from `records`, NXDOMAIN for the rest.
+
+    Attributes:
+        records: a name's addresses, or what tells them when it is asked.
+        aliases, texts: CNAME and TXT records.
+    """
 
     def __init__(self) -> None:
-        self.records: dict[str, list[str]] = {}
+        self.records: dict[str, list[str] | Callable[[], list[str]]] = {}
+        self.aliases: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         self._server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -55,7 +63,7 @@ class DnsServer:
         self._server.server_close()
 
     def _handler(self) -> type[socketserver.BaseRequestHandler]:
-        records = self.records
+        records, aliases, texts = self.records, self.aliases, self.texts
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
@@ -68,9 +76,13 @@ class DnsServer:
                 reply = dns.message.make_response(query)
                 question = query.question[0]
                 name = str(question.name).rstrip(".")
-                kind = {1: "A", 28: "AAAA"}.get(question.rdtype, "")
-                mine = [a for a in records.get(name, []) if (":" in a) == (kind == "AAAA")]
-                if name not in records:
+                kind = {1: "A", 28: "AAAA", 5: "CNAME", 16: "TXT"}.get(question.rdtype, "")
+                kept = records.get(name, [])
+                addresses = kept() if callable(kept) else kept
+                mine = [a for a in addresses if kind in ("A", "AAAA") and (":" in a) == (kind == "AAAA")]
+                mine += [f"{aliases[name]}."] if kind == "CNAME" and name in aliases else []
+                mine += [f'"{texts[name]}"'] if kind == "TXT" and name in texts else []
+                if not any(name in known for known in (records, aliases, texts)):
                     reply.set_rcode(dns.rcode.NXDOMAIN)
                 elif mine and kind:
                     reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *mine))
@@ -109,7 +121,17 @@ class Site:
     sim: FlySim
     dns: DnsServer
     environ: dict[str, str]
+    edge: EdgeStub
     vault_seed: bool = False  # the vault holds the object store's administrator already
+
+    def addresses(self) -> list[str]:
+        """The gateway app's, as they are now."""
+        app = self.sim.state.apps.get(GATEWAY)
+        return [ip["address"] for ip in app["ips"]] if app else []
+
+    def follow_dns(self) -> None:
+        """Both names have the records they need, whatever the app's addresses are."""
+        self.dns.records.update(dict.fromkeys(HOSTS, self.addresses))
 
     def world(self, **more: str) -> World:
         """A fresh world, as each command makes one."""
@@ -123,7 +145,9 @@ class Site:
         observer = Listener()
         traces: list[str] = []
         with world.target.exclusive():  # type: ignore[attr-defined]
-            result = run.run(run.with_needs(steps, wanted), world, [observer], crash_log=traces.append)
+            chosen = run.with_needs(steps, wanted)
+            looked_at = session.only_looked_at(chosen, wanted)
+            result = run.run(chosen, world, [observer], brought_by=looked_at, crash_log=traces.append)
         return Deployed(result, observer.lines, traces)
 
     def plan(self, **more: str) -> dict[str, Any]:
@@ -206,19 +230,30 @@ def site(
             **IMAGES,
             **sim.environment,
         }
-        made = Site(root, sim, dns, environ)
+        edge = EdgeStub(folder, HOSTS, lambda: edge_runs(sim))
+        environ |= {"RUNBOOK_FLY_EDGE": edge.address, "RUNBOOK_FLY_EDGE_CA": str(edge.ca)}
+        made = Site(root, sim, dns, environ, edge)
         if minio is not None:
             address, user, password = minio
             environ["RUNBOOK_FLY_REACH"] = f"{MINIO}.internal:9000={address}"
             vault = made.world().vault
             vault.put({"MINIO_ROOT_USER": Secret(user), "MINIO_ROOT_PASSWORD": Secret(password)}, origin="generated")
             made.vault_seed = True
-        dns.records.update({host: ["198.51.100.7"] for host in HOSTS})
+        made.follow_dns()
         with ExitStack() as stack:
             stack.callback(dns.stop)
+            stack.callback(edge.stop)
             if minio is None:
                 stack.enter_context(no_bucket())
             yield made
+
+
+def edge_runs(sim: FlySim) -> bool:
+    """Whether Fly's proxy has a machine to send a request to."""
+    with sim.lock:
+        app = sim.state.apps.get(GATEWAY, {"machines": {}})
+        machines = [m for m in app["machines"].values() if group_of(m) == "edge" and not m["stopped"]]
+        return any(m["config"].get("services") and not m["cordoned"] for m in machines)
 
 
 @contextmanager

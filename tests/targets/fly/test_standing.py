@@ -10,9 +10,9 @@ from ops.runbook.errors import RunbookError
 from ops.targets.fly import image, wanted
 from ops.targets.fly.image import Image
 from ops.targets.fly.memory import Memory
-from ops.targets.fly.seen import LONG_AGO, Address, Seen, moment
+from ops.targets.fly.seen import LONG_AGO, Address, Seen, Stored, moment
 from ops.targets.fly.standing import _outdated, _staged, ailment
-from ops.targets.fly.wanted import Size, Wanted
+from ops.targets.fly.wanted import Wanted
 from ops.world import ROOT, World
 
 
@@ -25,10 +25,18 @@ def seen(image: str = "registry.fly.io/app:src-1@sha256:aa", **more: object) -> 
             "image": image,
             "env": {"A": "1", "FLY_PROCESS_GROUP": "gateway"},
             "guest": {"cpus": 1, "memory_mb": 512},
-            "metadata": {"fly_process_group": "gateway", "fly_release_version": "3"},
+            "metadata": {
+                "fly_process_group": "gateway",
+                "fly_release_version": "3",
+                "fly_platform_version": "v2",
+            },
         },
     }
     return Seen.read({**raw, **more})
+
+
+def config(cpus: int, value: str = "1") -> dict[str, object]:
+    return {"env": {"A": value, "FLY_PROCESS_GROUP": "gateway"}, "guest": {"cpus": cpus, "memory_mb": 512}}
 
 
 def described(**more: object) -> Wanted:
@@ -38,8 +46,8 @@ def described(**more: object) -> Wanted:
         "digest": "d",
         "image": Image("app", label="src-1"),
         "groups": {"gateway": 1},
-        "sizes": {"gateway": Size(1, 512)},
-        "env": {"A": "1"},
+        "machines": {"gateway": config(1)},
+        "region": "ord",
     }
     return Wanted(**{**values, **more})  # type: ignore[arg-type]
 
@@ -53,9 +61,9 @@ def test_a_machine_as_described_has_no_differences() -> None:
     [
         ({"image": Image("app", label="src-2")}, "src-1 → registry.fly.io/app:src-2"),
         ({"image": Image("app", given="other/image:1")}, "other/image:1"),
-        ({"env": {"A": "2"}}, "variables A"),
-        ({"sizes": {"gateway": Size(2, 512)}}, "1 CPU, 512 MB → 2 CPU, 512 MB"),
-        ({"sizes": {}}, "no longer has"),
+        ({"machines": {"gateway": config(1, "2")}}, "env.A: another value"),
+        ({"machines": {"gateway": config(2)}}, "guest.cpus: 1 → 2"),
+        ({"machines": {}}, "no longer has"),
     ],
 )
 def test_each_difference_is_named(more: dict[str, object], says: str) -> None:
@@ -78,20 +86,26 @@ def test_a_given_image_with_a_digest_is_held_to_it() -> None:
     assert not Image("app", given="r/i:1@sha256:bb").runs_on(seen("r/i:1@sha256:aa"))
 
 
-def test_secrets_set_after_a_machines_release_are_staged() -> None:
-    from ops.services.fly.shapes import Release
-    from ops.targets.fly.seen import Stored
+MADE = {3: moment("2026-01-01T00:00:10Z")}
+STORED = {
+    "OLD": Stored("x", moment("2026-01-01T00:00:09Z")),
+    "NEW": Stored("y", moment("2026-01-01T00:00:11Z")),
+}
 
-    releases = [Release("r3", 3, "i", created_at="2026-01-01T00:00:10Z")]
-    stored = {
-        "OLD": Stored("x", moment("2026-01-01T00:00:09Z")),
-        "NEW": Stored("y", moment("2026-01-01T00:00:11Z")),
-        "OTHERS": Stored("z", moment("2026-01-01T00:00:11Z")),
-    }
-    assert _staged([seen()], stored, releases, ["OLD", "NEW", "LOST"]) == ["NEW"]
-    assert _staged([], stored, releases, ["NEW"]) == []
-    old = seen(updated_at="2026-01-01T00:00:12Z")
-    assert _staged([old], stored, [], ["NEW"]) == []
+
+def test_secrets_set_after_a_machines_release_are_staged() -> None:
+    assert _staged([seen()], STORED, MADE, {}) == ["NEW"]
+    assert _staged([], STORED, MADE, {}) == []
+    assert _staged([seen(updated_at="2026-01-01T00:00:12Z")], STORED, {}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("release", "digest", "staged"), [(3, "y", []), (2, "y", []), (4, "y", ["NEW"]), (3, "other", ["NEW"])]
+)
+def test_f18_a_clock_that_is_ahead_does_not_restart_for_ever(release: int, digest: str, staged: list[str]) -> None:
+    """F18: a secret's time 60 s ahead of the release's that put it in service."""
+    last = {"served": {"gateway": {"release": release, "digests": {"NEW": digest}}}}
+    assert _staged([seen()], STORED, MADE, last) == staged
 
 
 @pytest.mark.parametrize(
@@ -137,10 +151,10 @@ def test_the_rendered_files_say_what_is_wanted(world: World) -> None:
     found = wanted.gateway(world)
     assert list(found.groups) == ["edge", "gateway", "ui", "worker"]
     assert found.first == "ui"
-    assert found.sizes["edge"] == Size(1, 256)
-    assert found.env["GATEWAY_PORT"] == "4000"
+    assert found.machines["edge"]["guest"] == {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}
+    assert found.machines["gateway"]["env"]["GATEWAY_PORT"] == "4000"
     store = wanted.clickhouse(world)
-    assert store.sizes == {"app": Size(2, 4096)}
+    assert store.machines["app"]["guest"] == {"cpu_kind": "shared", "cpus": 2, "memory_mb": 4096}
     assert not store.public
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from ops.runbook.errors import RunbookError
+from ops.services.fly import agent
+from ops.services.fly.cli import Flyctl
 from ops.targets.fly.tunnel import tunnel
 
 # Answers as `flyctl proxy` does: listens where it is told, and says in a file what it was told.
@@ -32,9 +34,7 @@ def account(folder: Path, *, fails: bool = False, reach: str = "") -> Any:
     program = folder / "flyctl"
     program.write_text(PROXY.format(python=sys.executable, note=str(folder / "note"), fails=fails))
     program.chmod(0o755)
-    cli = SimpleNamespace(
-        state=folder, prepare=lambda: None, find=lambda: str(program), environment=lambda: {"PATH": os.environ["PATH"]}
-    )
+    cli = Flyctl(None, folder, binary=str(program), environ={"PATH": os.environ["PATH"]})
     return SimpleNamespace(
         client=SimpleNamespace(cli=cli), world=SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach} if reach else {})
     )
@@ -77,6 +77,39 @@ def test_a_tunnel_that_does_not_open_says_why(tmp_path: Path) -> None:
         pass
     assert caught.value.code == "FLY-046"
     assert "tunnel unavailable" in caught.value.why
+    assert caught.value.next.startswith(f"FLY_CONFIG_DIR={tmp_path} ")
+
+
+def test_a_folder_too_deep_for_the_agents_socket_is_said_so(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    with pytest.raises(RunbookError) as caught, tunnel(account(deep), "a", "a.internal", 1, quiet):
+        pass
+    assert "too long" in caught.value.what
+
+
+def test_the_last_to_leave_stops_the_agent_and_wipes_its_log(tmp_path: Path) -> None:
+    stops: list[str] = []
+
+    def stop() -> None:
+        stops.append("stop")
+        (tmp_path / agent.SOCKET).unlink()
+
+    def start() -> None:
+        (tmp_path / agent.SOCKET).touch()
+        (tmp_path / agent.LOGS).mkdir(exist_ok=True)
+
+    with agent.needed(tmp_path, stop):
+        start()
+        with agent.needed(tmp_path, stop):
+            agent.end_unneeded(tmp_path, stop)
+        assert stops == []
+        assert (tmp_path / agent.LOGS).is_dir()
+    assert stops == ["stop"]
+    assert not (tmp_path / agent.LOGS).exists()
+    start()
+    agent.end_unneeded(tmp_path, stop)
+    assert stops == ["stop", "stop"]
 
 
 def test_whoever_is_inside_already_needs_none(tmp_path: Path) -> None:

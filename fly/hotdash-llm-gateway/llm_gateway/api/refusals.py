@@ -8,13 +8,18 @@ import math
 from ..limits.limiter import Refusal
 from ..outcome import Outcome
 from ..settings import NANO
-from ..upstream.fallback import UpstreamError
-from .chat_request import BadRequest
+from ..upstream.errors import UpstreamError
+from .errors import BadRequest
+from .headers import passed_on
 from .reply import Reply, error_reply
 
 log = logging.getLogger(__name__)
 
 LIMIT_NAMES = {"requests": "requests per minute", "tokens": "tokens per minute", "usd": "US dollars per day"}
+WORTH_WAITING_S = 60
+"""Longer than this a client's SDK should not wait by itself: it would try three times in two seconds and give up."""
+NO_RETRY = {"x-should-retry": "false"}
+"""OpenAI's SDKs heed it before anything else."""
 
 
 def malformed(outcome: Outcome, error: BadRequest) -> Reply:
@@ -31,34 +36,48 @@ def malformed(outcome: Outcome, error: BadRequest) -> Reply:
 
 
 def over_limit(outcome: Outcome, refusal: Refusal) -> Reply:
-    """One of the team's limits leaves no room: which one, and when it will."""
+    """One of the team's limits leaves no room: which one, and when it will; 400 if it never will."""
     team, limit = outcome.team, refusal.limit
     most = {"requests": team.rpm, "tokens": team.tpm, "usd": f"{team.daily_nano_usd / NANO:g}"}[limit]
-    wait_s = max(1, math.ceil(refusal.retry_after_s))
-    outcome.status, outcome.warning = 429, f"limit reached: {most} {LIMIT_NAMES[limit]}"
+    headers = {**outcome.headers(), "x-gateway-limit": limit}
     if refusal.too_large:
-        what = (
-            f"this request alone may take more than the limit of {most} {LIMIT_NAMES[limit]}; shorten it or max_tokens"
+        outcome.status, outcome.warning = 400, f"larger than the limit: {most} {LIMIT_NAMES[limit]}"
+        return error_reply(
+            400,
+            f"this request alone may take more than the limit of {most} {LIMIT_NAMES[limit]}; "
+            "shorten it, or lower max_tokens or n",
+            kind="invalid_request_error",
+            code="request_above_limit",
+            headers={**headers, **NO_RETRY},
         )
-    else:
-        what = f"team {team.name} has reached its limit of {most} {LIMIT_NAMES[limit]}; try again in {wait_s} s"
+    outcome.status, outcome.warning = 429, f"limit reached: {most} {LIMIT_NAMES[limit]}"
+    wait_s = max(1, math.ceil(refusal.retry_after_s))
     return error_reply(
         429,
-        what,
+        f"team {team.name} has reached its limit of {most} {LIMIT_NAMES[limit]}; try again in {wait_s} s",
         kind="rate_limit_exceeded",
         code=f"{limit}_limit_exceeded",
-        headers={**outcome.headers(), "retry-after": str(wait_s), "x-gateway-limit": limit},
+        headers={**headers, "retry-after": str(wait_s), **(NO_RETRY if wait_s > WORTH_WAITING_S else {})},
     )
 
 
 def no_answer(outcome: Outcome, error: UpstreamError) -> Reply:
-    """Both models, or the only one, failed."""
+    """Both models, or the only one, failed. What the provider said of it goes on as it was said."""
     outcome.error = error.message
     # The provider refusing our key is not the client's to mend, and its 401 would look like one.
     outcome.status = {401: 502, 403: 502, 408: 504}.get(error.status, error.status)
-    headers = outcome.headers() | ({"retry-after": error.retry_after} if error.retry_after else {})
-    message = error.message
+    outcome.provider_headers = passed_on(error.headers)
+    headers = outcome.headers()
+    for name in ("retry-after", "retry-after-ms", "x-should-retry"):
+        if error.headers.get(name):
+            headers[name] = error.headers[name]
     if error.status in (401, 403):
         log.error("the provider refuses the gateway's key: %d %s", error.status, error.message)
-        message = "the provider refuses the gateway's credentials"
-    return error_reply(outcome.status, message, kind=error.kind, code=error.code, param=error.param, headers=headers)
+        return error_reply(
+            outcome.status, "the provider refuses the gateway's credentials", kind="upstream_error", headers=headers
+        )
+    if error.body is not None:
+        return Reply(outcome.status, error.body, headers)
+    return error_reply(
+        outcome.status, error.message, kind=error.kind, code=error.code, param=error.param, headers=headers
+    )

@@ -7,8 +7,6 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-DONE = b"data: [DONE]\n\n"
-
 
 @dataclass(frozen=True)
 class Reply:
@@ -45,8 +43,3 @@ def error_body(message: str, *, kind: str, code: str | None = None, param: str |
 def encode(content: Any) -> bytes:
     """JSON as the provider writes it: compact, UTF-8."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
-
-
-def event(content: Any) -> bytes:
-    """One server-sent event."""
-    return b"data: " + encode(content) + b"\n\n"

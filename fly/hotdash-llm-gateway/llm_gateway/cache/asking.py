@@ -12,7 +12,7 @@ from ..config import Price, Team
 from ..limits.limiter import Limiter
 from ..limits.pricing import Spend, spend
 from ..store import StoreUnavailable
-from ..upstream.upstream import Upstream
+from ..upstream.provider import Provider
 from .judge import parse_verdict
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ FAILURES, REST_S = 3, 30.0
 class Asker:
     """Asks for verdicts. Never raises: no verdict is None."""
 
-    def __init__(self, upstream: Upstream, limiter: Limiter, count: Count, *, model: str, price: Price) -> None:
+    def __init__(self, upstream: Provider, limiter: Limiter, count: Count, *, model: str, price: Price) -> None:
         self._upstream, self._limiter, self._count = upstream, limiter, count
         self._model, self.price = model, price
         self._late: set[asyncio.Task[None]] = set()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from ..api.replay import complete
 from ..store import StoreUnavailable
 from .keys import CacheKey
 from .ledger import Ledger
@@ -22,7 +21,7 @@ class Hit:
 
     Attributes:
         tier: which cache it came from; `alias` for a question that a reviewed list names.
-        body: the chat completion as JSON text, to be sent as it is.
+        body: the answer as JSON text, to be sent as it is.
         entry_id: names the entry to a purge.
         similarity: measured cosine of the two questions, where one was measured.
         how: why it was served: the same question, the judge's verdict, its similarity alone, or a reviewed alias.
@@ -36,7 +35,7 @@ class Hit:
 
     @cached_property
     def response(self) -> dict[str, Any]:
-        """The chat completion as a dictionary; each caller must treat it as its own."""
+        """The answer as a dictionary; each caller must treat it as its own."""
         loaded: dict[str, Any] = json.loads(self.body)
         return loaded
 
@@ -58,30 +57,38 @@ class ExactCache:
             return None
         return Hit("exact", value.partition(b"\n")[2], f"exact:{key.digest}")
 
+    async def get_many(self, team: str, digests: Sequence[str]) -> list[bytes | None]:
+        """The bodies kept under several keys of one team, in one round trip; None for each that is not there."""
+        try:
+            values = await self._ledger.read_many(team, [("exact", digest) for digest in digests])
+        except StoreUnavailable:
+            self.failures += 1
+            return [None] * len(digests)
+        return [value.partition(b"\n")[2] if value else None for value in values]
+
     async def put(
-        self, key: CacheKey, response: Mapping[str, Any], *, ttl_s: int | None = None, semantic_id: str | None = None
+        self, key: CacheKey, body: bytes, *, ttl_s: int | None = None, semantic_id: str | None = None
     ) -> bool:
-        """Keep a complete answer.
+        """Keep an answer.
 
         Args:
+            body: the answer as JSON text; whether it may be kept at all is the caller's to know.
             ttl_s: a shorter life the client asked for.
             semantic_id: the entry in the semantic tier made from the same answer, so that a purge finds both.
 
         Returns:
             Whether it was kept.
         """
-        if not complete(response):
-            return False
-        value = pack({"semantic": semantic_id} if semantic_id else {}, response)
+        head = json.dumps({"semantic": semantic_id} if semantic_id else {}, separators=(",", ":")).encode()
         try:
-            return bool(await self._ledger.keep(key.team, "exact", key.digest, value, ttl_s=ttl_s))
+            return bool(await self._ledger.keep(key.team, "exact", key.digest, head + b"\n" + body, ttl_s=ttl_s))
         except StoreUnavailable:
             self.failures += 1
             return False
 
 
 def pack(head: Mapping[str, Any], response: Mapping[str, Any]) -> bytes:
-    """The stored form of an answer: one line of JSON about it, then the completion as it is sent."""
+    """The stored form of an answer: one line of JSON about it, then the answer as it is sent."""
     lines = (json.dumps(part, separators=(",", ":"), ensure_ascii=True) for part in (head, response))
     return "\n".join(lines).encode()
 

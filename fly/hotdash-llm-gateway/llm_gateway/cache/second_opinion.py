@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..api.chat_request import ChatRequest
-from ..api.replay import complete
+from ..api.chat_answer import ChatAnswers
+from ..api.request import Request
 from ..config import GatewayConfig
 from ..limits.limiter import Limiter, Refusal
 from ..limits.pricing import Spend, at_most, spend
-from ..limits.tokens import count_request
 from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
-from ..upstream.fallback import UpstreamError
-from ..upstream.upstream import Upstream
+from ..upstream.errors import UpstreamError
+from ..upstream.provider import Provider
 from .acceptance import ENOUGH, wilson
 from .asking import Asker
 from .exact import Hit
@@ -61,7 +60,7 @@ class SecondOpinion:
         labels: LabelStore,
         asker: Asker,
         limiter: Limiter,
-        upstream: Upstream,
+        upstream: Provider,
         random_source: random.Random | None = None,
     ) -> None:
         self._prices, self._rate, self._prefix = config.prices, config.cache.shadow_rate, config.redis.key_prefix
@@ -71,7 +70,7 @@ class SecondOpinion:
         self._checks: set[asyncio.Task[None]] = set()
         self._checked: set[str | None] = set()
 
-    def consider(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
+    def consider(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
         """Check this hit if the sample falls on it; returns at once."""
         if self._rate > 0 and hit.how != "same" and hit.entry_id not in self._checked:
             check = asyncio.create_task(self._sampled(outcome, request, hit, model))
@@ -88,7 +87,7 @@ class SecondOpinion:
         low, high = wilson(differ, agree + differ)
         return Estimate(agree + differ, differ, differ / max(1, agree + differ), low, high)
 
-    async def _sampled(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> None:
+    async def _sampled(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
         team = outcome.team.name
         try:
             labels = await self._labels.of(team)
@@ -109,11 +108,12 @@ class SecondOpinion:
         except StoreUnavailable:
             log.info("a check of a hit was lost: Redis is away")
 
-    async def _check(self, outcome: Outcome, request: ChatRequest, hit: Hit, model: str) -> Finding | None:
+    async def _check(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> Finding | None:
         """Compare what was served with a fresh answer; None if there is none to be had."""
         most = at_most(
             self._prices[model],
-            input_tokens=await count_request(request.body) + JUDGE_TOKENS,
+            model=model,
+            size=replace(request.size, text=request.size.text + JUDGE_TOKENS),
             output_tokens=3 * request.output_tokens,  # The fresh answer, and both as the judge reads them.
         )
         grant = await self._limiter.reserve(outcome.team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)
@@ -123,7 +123,7 @@ class SecondOpinion:
         try:
             fresh = await self._upstream.complete(model, request.body)
             paid += spend(self._prices[model], fresh.get("usage") or {})
-            if not complete(fresh):
+            if not ChatAnswers().keepable(fresh):
                 return "unknown"
             served, again = (answer["choices"][0]["message"]["content"] for answer in (hit.response, fresh))
             if " ".join(served.split()) == " ".join(again.split()):

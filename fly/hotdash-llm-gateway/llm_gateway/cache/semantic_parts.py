@@ -8,7 +8,7 @@ from ..config import GatewayConfig, Semantic
 from ..limits.limiter import Limiter
 from ..settings import ConfigError
 from ..store import Store
-from ..upstream.upstream import Upstream
+from ..upstream.provider import Provider
 from .answers import Answers
 from .asking import Asker, Count
 from .embedding import Embedder
@@ -40,7 +40,7 @@ def assemble(
     store: Store,
     ledger: Ledger,
     embedder: Embedder,
-    upstream: Upstream,
+    upstream: Provider,
     limiter: Limiter,
     count: Count,
 ) -> SemanticParts:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..api.replay import complete
+from ..api.chat_answer import ChatAnswers
 from ..config import GatewayConfig, Semantic
 from ..limits.pricing import INPUT_MARGIN, Spend, spend
 from ..limits.tokens import count_text
@@ -132,7 +132,7 @@ class SemanticTier:
         exact: CacheKey,
     ) -> str | None:
         """Keep an answer for questions in other words; return the entry's id, None if it was not kept."""
-        if not complete(response):
+        if not ChatAnswers().keepable(response):
             return None
         if vector is None:
             vector = await self._embed(part, outcome)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import Price
+from .tokens import InputSize
 
 INPUT_MARGIN = 1.1
 """Our count of input tokens differs a little from the provider's; a reservation must not be below the bill."""
@@ -22,6 +23,10 @@ class Spend:
     def __add__(self, other: Spend) -> Spend:
         return Spend(self.tokens + other.tokens, self.nano_usd + other.nano_usd)
 
+    def either(self, other: Spend) -> Spend:
+        """What bounds both where only one of them comes to pass."""
+        return Spend(max(self.tokens, other.tokens), max(self.nano_usd, other.nano_usd))
+
 
 def spend(price: Price, usage: Mapping[str, Any]) -> Spend:
     """The bill for one answer, from the `usage` the provider reported with it."""
@@ -33,13 +38,16 @@ def spend(price: Price, usage: Mapping[str, Any]) -> Spend:
     return Spend(read + written, nano_usd)
 
 
-def at_most(price: Price, *, input_tokens: int, output_tokens: int) -> Spend:
+def at_most(price: Price, *, model: str, size: InputSize, output_tokens: int) -> Spend:
     """What a request may cost at one of the models that may answer it.
 
     Args:
         price: of the model.
-        input_tokens: our own count.
+        model: its name, which decides what pictures count.
+        size: of the input, by our own count.
         output_tokens: the most the answer may have, over all choices.
     """
-    read = int(input_tokens * INPUT_MARGIN) + 8
-    return Spend(read + output_tokens, read * price.input + output_tokens * price.output)
+    margin = int(size.text * INPUT_MARGIN) - size.text + 8
+    read = size.tokens(model, price.context) + margin
+    billed = size.billed_at_most(model, price.context) + margin
+    return Spend(read + output_tokens, billed * price.input + output_tokens * price.output)

@@ -33,6 +33,11 @@ def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str
         yield f"# TYPE gateway_{name}_usd_total counter"
         for team in names:
             yield f'gateway_{name}_usd_total{{team="{team}"}} {totals[team, f"{name}_nano_usd"] / NANO:.9f}'
+    yield "# TYPE gateway_wrong_keys_total counter"
+    yield f"gateway_wrong_keys_total {gateway.tally.wrong_keys}"
+    yield "# TYPE gateway_own_failures_total counter"
+    for kind, count in sorted(gateway.tally.own_failures.items()):
+        yield f'gateway_own_failures_total{{kind="{kind}"}} {count}'
     yield "# TYPE gateway_semantic_lookups_total counter"
     for team in names:
         yield f'gateway_semantic_lookups_total{{team="{team}"}} {totals[team, "lookups"]}'
@@ -67,6 +72,9 @@ def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str
     for shown in teams:
         for label, _, used in limits:
             yield f'gateway_used{{team="{shown["name"]}",limit="{label}"}} {shown["used"][used]}'
+    yield "# TYPE gateway_event_loop_delay_seconds gauge"
+    yield f'gateway_event_loop_delay_seconds{{over="minute"}} {gateway.loop_delay.recent_s:.6f}'
+    yield f'gateway_event_loop_delay_seconds{{over="start"}} {gateway.loop_delay.longest_s:.6f}'
     yield "# TYPE gateway_ready gauge"
     yield f"gateway_ready {int(not gateway.not_ready())}"
     yield "# TYPE gateway_redis_up gauge"

@@ -12,9 +12,9 @@ from ..cache.exact import ExactCache
 from ..cache.keys import CacheKey
 from ..config import GatewayConfig
 from ..limits.limiter import Grant, Limiter, Refusal
-from ..limits.tokens import encoding
+from ..limits.tokens import embedding_encoding, encoding
 from ..store import Store, StoreUnavailable
-from ..upstream.upstream import Upstream
+from ..upstream.deployments import Deployments
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +32,10 @@ class SelfTest:
     """Runs at the start until it has passed once. `pending` says what is still wrong, None once passed."""
 
     def __init__(
-        self, config: GatewayConfig, *, store: Store, limiter: Limiter, exact: ExactCache, upstream: Upstream
+        self, config: GatewayConfig, *, store: Store, limiter: Limiter, exact: ExactCache, deployments: Deployments
     ) -> None:
         self._config, self._store, self._limiter = config, store, limiter
-        self._exact, self._upstream = exact, upstream
+        self._exact, self._deployments = exact, deployments
         self.pending: str | None = "not finished"
 
     async def until_passed(self) -> None:
@@ -56,10 +56,11 @@ class SelfTest:
             await asyncio.sleep(RETRY_S)
 
     async def warm(self) -> None:
-        """Import and load what first calls would. It holds the event loop up for seconds: before anybody is served."""
+        """Load what first calls would. It holds the event loop up for a second: before anybody is served."""
         encoding()
-        for model in self._config.chat_models:
-            await self._upstream.warm(model)
+        embedding_encoding()
+        for model in (*self._config.chat_models, *self._config.embedding_models):
+            await self._deployments.choose(model)
 
     async def _run(self) -> None:
         if not self._store.available:
@@ -68,12 +69,10 @@ class SelfTest:
         await self._limiter_limits()
 
     async def _cache_keeps(self) -> None:
-        key, said = CacheKey(TEAM, secrets.token_hex(16)), secrets.token_hex(8)
-        message = {"role": "assistant", "content": said}
-        answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        key, answer = CacheKey(TEAM, secrets.token_hex(16)), secrets.token_hex(8).encode()
         await self._exact.put(key, answer, ttl_s=60)
         hit = await self._exact.get(key)
-        if hit is None or hit.response != answer:
+        if hit is None or hit.body != answer:
             raise SelfTestFailed("the cache did not give back what it was given")
         if await self._exact.get(CacheKey(self._config.self_test_team, key.digest)) is not None:
             raise SelfTestFailed("the cache gave one team's answer to another")

@@ -29,6 +29,10 @@ class Tally:
         self._store, self._prefix = store, prefix
         self.totals: Counter[tuple[str, str]] = Counter()
         """By (team, name), since this process started."""
+        self.own_failures: Counter[str] = Counter()
+        """Requests that failed for a reason of our own, by the kind of error, since this process started."""
+        self.wrong_keys = 0
+        """Requests without a key, or with one that no team has."""
         self._unsent: Counter[tuple[str, str]] = Counter()
 
     def count(self, outcome: Outcome, *, saved_nano_usd: int) -> None:

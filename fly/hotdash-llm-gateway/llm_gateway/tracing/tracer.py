@@ -143,7 +143,7 @@ class Tracer:
     def _span(self, outcome: Outcome) -> ReadableSpan:
         failed = outcome.error is not None
         return ReadableSpan(
-            name=f"chat {outcome.team.name}",
+            name=f"{outcome.kind} {outcome.team.name}",
             context=SpanContext(
                 trace_id=int(outcome.id, 16),
                 span_id=int(outcome.id[:16], 16) or 1,
@@ -177,13 +177,13 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
         # The part of the cost that is embeddings and judge.
         "cache_cost_usd": outcome.overhead.nano_usd / NANO,
         # Known for answers only, so that hit rate = true / (true + false).
-        "cache_hit": None if outcome.response is None else outcome.hit,
+        "cache_hit": None if outcome.answer is None else outcome.hit,
     }
     made = {
         "langfuse.environment": settings.environment,
-        "langfuse.trace.name": "chat",
+        "langfuse.trace.name": outcome.kind,
         "langfuse.trace.tags": [f"team:{team}", f"cache:{outcome.tier}"],
-        "langfuse.observation.type": "generation",
+        "langfuse.observation.type": "embedding" if outcome.kind == "embeddings" else "generation",
         "langfuse.observation.level": level,
         "langfuse.observation.status_message": outcome.error or outcome.warning,
         "langfuse.observation.model.name": outcome.model,
@@ -201,8 +201,8 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
         began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(outcome.first_token_ns / NANO))
         made["langfuse.observation.completion_start_time"] = f"{began}.{outcome.first_token_ns % NANO // 1000:06d}Z"
     if settings.content:
-        made["langfuse.observation.input"] = _shortened(outcome.messages)
-        made["langfuse.observation.output"] = _shortened(_message(outcome.response))
+        made["langfuse.observation.input"] = _shortened(outcome.asked_for)
+        made["langfuse.observation.output"] = _shortened(_message(outcome.answer))
     return {name: _whole(value) for name, value in made.items() if value is not None}
 
 
@@ -223,9 +223,12 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, int]:
     return {ours: int(usage[theirs]) for ours, theirs in named.items() if usage.get(theirs) is not None}
 
 
-def _message(response: Mapping[str, Any] | None) -> Any:
-    choices = (response or {}).get("choices") or [None]
-    return choices[0].get("message") if isinstance(choices[0], Mapping) else None
+def _message(answer: Any) -> Any:
+    """What the model said, without the envelope: the first choice's message, or the output of a response."""
+    if not isinstance(answer, Mapping):
+        return answer
+    choices = answer.get("choices") or [None]
+    return choices[0].get("message") if isinstance(choices[0], Mapping) else answer.get("output")
 
 
 def _label(text: str | None) -> str | None:
@@ -233,10 +236,36 @@ def _label(text: str | None) -> str | None:
 
 
 def _shortened(value: Any) -> str | None:
+    """A value as JSON, as far as a trace keeps it; what comes after that is never even encoded."""
     if value is None:
         return None
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_clipped(value, [LONGEST_TEXT + 1]), ensure_ascii=False)
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
+
+
+def _clipped(value: Any, room: list[int]) -> Any:
+    """A value without what lies more than so many characters behind its beginning. `room`: what is left of them."""
+    room[0] -= 1
+    if isinstance(value, str):
+        kept = value[: max(0, room[0])]
+        room[0] -= len(kept)
+        return kept if len(kept) == len(value) else kept + "…"
+    if isinstance(value, Mapping):
+        shown = {}
+        for name, inner in value.items():
+            if room[0] <= 0:
+                break
+            room[0] -= len(name)
+            shown[name] = _clipped(inner, room)
+        return shown
+    if isinstance(value, list | tuple):
+        items = []
+        for inner in value:
+            if room[0] <= 0:
+                break
+            items.append(_clipped(inner, room))
+        return items
+    return value
 
 
 def connect(settings: Langfuse, access: LangfuseAccess) -> Tracer:

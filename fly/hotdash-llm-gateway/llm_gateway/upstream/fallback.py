@@ -6,37 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from .errors import UpstreamError
+
 T = TypeVar("T")
 
 RETRYABLE = frozenset({408, 409, 429}) | frozenset(range(500, 600))
 """Statuses after which another model may do better: busy, too slow, broken. 400, 401, 404, 422 … are not."""
-
-
-class UpstreamError(Exception):
-    """The provider did not answer.
-
-    Attributes:
-        status: its HTTP status, or the nearest one for what happened (408 timeout, 502 no connection).
-        message: the provider's own words, fit for the client.
-        kind: the provider's error type.
-        code: the provider's error code, if any.
-        param: the request field at fault, if named.
-        retry_after: the provider's Retry-After in seconds, if it sent one.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        kind: str = "upstream_error",
-        code: str | None = None,
-        param: str | None = None,
-        retry_after: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind = status, message, kind
-        self.code, self.param, self.retry_after = code, param, retry_after
 
 
 @dataclass(frozen=True)
@@ -48,15 +23,35 @@ class Answered(Generic[T]):
     after: UpstreamError | None
 
 
-async def ask(model: str, fallback: str | None, call: Callable[[str], Awaitable[T]]) -> Answered[T]:
+async def ask(
+    model: str,
+    fallback: str | None,
+    call: Callable[[str], Awaitable[T]],
+    *,
+    failed: Callable[[str, UpstreamError], None] | None = None,
+) -> Answered[T]:
     """Ask `model`; if it fails in a way that asking elsewhere can help, ask `fallback` once.
+
+    Args:
+        model, fallback: names of models; no second attempt if `fallback` is None or the same.
+        call: makes one attempt.
+        failed: told of each failed attempt, the last one included.
 
     Raises:
         UpstreamError: of the fallback if both failed, else of the model.
     """
+
+    async def attempt(name: str) -> T:
+        try:
+            return await call(name)
+        except UpstreamError as error:
+            if failed is not None:
+                failed(name, error)
+            raise
+
     try:
-        return Answered(await call(model), model, None)
+        return Answered(await attempt(model), model, None)
     except UpstreamError as error:
         if fallback is None or fallback == model or error.status not in RETRYABLE:
             raise
-        return Answered(await call(fallback), fallback, error)
+        return Answered(await attempt(fallback), fallback, error)

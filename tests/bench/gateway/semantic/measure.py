@@ -14,7 +14,7 @@ from typing import Any
 from llm_gateway.cache.acceptance import wilson
 from llm_gateway.cache.judge import Case
 
-from tests.bench.gateway.semantic.offline import Cache, Embeddings, Judge
+from tests.bench.gateway.semantic.offline import Cache, Embeddings
 from tests.bench.gateway.semantic.pairs import Pair
 from tests.bench.gateway.semantic.streams import Asked
 
@@ -27,7 +27,9 @@ def share(some: int, of: int) -> dict[str, float]:
     return {"count": some, "of": of, "share": some / of if of else 0.0, "low": low, "high": high}
 
 
-def over_pairs(pairs: Sequence[Pair], embeddings: Embeddings, verdict: Verdict, candidate_from: float) -> dict[str, Any]:
+def over_pairs(
+    pairs: Sequence[Pair], embeddings: Embeddings, verdict: Verdict, candidate_from: float
+) -> dict[str, Any]:
     """Each pair in a cache of its own: the stored question is kept, the new one asked."""
     asyncio.run(_each(pairs, embeddings, verdict, candidate_from, served := []))
     right = sum(pair.same for pair in served)

@@ -1,7 +1,7 @@
-"""The gateway's semantic tier without a network: the shipped decision, with memory for Redis and a judge that is told.
+"""The gateway's semantic tier without a network: the shipped decision, memory for Redis, a judge that is told.
 
-What decides (`SemanticTier`, its answers, vetoes, labels and bounds) is the gateway's own code. Replaced are only Redis,
-the embedding model and the judging model.
+What decides (`SemanticTier`, its answers, vetoes, labels and bounds) is the gateway's own code. Replaced are only
+Redis, the embedding model and the judging model.
 """
 
 from __future__ import annotations
@@ -163,9 +163,7 @@ class Cache:
         told: Any = _Told(judge)
         self._team, self.counts = config.teams[TEAM], Counter[str]()
         self.labels: Labels = memory.labels
-        asker = Asker(
-            told, told, self._count, model=semantic.judge_model, price=config.prices[semantic.judge_model]
-        )
+        asker = Asker(told, told, self._count, model=semantic.judge_model, price=config.prices[semantic.judge_model])
         self._tier = SemanticTier(
             config, semantic, answers=Answers(memory, Aliases(()), space="bench"), mirror=memory, labels=memory,
             embedder=embeddings, asker=asker, count=self._count,  # type: ignore[arg-type]

@@ -1,0 +1,25 @@
+"""The end of every request: it is counted, and traced."""
+
+from __future__ import annotations
+
+from ..config import GatewayConfig
+from ..limits.pricing import Spend, spend
+from ..ops.tally import Tally
+from ..outcome import Outcome
+from ..tracing.tracer import Tracer
+
+
+class Finish:
+    """Counts and traces finished requests. `tracer` is None if the stack has no Langfuse."""
+
+    def __init__(self, config: GatewayConfig, *, tally: Tally, tracer: Tracer | None) -> None:
+        self._config, self._tally, self._tracer = config, tally, tracer
+
+    def done(self, outcome: Outcome) -> None:
+        """Take note of a finished request; never waits."""
+        saved = Spend()
+        if outcome.hit and outcome.model:
+            saved = spend(self._config.prices[outcome.model], outcome.usage)
+        self._tally.count(outcome, saved_nano_usd=saved.nano_usd)
+        if self._tracer is not None:
+            self._tracer.record(outcome)

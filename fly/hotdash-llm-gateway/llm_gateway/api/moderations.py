@@ -1,0 +1,38 @@
+"""Moderations (OpenAI, "Create moderation"): free of charge, so they only count as requests, and go on as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..config import GatewayConfig
+from ..limits.limiter import Limiter, Refusal
+from ..outcome import Outcome
+from ..upstream.provider import Provider, encode
+from . import check
+from .body import parse
+from .errors import OverLimit
+from .finish import Finish
+from .headers import passed_on
+from .reply import Reply
+
+KNOWN: Mapping[str, check.Check] = {"input": check.anything, "model": check.text()}
+
+
+class Moderations:
+    """Passes moderation requests on."""
+
+    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider, finish: Finish) -> None:
+        self._config, self._limiter, self._provider, self._finish = config, limiter, provider, finish
+
+    async def answer(self, outcome: Outcome, raw: bytes) -> Reply:
+        """Answer one request; raises BadRequest and UpstreamError as a generation does."""
+        sent = parse(raw)
+        check.body(sent, KNOWN, needed=("input",))
+        admitted = await self._limiter.reserve(outcome.team, tokens=0, nano_usd=0)
+        outcome.remaining = admitted.remaining
+        if isinstance(admitted, Refusal):
+            raise OverLimit(admitted)
+        answer = await self._provider.whole(self._config.default_model, "moderations", encode(sent), names_model=False)
+        outcome.provider_headers = passed_on(answer.headers)
+        self._finish.done(outcome)
+        return Reply(200, answer.body, outcome.headers())

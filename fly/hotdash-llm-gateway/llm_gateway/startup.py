@@ -1,0 +1,26 @@
+"""What makes a start quick. A machine that restarts is away until its gateway is ready.
+
+Nine tenths of a start are imports, most of them LiteLLM's (measured, 1.110.2 on two cores: 2.9 s; without collecting
+garbage meanwhile 2.2 s; with pydantic's models built when they are first used, of which the router uses a few, 2.0 s).
+"""
+
+from __future__ import annotations
+
+import gc
+
+
+def prepare() -> None:
+    """Before the first heavy import: nothing made from here to `settle` is garbage, and models are built when used."""
+    gc.disable()
+    import pydantic
+
+    pydantic.BaseModel.model_config["defer_build"] = True
+
+
+def settle() -> None:
+    """Before the first request: what has been loaded stays, so the collector need never look at it again.
+
+    What became garbage meanwhile stays too: some megabytes, where finding it takes 0.4 s of a start.
+    """
+    gc.freeze()
+    gc.enable()

@@ -1,0 +1,23 @@
+"""What the tests of the gateway share: a caller with a team's key, texts that nobody asked before, answers told."""
+
+from __future__ import annotations
+
+import uuid
+
+from ops.services.gateway import Answer, Gateway
+from ops.world import World
+
+
+def caller(world: World, key: str) -> Gateway:
+    """A caller with the key of that name in the vault."""
+    return Gateway(world.target.endpoints(), world.vault.get(key))
+
+
+def unique() -> str:
+    """A word no cache has seen."""
+    return uuid.uuid4().hex
+
+
+def told(answer: Answer) -> str:
+    """An answer in a few words: status, cache, error."""
+    return f"{answer.status} {answer.cache} {answer.error}".strip()

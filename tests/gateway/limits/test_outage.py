@@ -1,0 +1,113 @@
+"""The limits while Redis is away: each gateway's share, never more than the limit, reported afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.gateway.limits.limiting import (
+    DEADLINE_S,
+    FAULTS,
+    Team,
+    admitted,
+    begin,
+    end_of,
+    gateway,
+    granted,
+    refused,
+    until,
+)
+from tests.gateway.valkey_server import ValkeyServer
+from tests.gateway.windows import fullest
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_gateway_alone_keeps_the_limit_through_an_outage_and_reports_it(own_valkey: ValkeyServer, fault: str) -> None:
+    async def run() -> None:
+        team = Team(rpm=10, daily_nano_usd=1_000)
+        async with gateway(own_valkey.url, "f:", team, window_s=2.0) as limiter:
+            before = await admitted(limiter, team, 4, tokens=10, nano_usd=10)
+            begin(own_valkey, fault)
+            started = time.perf_counter()
+            first = await granted(limiter, team, tokens=10, nano_usd=10)
+            # One deadline at most, however busy the machine is otherwise.
+            assert time.perf_counter() - started < 2 * DEADLINE_S
+            assert first.shared is (fault == "fill")  # a full Redis still decides, see limits.lua
+            started = time.perf_counter()
+            during = await admitted(limiter, team, 20, tokens=10, nano_usd=10)
+            assert time.perf_counter() - started < DEADLINE_S  # None of them waited for Redis.
+            assert len(before) + 1 + len(during) == 10
+            for grant in [*before, first, *during]:
+                await limiter.settle(grant, tokens=1, nano_usd=1)
+            refusal = await refused(limiter, team)
+            assert refusal.limit == "requests"
+            assert 0 < refusal.retry_after_s <= 2.0
+
+            end_of(own_valkey, fault)
+
+            async def reported() -> bool:
+                usage = await limiter.usage(team)
+                return usage.shared and (usage.requests, usage.tokens, usage.spent_nano_usd) == (10, 10, 10)
+
+            await until(reported)
+            times = [grant.at for grant in [*before, first, *during]]
+            end = time.monotonic() + 2.5
+            while time.monotonic() < end:
+                times += [grant.at for grant in await admitted(limiter, team, 1)]
+                await asyncio.sleep(0.01)
+            assert fullest(times, 2_000_000) == 10
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("fault", "before"),
+    [*(("stop", before) for before in [(0, 0), (6, 2), (0, 9), (10, 0)]), *((fault, (6, 2)) for fault in FAULTS[1:])],
+)
+def test_two_gateways_never_pass_the_limit_over_an_outage(
+    own_valkey: ValkeyServer, fault: str, before: tuple[int, int]
+) -> None:
+    async def run() -> None:
+        team = Team(rpm=10, daily_nano_usd=1_000)
+        async with (
+            gateway(own_valkey.url, "f:", team, gateways=2, window_s=1.0) as a,
+            gateway(own_valkey.url, "f:", team, gateways=2, window_s=1.0) as b,
+        ):
+            grants = await admitted(a, team, before[0], nano_usd=10) + await admitted(b, team, before[1], nano_usd=10)
+            await b.reserve(team, tokens=0, nano_usd=2_000)  # refused, but b hears the totals
+            await a.reserve(team, tokens=0, nano_usd=2_000)
+            begin(own_valkey, fault)
+            first_alone = len(grants)
+            end = time.monotonic() + 2.8
+            back: float | None = time.monotonic() + 1.6
+            while time.monotonic() < end:
+                for limiter in (a, b):
+                    grants += await admitted(limiter, team, 1, nano_usd=10)
+                if back and time.monotonic() > back:
+                    end_of(own_valkey, fault)
+                    back = None
+                await asyncio.sleep(0.01)
+            assert fullest([grant.at for grant in grants], 1_000_000) <= 10
+            assert len(grants) > first_alone + 5
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fault", ["stop", "freeze"])
+def test_a_gateway_that_was_idle_knows_what_the_other_admitted_the_moment_before(
+    own_valkey: ValkeyServer, fault: str
+) -> None:
+    async def run() -> None:
+        team = Team(rpm=10, daily_nano_usd=100)
+        async with (
+            gateway(own_valkey.url, "f:", team, gateways=2, window_s=60) as busy,
+            gateway(own_valkey.url, "f:", team, gateways=2, window_s=60) as idle,
+        ):
+            assert len(await admitted(busy, team, 8, nano_usd=10)) == 8
+            begin(own_valkey, fault)
+            assert len(await admitted(idle, team, 10, nano_usd=10)) == 1
+            assert len(await admitted(busy, team, 10, nano_usd=10)) == 0
+
+    asyncio.run(run())

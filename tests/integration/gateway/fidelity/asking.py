@@ -1,0 +1,52 @@
+"""Many requests at a time, answers in the order of the requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from tests.integration.gateway.harness import GatewayProcess
+
+AT_ONCE = 16
+FRESH = {"cache-control": "no-cache, no-store"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request to the gateway."""
+
+    path: str
+    body: Any
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def ask_all(gateway: GatewayProcess, questions: Sequence[Question], *, team: str = "admin") -> list[Heard]:
+    """Ask them all, some at a time."""
+
+    async def main() -> list[Heard]:
+        gate = asyncio.Semaphore(AT_ONCE)
+        credentials = {"authorization": f"Bearer {gateway.keys[team]}"}
+        async with aiohttp.ClientSession(gateway.url, headers=credentials) as client:
+
+            async def one(number: int, question: Question) -> Heard:
+                # Each is somebody else to the brake on malformed requests.
+                headers = {"x-gateway-client": str(number), **question.headers}
+                async with gate, client.post(question.path, json=question.body, headers=headers) as answer:
+                    return Heard(answer.status, await answer.read(), answer.headers)
+
+            return list(await asyncio.gather(*(one(*each) for each in enumerate(questions))))
+
+    return asyncio.run(main())
