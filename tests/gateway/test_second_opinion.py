@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from llm_gateway.api.chat_request import ChatRequest, parse
+from llm_gateway.api.chat_request import read
+from llm_gateway.api.request import Offer, Request
 from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.purge import take_back
@@ -17,9 +19,8 @@ STORED, NEW = "How long does delivery take?", "How many days is a parcel in deli
 LONG, SIMILAR = "How long does a delivery take to my house?", "How long would a delivery take to our house?"
 
 
-def request(question: str) -> ChatRequest:
-    raw = f'{{"model": "m", "messages": [{{"role": "user", "content": "{question}"}}]}}'.encode()
-    return parse(raw, cache_control=None, models=("m",), default_model="m", default_max_tokens=100)
+def request(question: str) -> Request:
+    return read({"model": "m", "messages": [{"role": "user", "content": question}]}, Offer(("m",), "m", 100))
 
 
 async def served(one: Gateway, question: str) -> Hit:
@@ -41,7 +42,7 @@ def test_a_hit_that_differs_from_a_fresh_answer_goes_and_its_verdict_turns(valke
     async def check(one: Gateway, two: Gateway) -> None:
         key = CacheKey("a", "e1")
         entry = await one.put(STORED, "3 days", exact="e1")
-        await ExactCache(one.ledger).put(key, answer("3 days"), semantic_id=entry)
+        await ExactCache(one.ledger).put(key, json.dumps(answer("3 days")).encode(), semantic_id=entry)
         judged = await one.look(NEW)
         assert judged.hit
         assert await counts(one) == (1, 0)

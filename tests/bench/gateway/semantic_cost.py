@@ -39,7 +39,7 @@ from llm_gateway.limits.pricing import Spend
 from llm_gateway.limits.tokens import encoding
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
-from llm_gateway.upstream.upstream import Upstream
+from llm_gateway.upstream import provider as upstream
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell
@@ -105,7 +105,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         store=store,
         ledger=ledger,
         embedder=cast(Embedder, provider),
-        upstream=cast(Upstream, provider),
+        upstream=cast(upstream.Provider, provider),
         limiter=cast(Limiter, Grants()),
         count=lambda team, name, value: None,
     )
