@@ -145,13 +145,15 @@ def goals(results: dict[str, Any]) -> dict[str, bool]:
     """What the own sets must show."""
     judged, stream = results["pairs"]["judged"], results["stream"]
     calls, money = stream["judge calls per 1000, by thousand"], results["money, nano-usd per lookup"]
-    # Where nothing is served without a verdict, the bound holds in every order.
+    shuffled = stream["shuffled"]
+    # Where nothing is served without a verdict there is no bound to hold, and nothing is claimed of it.
+    bound = {"unjudged answers: the bound holds in 95% of the orders": shuffled["bound held"]["share"] >= 0.95}
     return {
+        **(bound if shuffled["unjudged of hits"]["count"] else {}),
         "at least 85% of the paraphrases served": judged["paraphrases served"]["share"] >= 0.85,
         "at most 2% of what is served wrong": judged["wrong of served"]["share"] <= 0.02,
         "stream: at least 25% hits": stream["hit rate"]["share"] >= 0.25,
         "stream: at least 96% of them right": stream["right of hits"]["share"] >= 0.96,
-        "unjudged answers: the bound holds in 95% of the orders": stream["shuffled"]["bound held"]["share"] >= 0.95,
         "judge calls fall": len(calls) < 2 or calls[-1] < calls[0],
         "money: more saved than spent from 20% repeats on": all(money[f"{a:.0%} repeats"] > 0 for a in REPEATS[1:]),
     }
@@ -210,7 +212,7 @@ def main() -> int:
     parser.add_argument("--stream", type=Path, help="a stream of others")
     parser.add_argument("--verdicts", type=Path, help="recorded verdicts on --pairs")
     parser.add_argument("--length", type=int, default=8000, help="questions of the own stream")
-    parser.add_argument("--shuffles", type=int, default=20, help="orders in which a stream is asked")
+    parser.add_argument("--shuffles", type=int, default=20, help="orders in which a stream is asked, from 1")
     parser.add_argument("--vectors", type=Path, help="keep embeddings in this file from run to run")
     asked = parser.parse_args()
     try:
