@@ -146,7 +146,7 @@ def test_an_operator_takes_back_by_the_id_of_the_hit_and_twice_does_no_harm(valk
 def test_an_exact_answer_taken_back_takes_its_semantic_twin_along(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         entry = await one.put(STORED, "3 days", exact="e1")
-        await ExactCache(one.ledger).put(CacheKey("a", "e1"), answer("3 days"), semantic_id=entry)
+        await ExactCache(one.ledger).put(CacheKey("a", "e1"), json.dumps(answer("3 days")).encode(), semantic_id=entry)
         assert (await take_back(one.ledger, one.parts.labels, "a", "exact:e1")).entries == 2
         assert (await one.look(STORED)).hit is None
         assert await counts(one) == (0, 0)
