@@ -20,6 +20,7 @@ from ops.world import ROOT
 PYTHON = sys.executable
 TOOLS = Path(sys.executable).parent
 FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
+CLIENT_TESTS = "tests/clients"
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
 STOCK_BENCHES = ("cpu", "ready")
@@ -52,8 +53,13 @@ def check() -> bool:
         ),
         ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
         ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
-        ("tests of the runbook", _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in FLY_TESTS))),
+        ("other people's clients", [PYTHON, str(ROOT / "tasks.py"), "dev.clients"]),
+        (
+            "tests of the runbook",
+            _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in (*FLY_TESTS, CLIENT_TESTS))),
+        ),
         ("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
+        ("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
     ]
     failed = []
     shutil.rmtree(REPORTS, ignore_errors=True)

@@ -88,13 +88,15 @@ def execute(
     keys: Collection[str],
     target: str,
     json: bool,
+    yes: bool = False,
     first: Callable[[World], None] = lambda world: None,
 ) -> None:
     """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
 
-    Tests only look: what they need is not brought about for them.
+    Tests only look: what they need is not brought about for them. Production asks before it is changed.
 
     Args:
+        yes: the operator has said that production may be changed.
         first: done before the steps, once nobody else can change anything.
 
     Raises:
@@ -112,6 +114,8 @@ def execute(
         first(world)
         steps = all_steps(world)
         chosen = run.with_needs(steps, keys)
+        if world.target_name == "fly":
+            _ask(chosen, keys, world, yes)
         result = _recorded(chosen, keys, steps, world, json, command)
     if json:
         from ops.runbook.report import run_document
@@ -121,6 +125,16 @@ def execute(
         raise Interrupted(result.interrupted)
     if result.exit_code != EXIT_OK:
         raise invoke.Exit(code=result.exit_code)
+
+
+def _ask(chosen: Sequence[Step[World]], asked: Collection[str], world: World, yes: bool) -> None:
+    """Show what would change in production and have it confirmed."""
+    from ops import consent
+
+    looked_at = only_looked_at(chosen, asked)
+    acting = [step.key for step in chosen if step.key not in looked_at and not step.check]
+    if consent.EFFECTS.keys() & set(acting):
+        consent.ask(world, plan.make(chosen, world), acting, yes)
 
 
 def _recorded(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ops import plausible
 from ops.runbook.errors import RunbookError
 from ops.typed import convert
 
@@ -298,11 +299,15 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
     try:
         _name_the_entry(data)
         stack = convert(data, Stack)
+        for fault in plausible.faults(stack):
+            raise ValueError(fault)
         _check(stack)
     except (msgspec.ValidationError, ValueError) as error:
+        said = _readable(str(error))
+        line = _line_of(file.read_text(encoding="utf-8"), said.partition(":")[0])
         raise RunbookError(
             "STACK-002",
-            f"{file}: {_readable(str(error))}",
+            f"{file}{f', line {line}' if line else ''}: {said}",
             why="nothing was done",
             next=" or ".join([f"edit {file}", *(f"unset {name}" for name in sorted(overrides))]) + ", then inv plan",
         ) from None
@@ -344,6 +349,19 @@ def _readable(message: str) -> str:
     """`Expected `int`, got `str` - at `$.a.b`` → `a.b: expected …`: the key first, as an operator looks for it."""
     text, _, where = message.partition(" - at ")
     return f"{where.strip('`').removeprefix('$.')}: {text}" if where else text
+
+
+def _line_of(text: str, key: str) -> int:
+    """The line that sets a key such as `fly.groups.ui.cpus`, else where its table begins; 0 when it is nowhere."""
+    table, found, wanted = "", 0, key.rpartition(".")
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.split("#")[0].strip()
+        if bare.startswith("["):
+            table = bare.strip("[] ").replace('"', "").replace("'", "")
+            found = number if table == key or (table == wanted[0] and not found) else found
+        elif "=" in bare and table == wanted[0] and bare.partition("=")[0].strip().strip("\"'") == wanted[2]:
+            return number
+    return found
 
 
 def _check(stack: Stack) -> None:

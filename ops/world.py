@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +22,20 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("local", "fly")
 
 
+OWN_STACK = Path("ops", "stack.toml")
+
+
+def state_name(root: Path, stack_file: Path) -> str:
+    """The folder under `.state` for a stack: none of its own for the checkout's, one for each other file."""
+    place = stack_file.resolve()
+    if place in ((root / OWN_STACK).resolve(), ROOT / OWN_STACK):
+        return ""
+    return f"{place.stem}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True)
 class Paths:
-    """Where things lie. `root` is the checkout; `state` is this target's own folder, ignored by git."""
+    """Where things lie. `root` is the checkout; `state` is the folder of this stack and target, ignored by git."""
 
     root: Path
     state: Path
@@ -49,8 +61,8 @@ class World:
 
         self.target_name = target_name
         self.environ = load(root, os.environ if environ is None else environ)
-        stack_file = Path(self.environ.get("RUNBOOK_STACK") or root / "ops" / "stack.toml")
-        self.paths = Paths(root, root / ".state" / target_name, stack_file)
+        stack_file = root / (self.environ.get("RUNBOOK_STACK") or OWN_STACK)
+        self.paths = Paths(root, root / ".state" / state_name(root, stack_file) / target_name, stack_file)
 
     @cached_property
     def stack(self) -> Stack:

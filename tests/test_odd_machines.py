@@ -15,6 +15,7 @@ from ops.runbook import lock
 from ops.runbook.errors import RunbookError, refused
 from ops.runbook.journal import Journal
 from ops.runbook.progress import Outbox
+from ops.world import World
 from tests.integration.checkout import ROOT, Checkout
 
 PIPX = (
@@ -136,3 +137,29 @@ def test_a_planted_link_is_an_error_of_one_sentence(checkout: Checkout, tmp_path
     assert done.returncode == 1
     assert done.stderr.startswith(f"error RUN-006: {checkout.state}/lock: is a symbolic link, which is not followed")
     assert victim.read_text() == "precious"
+
+
+def test_each_stack_of_a_checkout_has_a_state_of_its_own(tmp_path: Path) -> None:
+    """R9: another stack's tests are not shown as this one's."""
+    (tmp_path / "ops").mkdir()
+    own = World("local", {}, tmp_path).paths.state
+    assert own == tmp_path / ".state" / "local"
+    named = {"RUNBOOK_STACK": str(tmp_path / "ops" / "stack.toml")}
+    assert World("local", named, tmp_path).paths.state == own
+    places = {
+        World(target, {"RUNBOOK_STACK": file}, tmp_path).paths.state
+        for file in ("staging.toml", "ops/staging.toml", "second/stack.toml")
+        for target in ("local", "fly")
+    }
+    assert len({own, *places}) == 7
+    assert all(tmp_path / ".state" in place.parents for place in places)
+    relative = World("local", {"RUNBOOK_STACK": "staging.toml"}, tmp_path).paths
+    assert relative.stack_file == tmp_path / "staging.toml"  # whatever the current folder is
+
+
+def test_a_malformed_url_is_named_by_its_variable(checkout: Checkout) -> None:
+    """R14: before anything is locked or asked."""
+    given = {"SUPABASE_DIRECT_URL": "mysql://x", "FLY_API_TOKEN": "none", "OPENAI_API_KEY": "sk-" + "a" * 40}
+    done = checkout.inv("setup.secrets", "--target", "fly", **given)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error PG-001: SUPABASE_DIRECT_URL: this is not a postgresql:// URL")

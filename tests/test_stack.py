@@ -86,3 +86,45 @@ def test_a_missing_file_and_a_wrong_override_are_refused(tmp_path: Path) -> None
     assert error.code == "STACK-002"
     assert "regon" in error.what
     assert "unset STACK__FLY__REGON" in error.next
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("daily_usd = 25", "daily_usd = nan", "teams.prod_ceo.daily_usd"),
+        ("daily_usd = 25", "daily_usd = inf", "teams.prod_ceo.daily_usd"),
+        ('folder = "fly/hotdash-llm-gateway"', 'folder = "../escape"', "stack.folder"),
+        ('folder = "fly/hotdash-llm-gateway"', 'folder = "/etc"', "stack.folder"),
+        ('vault = "vault/hotrodan', 'vault = "vault/../../hotrodan', "stack.vault"),
+        ('paths = ["/v1/chat/completions"', 'paths = ["/*"', "edge.paths"),
+        ('paths = ["/v1/chat/completions"', 'paths = ["/gateway/*"', "edge.paths"),
+        ('paths = ["/v1/chat/completions"', 'paths = ["/gateway/admin/teams"', "edge.paths"),
+        ('paths = ["/v1/chat/completions"', 'paths = ["/a b }"', "edge.paths"),
+        ('key = "PROD_CEO_KEY"', 'key = "$(id)"', "teams.prod_ceo.key"),
+        ('key = "PROD_CEO_KEY"', 'key = "A\\nB"', "teams.prod_ceo.key"),
+        ("[teams.prod_ceo]", '[teams."prod ceo"]', "teams.prod ceo"),
+        ("memory_mb = 256\ncpus = 1", "memory_mb = 256\ncpus = 3", "fly.groups.edge.cpus"),
+        ("[fly.groups.edge]\ncount = 2", "[fly.groups.edge]\ncount = 0", "fly.groups.edge.count"),
+        ("memory_mb = 256", "memory_mb = 300", "fly.groups.edge.memory_mb"),
+        ('region = "ord"', 'region = "moon"', "fly.region"),
+        ('schema = "langfuse"', 'schema = "langfuse; DROP SCHEMA public"', "postgres.schema"),
+        ('gateway = "gateway.hotrodan.com"', 'gateway = "https://gateway.hotrodan.com"', "domains.gateway"),
+        ("gateway = 4000", "gateway = 80", "ports.gateway"),
+        ('app = "hotdash-llm-gateway"', 'app = "HotDash_Gateway"', "fly.app"),
+        ("exact_ttl_s = ", "exact_ttl_s = -", "cache.exact_ttl_s"),
+    ],
+)  # fmt: skip
+def test_values_that_would_do_harm_are_refused_with_file_line_and_key(
+    tmp_path: Path, old: str, new: str, key: str
+) -> None:
+    """R22: they would be rendered into scripts, SQL, routes and paths."""
+    assert old in TEXT
+    text = TEXT.replace(old, new, 1)
+    file = written(tmp_path, text)
+    error = refused(file)
+    assert error.code == "STACK-002"
+    place, _, said = error.what.partition(": ")
+    assert said.startswith(f"{key}: ")
+    line = int(place.removeprefix(f"{file}, line "))
+    assert key.rpartition(".")[2] in text.splitlines()[line - 1]
+    assert str(file) in error.next

@@ -17,6 +17,7 @@ from ops.world import World
 HELP = {
     "target": "local (rehearsal, default) or fly (production); RUNBOOK_TARGET in .env sets the default",
     "json": "print one JSON document for programs",
+    "yes": "change production without asking; for scripts",
 }
 
 
@@ -90,10 +91,10 @@ def step_task(step: Step[World]) -> Task[Any]:
 
         return task(quota, dry=plans, key="test this team instead of the probe; spends its quota")
 
-    def body(c: Context, target: str = "", json: bool = False) -> None:
+    def body(c: Context, target: str = "", json: bool = False, yes: bool = False) -> None:
         from ops.session import execute
 
-        execute(c, [step.key], target, json)
+        execute(c, [step.key], target, json, yes)
 
     body.__doc__ = f"{step.number:<6}{step.name}.\n\n{step.purpose}."
     return task(body, name, dry=plans)
@@ -107,16 +108,16 @@ def all_task(phase: str, steps: Sequence[Step[World]]) -> Task[Any]:
 
         keys = [step.key for step in (*setup.STEPS, *build.STEPS, *steps)]
 
-    def body(c: Context, target: str = "", json: bool = False) -> None:
+    def body(c: Context, target: str = "", json: bool = False, yes: bool = False) -> None:
         from ops.session import execute
 
-        execute(c, keys, target, json)
+        execute(c, keys, target, json, yes)
 
-    def deploy(c: Context, target: str = "", json: bool = False, release: bool = False) -> None:
+    def deploy(c: Context, target: str = "", json: bool = False, yes: bool = False, release: bool = False) -> None:
         from ops.commands.deploying import lift_hold
         from ops.session import execute
 
-        execute(c, keys, target, json, first=lift_hold if release else lambda world: None)
+        execute(c, keys, target, json, yes, first=lift_hold if release else lambda world: None)
 
     if phase == "deploy":
         body = deploy

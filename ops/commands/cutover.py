@@ -23,7 +23,7 @@ def _asked_for(team: str, command: str) -> str:
 
 
 def plan(c: Context, team: str = "", framework: str = "", target: str = "", json: bool = False) -> None:
-    """What a team's agents must set, framework by framework: inv cutover.plan --team prod_customer."""
+    """What a team's agents must set, framework by framework: inv cutover.plan --team NAME."""
     from ops.cutover import settings, show
     from ops.session import open_world
 

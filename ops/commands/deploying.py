@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context, Exit, Task
 
 from ops.commands import task
+from ops.consent import confirm
 from ops.dry import LOOKS
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
@@ -53,11 +54,12 @@ def _say(text: str) -> None:
     print(redactor(text), file=sys.stderr)
 
 
-def rollback(c: Context, target: str = "", to: str = "", fast: bool = False) -> None:
+def rollback(c: Context, target: str = "", to: str = "", fast: bool = False, yes: bool = False) -> None:
     """Put the last good image back into service; waits until every group is healthy."""
     from ops.targets.fly.going_back import rollback as go
 
     world, fly = _production(target)
+    confirm(f"{to or 'the last good image'} would be put back into service, machine by machine", yes)
     with _alone(world, fly, "inv deploy.rollback"):
         print(go(world, fly, _say, to=to, fast=fast))
 
@@ -71,11 +73,12 @@ def lift_hold(world: World) -> None:
         _say(f"{held} is no longer held" if held else "nothing is held")
 
 
-def scale(c: Context, group: str = "", count: int = 0, target: str = "") -> None:
+def scale(c: Context, group: str = "", count: int = 0, target: str = "", yes: bool = False) -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
     from ops.targets.fly.operate import scale as go
 
     world, fly = _production(target)
+    confirm(f"{group or 'the group'} would have {count} machines", yes)
     with _alone(world, fly, "inv deploy.scale"):
         print(go(world, fly, group, count, _say))
 
@@ -84,6 +87,7 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
     """Every machine: state, health, release, image. Exit 1 if one is not healthy, or there is none."""
     from dataclasses import asdict
 
+    from ops.runbook import table
     from ops.runbook.report import document
     from ops.targets.fly.operate import status as go
 
@@ -92,9 +96,11 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
     if json:
         print(document("deploy.status", target=world.target_name, machines=[asdict(row) for row in rows]))
     else:
-        for row in rows:
-            place = f"{row.app} {row.group}"
-            print(f"{place:<42} {row.machine}  {row.state:<9} {row.health:<10} v{row.release} {row.image}")
+        cells = [[row.group, row.machine, row.state, row.health, f"v{row.release}"] for row in rows]
+        for app in dict.fromkeys(row.app for row in rows):
+            print(f"{app}: {', '.join(dict.fromkeys(row.image for row in rows if row.app == app))}")
+            mine = [cell for row, cell in zip(rows, cells, strict=True) if row.app == app]
+            print("\n".join(table.lines(["GROUP", "MACHINE", "STATE", "HEALTH", "RELEASE"], mine)))
         if not rows:
             print("no machines")
     if not rows or any(row.health != "healthy" for row in rows):

@@ -148,6 +148,15 @@ def tsx(c: Context) -> None:
     make_tsx()
 
 
+def clients(c: Context, lock: bool = False) -> None:
+    """Install other people's clients, which the tests run against the gateway; --lock resolves their locks anew."""
+    from ops import clients
+
+    if lock:
+        clients.lock()
+    clients.make()
+
+
 def bench(c: Context, name: str, json: bool = False) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
     from ops.development import bench as run
@@ -313,6 +322,7 @@ COLLECTIONS: dict[str, tuple[Task[Any], ...]] = {
         task(bench, name="file name in tests/bench, without .py"),
         task(gateway_environment, "gateway"),
         task(tsx),
+        task(clients, lock="resolve the newest releases first, and write them into the locks"),
         task(lock),
     ),
 }

@@ -9,11 +9,11 @@ from ops.dry import LOOKS, Plans
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
-def phase(c: Context, n: str = "", target: str = "", json: bool = False) -> None:
+def phase(c: Context, n: str = "", target: str = "", json: bool = False, yes: bool = False) -> None:
     """Run one phase by its number: inv phase --n 1 ... --n 5."""
     from ops import session
 
-    session.execute(c, _steps_of(n, target), target, json)
+    session.execute(c, _steps_of(n, target), target, json, yes)
 
 
 def _steps_of(n: str = "", target: str = "", **options: object) -> list[str]:

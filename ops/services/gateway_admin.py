@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ops.runbook import table
 from ops.runbook.report import document
 from ops.session import open_world
 
@@ -55,24 +56,29 @@ def _unpaid(answer: dict[str, Any]) -> list[str]:
 
 
 def _table(answer: dict[str, Any]) -> list[str]:
-    """Nested figures as aligned lines: `teams.NAME.limits.rpm  100`."""
-    rows: list[tuple[str, str]] = []
-
-    def walk(place: str, value: Any) -> None:
-        if isinstance(value, list):
-            value = {row["name"]: {key: row[key] for key in row if key != "name"} for row in value}
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                walk(f"{place}.{key}" if place else str(key), inner)
-        else:
-            rows.append((place, _figure(value)))
-
-    walk("", answer)
-    width = max((len(name) for name, _ in rows), default=0)
-    return [f"{name:<{width}}  {value}" for name, value in rows]
+    """A column for each team, a line for each figure; what is no team's stands below, a line each."""
+    teams = answer.get("teams", {})
+    if isinstance(teams, list):
+        teams = {row["name"]: {key: row[key] for key in row if key != "name"} for row in teams}
+    flat = {name: _flat("", figures) for name, figures in teams.items()}
+    keys = list(dict.fromkeys(key for figures in flat.values() for key in figures))
+    rows = [[key, *(figures.get(key, "-") for figures in flat.values())] for key in keys]
+    text = table.lines(["", *flat], rows) if flat else []
+    others = _flat("", {key: value for key, value in answer.items() if key != "teams"})
+    return [*text, *(f"{key}  {value}" for key, value in others.items())]
 
 
-def _figure(value: float | str | bool | None) -> str:
+def _flat(place: str, value: Any) -> dict[str, str]:
+    """Nested figures by their path."""
+    if isinstance(value, dict):
+        found: dict[str, str] = {}
+        for key, inner in value.items():
+            found |= _flat(f"{place}.{key}" if place else str(key), inner)
+        return found
+    return {place: _figure(value)}
+
+
+def _figure(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):

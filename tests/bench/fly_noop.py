@@ -131,7 +131,7 @@ def once(place: Site, checkout: Checkout, latency_s: float) -> Run:
     # What a single run's environment would give; the account's own PATH and stack are the checkout's.
     settings = {name: value for name, value in place.environ.items() if name not in ("PATH", "HOME", "RUNBOOK_STACK")}
     start = time.monotonic()
-    typed = checkout.inv("deploy.all", "--target", "fly", cwd=checkout.root, **settings)
+    typed = checkout.inv("deploy.all", "--target", "fly", "--yes", cwd=checkout.root, **settings)
     command_s = time.monotonic() - start
     assert typed.returncode == 0, typed.stdout + typed.stderr
     assert place.sim.mutations == 0, "a run with nothing to do changed something"

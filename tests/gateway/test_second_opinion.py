@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llm_gateway.api.chat_request import ChatRequest, parse
+from llm_gateway.api.chat_request import read
+from llm_gateway.api.request import Offer, Request
 from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.purge import take_back
@@ -17,9 +18,9 @@ STORED, NEW = "How long does delivery take?", "How many days is a parcel in deli
 LONG, SIMILAR = "How long does a delivery take to my house?", "How long would a delivery take to our house?"
 
 
-def request(question: str) -> ChatRequest:
-    raw = f'{{"model": "m", "messages": [{{"role": "user", "content": "{question}"}}]}}'.encode()
-    return parse(raw, cache_control=None, models=("m",), default_model="m", default_max_tokens=100)
+def request(question: str) -> Request:
+    offer = Offer(models=("m",), default_model="m", default_max_tokens=100, hosted_tools={})
+    return read({"model": "m", "messages": [{"role": "user", "content": question}]}, offer)
 
 
 async def served(one: Gateway, question: str) -> Hit:

@@ -27,21 +27,26 @@ class _World:
     target = _Target()
 
 
-def test_every_figure_of_every_team_has_a_line_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("columns", [80, 30])
+def test_every_team_is_a_column_and_every_figure_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
 ) -> None:
+    """R24. Where not all teams fit beside each other, the rest stand below."""
     monkeypatch.setattr(gateway_admin, "open_world", lambda target: _World())
+    monkeypatch.setenv("COLUMNS", str(columns))
     gateway_admin.show("teams", "", False)
-    assert capsys.readouterr().out.splitlines() == [
-        "teams.support.semantic          wait",
-        "teams.support.limits.rpm        100",
-        "teams.support.limits.daily_usd  12.5",
-        "teams.support.shared            no",
-        "teams.probe.semantic            off",
-        "teams.probe.limits.rpm          5",
-        "teams.probe.limits.daily_usd    -",
-        "teams.probe.shared              yes",
-    ]
+    shown = capsys.readouterr().out.splitlines()
+    assert max(map(len, shown)) <= columns
+    if columns == 80:
+        assert shown == [
+            "                  support  probe",
+            "semantic          wait     off",
+            "limits.rpm        100      5",
+            "limits.daily_usd  12.5     -",
+            "shared            no       yes",
+        ]
+    else:
+        assert [line.split()[-1] for line in shown if "rpm" in line] == ["100", "5"]
 
 
 class _Cache:

@@ -233,3 +233,29 @@ def test_killed_before_commit_leaves_nothing(place: Place, monkeypatch: pytest.M
 def test_before_the_secrets_are_there_it_cannot_be_known(place: Place) -> None:
     place.vault.remove(["LANGFUSE_DB_PASSWORD"])
     assert place.look().until == "1.2"
+
+
+OPENS_UP = """
+CREATE FUNCTION public.open_up() RETURNS event_trigger LANGUAGE plpgsql AS $body$
+DECLARE made record;
+BEGIN
+    FOR made IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE command_tag = 'CREATE SCHEMA' LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO PUBLIC', made.object_identity);
+    END LOOP;
+END $body$;
+CREATE EVENT TRIGGER open_up ON ddl_command_end EXECUTE FUNCTION public.open_up();
+"""
+
+
+def test_a_schema_that_the_database_opens_to_everybody_is_closed_again(place: Place) -> None:
+    """R20: an event trigger grants USAGE on every new schema to PUBLIC."""
+    place.execute(OPENS_UP)
+    try:
+        place.act()
+        found = place.look()
+        assert found.state is State.SATISFIED, found
+        (acl,) = place.execute("SELECT nspacl::text FROM pg_namespace WHERE nspname = 'langfuse'")[0]
+        assert not re.search(r"[{,]=", acl or ""), acl
+    finally:
+        place.execute("DROP EVENT TRIGGER open_up")
+        place.execute("DROP FUNCTION public.open_up()")

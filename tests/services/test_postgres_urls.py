@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import secrets
-from urllib.parse import parse_qs, urlsplit
+import string
+from urllib.parse import parse_qs, quote, urlsplit
 
 import psycopg
 import pytest
@@ -131,3 +133,55 @@ def test_a_url_can_be_shown_without_its_password() -> None:
     url = urls.parse(Secret(DIRECT))
     assert "s3cretWord" not in repr(url)
     assert url.where == f"db.{REF}.supabase.co:5432/postgres"
+
+
+@pytest.mark.parametrize("password", ["p{k}9", "a[b]c", "x<y>z", "FOURYOURS2", "[", "}{", "[a]b", "<a", "YOURS", "p:q"])
+def test_a_password_that_only_looks_like_a_placeholder_is_taken(password: str) -> None:
+    """R13: as it is, and encoded."""
+    for written in (password, quote(password, safe="")):
+        url = urls.direct(Secret(f"postgresql://postgres:{written}@db.abcdefgh.supabase.co:5432/postgres"))
+        assert url.password.reveal() == password
+
+
+def test_any_password_is_taken_encoded_and_plain_where_a_url_can_hold_it() -> None:
+    """Whatever is refused as it is, is refused as not encoded."""
+    moments = random.Random(13)
+    letters = string.ascii_letters + string.digits + string.punctuation + " äß€"
+    for _ in range(500):
+        password = "".join(moments.choices(letters, k=moments.randint(8, 24)))
+        place = "@db.abcdefgh.supabase.co:5432/postgres"
+        encoded = urls.direct(Secret(f"postgresql://postgres:{quote(password, safe='')}{place}"))
+        assert encoded.password.reveal() == password
+        if "%" in password:
+            continue  # what stands behind it may be taken for an encoded letter
+        plain = Secret(f"postgresql://postgres:{password}{place}")
+        if set(password) & set("@/?# "):
+            with pytest.raises(RunbookError) as caught:
+                urls.direct(plain)
+            assert caught.value.code == "PG-005", password
+        else:
+            assert urls.direct(plain).password.reveal() == password
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://postgres:[YOUR-PASSWORD]@db.abcdefgh.supabase.co:5432/postgres",
+        "postgresql://postgres:%5BYOUR-PASSWORD%5D@db.abcdefgh.supabase.co:5432/postgres",
+        "postgresql://postgres:YOUR_DB_PASSWORD@db.abcdefgh.supabase.co:5432/postgres",
+        "postgresql://postgres:PASSWORD@db.abcdefgh.supabase.co:5432/postgres",
+        "postgresql://postgres:s3cr3t99@db.[PROJECT].supabase.co:5432/postgres",
+        "postgresql://postgres.PROJECTREF:s3cr3t99@aws-0.pooler.supabase.com:6543/postgres",
+        "postgresql://<user>:s3cr3t99@db.abcdefgh.supabase.co:5432/postgres",
+    ],
+)
+def test_what_a_template_left_is_still_refused(text: str) -> None:
+    with pytest.raises(RunbookError) as caught:
+        urls.parse(Secret(text))
+    assert caught.value.code == "PG-003"
+
+
+def test_an_error_names_its_variable() -> None:
+    with pytest.raises(RunbookError) as caught, urls.named(urls.DIRECT):
+        urls.direct(Secret("mysql://x"))
+    assert caught.value.what == "SUPABASE_DIRECT_URL: this is not a postgresql:// URL"

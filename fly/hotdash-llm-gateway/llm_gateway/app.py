@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import secrets
 import time
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,6 +31,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STALLED_S = 60.0
 """How long a client may leave a streamed answer unread before it is taken for gone."""
+REFUSED_BODY, REFUSED_BODY_S = 64 * 1024, 0.5
+"""How much of a refused request's body, in bytes, and how long, in seconds, is waited for before the answer: a
+connection that is closed on a body half sent may lose the answer on its way."""
 BODY_S = 60.0
 """How long a request body may take to arrive."""
 WRONG_KEYS, MALFORMED = 30, 300
@@ -102,11 +106,12 @@ class App:
         if raw_path is not None and raw_path != path.encode():
             return _not_offered(method, path)
         found = match(method, path)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if found is None:
+            await _drain(headers, receive)
             if methods(path):
                 return _client_error(405, f"only {', '.join(methods(path))}", allow=", ".join(methods(path)))
             return _not_offered(method, path)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         authorization = headers.get("authorization")
         if found.route is Route.LIVE:
             return json_reply(200, {"status": "alive"})
@@ -114,11 +119,13 @@ class App:
             return self._readiness(authorization)
         if found.route in OPERATOR_ROUTES:
             if not self._gateway.teams.is_operator(authorization):
+                await _drain(headers, receive)
                 return self._unknown_key(headers, scope)
             body = await _body(headers, receive, self._gateway.config.max_body_bytes)
             return await admin.answer(self._gateway, found.route, body)
         team = self._gateway.teams.identify(authorization)
         if team is None:
+            await _drain(headers, receive)
             return self._unknown_key(headers, scope)
         if found.route is Route.MODELS:
             return json_reply(200, {"object": "list", "data": [self._model(name) for name in self._models()]})
@@ -199,8 +206,21 @@ async def _body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
                 return b"".join(pieces)
 
 
+async def _drain(headers: dict[str, str], receive: Receive) -> None:
+    """Read the body of a request that is refused whatever it says, if it is small and comes at once."""
+    length = headers.get("content-length") or "0"
+    if not length.isdigit() or not 0 < int(length) <= REFUSED_BODY:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REFUSED_BODY_S):
+            while (message := await receive())["type"] != "http.disconnect" and message.get("more_body"):
+                pass
+
+
 async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
     headers = [(b"content-type", reply.media_type.encode()), (b"x-content-type-options", b"nosniff")]
+    if "x-request-id" not in reply.headers:
+        headers.append((b"x-request-id", f"req_{secrets.token_hex(16)}".encode()))
     headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in reply.headers.items()]
     if isinstance(reply.body, bytes):
         headers.append((b"content-length", str(len(reply.body)).encode()))

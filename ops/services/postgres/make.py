@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ops.runbook.secret import Secret
+from ops.services.postgres import survey
 from ops.services.postgres.survey import SEED_GRANTEE, SETTINGS, strays
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def make(connection: psycopg.Connection[Any], facts: dict[str, Any], schema: str
             name=sql.Identifier(name),
             value=sql.Identifier(want.format(schema=schema)),
         )
-    for who in strays(facts):
+    # Read again: something in the database may open a new schema to others, an event trigger for instance.
+    for who in strays(survey.facts(connection, schema, role)):
         # As the server quoted it: PUBLIC, or a role's name ready for SQL.
         run("REVOKE ALL ON SCHEMA {schema} FROM {who}", who=sql.SQL(who))
     if facts["seed_grantee"] and role != SEED_GRANTEE:

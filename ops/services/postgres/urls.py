@@ -7,17 +7,21 @@ libpq and Prisma understand different parameters. What people paste wrongly is n
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 
-_PLACEHOLDER = re.compile(
-    r"\[(?![0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\])[^\]]*\]|<[^>]*>|\{[^}]*\}|YOUR[-_ ]?\w*"
-    r"|PROJECT[-_ ]?REF|POOLERHOST|(?<=:)PASSWORD(?=@)"
+# A password may have any character, so it is a placeholder only as a whole; elsewhere such words are nothing else.
+_WORD = r"PASSWORD|YOUR[-_ ]?(?:\w+[-_ ])*PASSWORD"
+_NO_PASSWORD = re.compile(rf"\[[^\]]*\]|<[^>]*>|\{{[^}}]*\}}|{_WORD}|YOUR[-_ ]\w+")
+_ENCODED = re.compile(rf"[\[<{{]({_WORD})[\]>}}]")
+_NO_NAME = re.compile(
+    r"\[(?![0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*\])[^\]]*\]|<[^>]*>|\{[^}]*\}|YOUR[-_ ]\w+|PROJECT[-_ ]?REF|POOLERHOST"
 )
 _PRISMA = {"schema", "pgbouncer", "connection_limit", "pool_timeout", "sslaccept", "statement_cache_size"}
 _SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -103,6 +107,20 @@ class PgUrl:
         return f"postgresql://{user}:{password}@{self._netloc}/{quote(self.database, safe='')}"
 
 
+DIRECT, POOLED = "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"
+
+
+@contextlib.contextmanager
+def named(name: str) -> Iterator[None]:
+    """While inside, an error about a value says which one it is: two are given, and they look alike."""
+    try:
+        yield
+    except RunbookError as error:
+        if not error.what.startswith(name):
+            error.what = f"{name}: {error.what}"
+        raise
+
+
 def direct(value: Secret) -> PgUrl:
     """Parse a URL that goes past the transaction pooler, as making schemas and migrating need.
 
@@ -170,14 +188,14 @@ def parse(value: Secret) -> PgUrl:
     scheme = re.match(r"postgres(?:ql)?://", text)
     if not scheme:
         raise RunbookError("PG-001", "this is not a postgresql:// URL", next=_FORM)
-    if _PLACEHOLDER.search(text):
+    rest = text[scheme.end() :]
+    if _has_placeholder(rest):
         raise RunbookError(
             "PG-003",
             "a placeholder was left in the URL",
             why="something like [YOUR-PASSWORD] still stands where a value belongs",
             next="put the real value in its place, without brackets",
         )
-    rest = text[scheme.end() :]
     if rest.count("@") > 1 or re.search(r"\s|#|%(?![0-9A-Fa-f]{2})", rest):
         raise _unencoded()
     authority, _, tail = _cut(rest)
@@ -200,6 +218,16 @@ def parse(value: Secret) -> PgUrl:
 
 
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as Supabase's Connect page shows it"
+
+
+def _has_placeholder(rest: str) -> bool:
+    """Whether some part of a URL (behind its scheme) still is what a template had there."""
+    userinfo, at, place = rest.rpartition("@")
+    if not at:
+        return bool(_NO_NAME.search(rest))
+    user, _, password = userinfo.partition(":")
+    left = _NO_PASSWORD.fullmatch(password) or _ENCODED.fullmatch(unquote(password))
+    return bool(left or _NO_NAME.search(user) or _NO_NAME.search(place))
 
 
 def _cut(rest: str) -> tuple[str, str, str]:

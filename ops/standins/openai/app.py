@@ -21,7 +21,8 @@ from ops.standins.openai.moderations import PATH as MODERATIONS
 from ops.standins.openai.moderations import Moderations
 from ops.standins.openai.responses import PATH as RESPONSES
 from ops.standins.openai.responses import Responses
-from ops.standins.openai.service import Service, refused
+from ops.standins.openai.service import Service
+from ops.standins.openai.wire import refused
 
 
 def make(service: Service) -> Starlette:

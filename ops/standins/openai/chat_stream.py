@@ -10,7 +10,7 @@ from ops.standins.openai import logprobs
 from ops.standins.openai.chat_answer import Answer, Choice
 from ops.standins.openai.errors import ApiError
 from ops.standins.openai.pieces import arguments, padding, words
-from ops.standins.openai.service import Event, sse
+from ops.standins.openai.wire import Event, sse
 
 DONE = Event(b"data: [DONE]\n\n")
 BROKEN = sse(ApiError(500, "The server had an error (arranged).", kind="server_error").body())

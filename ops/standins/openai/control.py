@@ -88,9 +88,12 @@ class Piece(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     base64: str | None = None
     delay_s: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.content()
+
     def content(self) -> bytes:
         """The bytes."""
-        return self.data.encode() if self.base64 is None else base64.b64decode(self.base64)
+        return self.data.encode() if self.base64 is None else base64.b64decode(self.base64, validate=True)
 
 
 class Raw(msgspec.Struct, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from ops.standins.openai.items import Item
 from ops.standins.openai.memory import Conversation, Memory
 from ops.standins.openai.paging import page
 from ops.standins.openai.schema import load
-from ops.standins.openai.service import json_body
+from ops.standins.openai.wire import json_body
 
 PATH = "/v1/conversations"
 ITEMS_AT_ONCE = 20

@@ -68,7 +68,7 @@ def refuse(asked: Asked, choice: int) -> Said | None:
 
 def judge(asked: Asked, choice: int) -> Said | None:
     """The gateway's judging model: the shop reads what it is shown."""
-    verdict = shop.verdict([{"role": "system", "content": asked.system}, {"role": "user", "content": asked.question}])
+    verdict = shop.verdict(asked.messages)
     return None if verdict is None else Said(verdict)
 
 

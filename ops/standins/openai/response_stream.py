@@ -8,7 +8,7 @@ from typing import Any
 from ops.standins.openai.items import Item
 from ops.standins.openai.pieces import arguments, padding, words
 from ops.standins.openai.response_object import unfinished
-from ops.standins.openai.service import Event, sse
+from ops.standins.openai.wire import Event, sse
 
 Made = tuple[str, dict[str, Any]]
 ENDS = {"completed": "response.completed", "incomplete": "response.incomplete", "failed": "response.failed"}

@@ -74,11 +74,12 @@ def _postgres(world: World) -> str:
     from ops.services.postgres import urls
     from ops.services.postgres.session import session
 
-    name = "SUPABASE_DIRECT_URL"
+    name = urls.DIRECT
     given = world.environ.get(name, "").strip()
     if not world.vault.has(name) and not given:
         raise RunbookError("VAULT-001", "no URL yet", next=f"put {name} into .env")
-    url = urls.direct(world.vault.get(name) if world.vault.has(name) else Secret(given))
+    with urls.named(name):
+        url = urls.direct(world.vault.get(name) if world.vault.has(name) else Secret(given))
     with session(url) as connection:
         row = connection.execute("SHOW server_version").fetchone()
     return f"{url.where}, Postgres {row[0] if row else 'unknown'}"

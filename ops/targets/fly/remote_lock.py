@@ -97,11 +97,12 @@ def key(app: str) -> int:
 def _url(world: World) -> PgUrl | None:
     from ops.services.postgres import urls
 
-    name = "SUPABASE_DIRECT_URL"
-    if world.vault.has(name):
-        return urls.direct(world.vault.get(name))
-    given = world.environ.get(name, "").strip()
-    return urls.direct(Secret(given)) if given else None
+    name = urls.DIRECT
+    with urls.named(name):
+        if world.vault.has(name):
+            return urls.direct(world.vault.get(name))
+        given = world.environ.get(name, "").strip()
+        return urls.direct(Secret(given)) if given else None
 
 
 def _me() -> str:

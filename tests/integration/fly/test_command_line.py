@@ -16,6 +16,8 @@ from tests.integration.checkout import Checkout, Terminal
 from tests.services.real_servers import NO_MINIO, wait_for
 from tests.targets.fly.support import GATEWAY, OPENAI_KEY, Site
 
+ASKS_ITSELF = ("deploy.status", "deploy.logs", "deploy.run", "deploy.destroy")
+
 
 class Operator:
     """A whole copy of the project, used by its command line against a simulated account."""
@@ -25,6 +27,13 @@ class Operator:
         self.environ = {name: value for name, value in place.environ.items() if name not in ("PATH", "RUNBOOK_STACK")}
 
     def inv(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; without a terminal, so a deploy says yes beforehand."""
+        if words[0].startswith(("setup.", "deploy.")) and words[0] not in ASKS_ITSELF:
+            words = (*words, "--yes")
+        return self.inv_as_typed(*words, **more)
+
+    def inv_as_typed(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
         return subprocess.run(
             self.checkout.command(*words),
             cwd=self.checkout.root,
@@ -87,7 +96,7 @@ def test_the_runbook_is_used_from_plan_to_destroy(place: Site, operator: Operato
     shown = operator.inv("deploy.status", "--target", "fly", "--json")
     assert shown.returncode == 0, shown.stderr
     machines = json.loads(shown.stdout)["machines"]
-    assert len(machines) == 6
+    assert len(machines) == 9, "two of edge, gateway and ui, one of the others"
     assert {row["health"] for row in machines} == {"healthy"}
 
     local = operator.inv("deploy.status", "--target", "local")
@@ -129,6 +138,25 @@ def test_a_person_who_destroys_is_asked_for_the_name(
     assert said in terminal.shown
     assert "Traceback" not in terminal.shown
     assert bool(place.sim.state.apps) == (code != 0)
+
+
+def test_production_asks_before_it_is_changed(place: Site, tmp_path: Path) -> None:
+    """Without a terminal nothing is done; at one the plan is shown, and only a yes goes on."""
+    operator = Operator(tmp_path / "copy", place)
+    refused = operator.inv_as_typed("deploy.app", "--target", "fly")
+    assert (refused.returncode, place.sim.mutations) == (1, 0), refused.stdout
+    assert "3.1    makes apps, addresses and volumes" in refused.stderr
+    assert "USD a month" in refused.stderr
+    assert "error CLI-011: 1 steps would change production; nothing was done" in refused.stderr
+    for typed, code in (("no\n", 1), ("\n", 1), ("y\n", 0)):
+        assert place.sim.mutations == 0
+        with Terminal(operator.checkout, "deploy.app", "--target", "fly", **operator.environ) as terminal:
+            wait_for(lambda terminal=terminal: "Go on? [y/N]" in terminal.shown, "the question", 60)  # type: ignore[misc]
+            terminal.type(typed)
+            assert terminal.process.wait(60) == code, terminal.shown
+    assert place.sim.mutations > 0
+    # Nothing left to change, nothing to ask.
+    assert operator.inv_as_typed("deploy.app", "--target", "fly").returncode == 0
 
 
 def test_a_second_laptop_is_told_who_deploys_and_changes_nothing(place: Site, operator: Operator) -> None:
@@ -179,7 +207,7 @@ def test_waiting_for_dns_can_be_interrupted_and_gone_on_with(place: Site, operat
     place.dns.records.clear()
     environ = operator.checkout.environment(**{**operator.environ, "RUNBOOK_DNS_WAIT_S": "120"})
     child = subprocess.Popen(
-        operator.checkout.command("deploy.domains", "--target", "fly"),
+        operator.checkout.command("deploy.domains", "--target", "fly", "--yes"),
         cwd=operator.checkout.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     lines: list[str] = []

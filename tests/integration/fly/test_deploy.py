@@ -22,7 +22,7 @@ def test_an_empty_account_is_brought_to_the_described_state_and_a_second_run_cha
     found = described(sim)
     assert found["redis"] == {"hotdash-llm-cache": ["plan-fixed-250mb", {}, "ord"]}
     assert found["apps"][GATEWAY]["machines"] == [
-        [group, digest["FLY_IMAGE"]] for group in ("edge", "gateway", "ui", "worker")
+        [group, digest["FLY_IMAGE"]] for group in ("edge", "edge", "gateway", "gateway", "ui", "ui", "worker")
     ]
     assert sorted(found["apps"][GATEWAY]["ips"]) == ["shared_v4", "v6"]
     assert found["apps"][GATEWAY]["certificates"] == sorted(HOSTS)

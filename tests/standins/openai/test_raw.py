@@ -12,6 +12,7 @@ import pytest
 from tests.standins.openai.ask import CHAT, RESPONSES, chat, response
 
 STREAM = [("content-type", "text/event-stream"), ("x-request-id", "req_mine"), ("x-twice", "1"), ("x-twice", "2")]
+BROKEN = {"marker": "m", "pieces": [{"base64": "?"}]}
 HALF = b'data: {"choices": [{"delta": {"content": "\xc3'
 
 
@@ -85,7 +86,9 @@ def test_what_is_billed_for_a_raw_answer_is_counted(openai: httpx.Client) -> Non
     assert (counted["prompt_tokens"], counted["completion_tokens"]) == (5, 6)
 
 
-@pytest.mark.parametrize("wrong", [{"pieces": []}, {"marker": "m", "end": "bang"}, {"marker": "m", "piece": []}, [1]])
+@pytest.mark.parametrize(
+    "wrong", [{"pieces": []}, {"marker": "m", "end": "bang"}, {"marker": "m", "piece": []}, [1], BROKEN]
+)
 def test_a_raw_answer_that_cannot_be_understood_is_refused(openai: httpx.Client, wrong: object) -> None:
     assert openai.post("/_control/raws", json=wrong).status_code == 400
     assert openai.get("/_control/raws").json() == {"waiting": {}}

@@ -154,7 +154,7 @@ def test_the_rendered_files_say_what_is_wanted(world: World) -> None:
     assert found.machines["edge"]["guest"] == {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}
     assert found.machines["gateway"]["env"]["GATEWAY_PORT"] == "4000"
     store = wanted.clickhouse(world)
-    assert store.machines["app"]["guest"] == {"cpu_kind": "shared", "cpus": 2, "memory_mb": 4096}
+    assert store.machines["app"]["guest"] == {"cpu_kind": "shared", "cpus": 4, "memory_mb": 8192}
     assert not store.public
 
 

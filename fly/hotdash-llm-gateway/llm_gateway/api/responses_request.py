@@ -11,14 +11,13 @@ from ..limits.tokens import PER_MESSAGE, PER_REPLY, InputSize, count_texts
 from . import check
 from .chat_request import COMMON, MOST_TOOLS
 from .errors import BadRequest
-from .request import Offer, Reference, Request, chosen_model, controls_of, labels_of, named_in
+from .references import CLIENT_TOOLS, in_request, is_bare, parts
+from .request import Offer, Request, chosen_model, controls_of, labels_of, named_in
 
 MOST_ITEMS = 100_000
 """OpenAI names no limit; the size of the body is one."""
 MOST_TOOL_CALLS = 8
 """Of a hosted tool, where the client sets no bound: each call is billed, so there must be one."""
-CLIENT_TOOLS = frozenset({"function", "custom", "local_shell", "apply_patch"})
-"""Tools that the client runs itself. All others run at the provider, at a price."""
 HOSTED_TOOLS = {
     "web_search": "web_search", "web_search_2025_08_26": "web_search",
     "web_search_preview": "web_search", "web_search_preview_2025_03_11": "web_search",
@@ -48,7 +47,7 @@ _ITEM = check.fields(
         "id": check.text(),
         "call_id": check.text(),
         "name": check.text(),
-        "arguments": check.text(),
+        "arguments": check.anything,
         "output": check.anything,
         "status": check.text(),
     }
@@ -82,7 +81,7 @@ def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = N
     check.body(sent, KNOWN)
     items = sent.get("input") if isinstance(sent.get("input"), list) else []
     for index, item in enumerate(items or ()):
-        if item.get("type", "message") == "message":
+        if (item.get("type") or "message") == "message" and not is_bare(item):
             _MESSAGE(item, f"input[{index}]")
     stream = bool(sent.get("stream"))
     if sent.get("stream_options") is not None and not stream:
@@ -99,7 +98,7 @@ def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = N
     taken = ("model", "stream", "stream_options", "cache")
     body = {name: value for name, value in sent.items() if value is not None and name not in taken}
     hosted = _hosted(body, offer)
-    references = tuple(_references(body, items or []))
+    references = tuple(in_request(body, items))
     output_tokens = int(body.setdefault("max_output_tokens", offer.default_max_tokens))
     return Request(
         api="responses",
@@ -142,54 +141,13 @@ def _hosted(body: dict[str, Any], offer: Offer) -> dict[str, int]:
     return found
 
 
-def _references(body: Mapping[str, Any], items: list[dict[str, Any]]) -> Iterator[Reference]:
-    if body.get("previous_response_id"):
-        yield Reference("response", body["previous_response_id"], "previous_response_id")
-    if body.get("conversation"):
-        named = body["conversation"]
-        identity = named.get("id") if isinstance(named, Mapping) else named
-        if not isinstance(identity, str):
-            raise check.wrong_type(named, "conversation", "one of a conversation ID or object")
-        yield Reference("conversation", identity, "conversation")
-    if body.get("prompt"):
-        yield Reference("prompt", body["prompt"]["id"], "prompt.id")
-    for index, tool in enumerate(body.get("tools") or ()):
-        for at, store in enumerate(tool.get("vector_store_ids") or ()):
-            yield Reference("file", str(store), f"tools[{index}].vector_store_ids[{at}]")
-        if isinstance(tool.get("container"), str):
-            yield Reference("file", tool["container"], f"tools[{index}].container")
-    yield from references_in(items, "input")
-
-
-def references_in(items: object, path: str) -> Iterator[Reference]:
-    """What a list of items names of the provider's own store. `path`: of the list, for messages."""
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        # An id alone stands for what the provider keeps under it.
-        if (item.get("type") == "item_reference" or set(item) <= {"id", "type"}) and item.get("id"):
-            yield Reference("item", item["id"], f"{path}[{index}].id")
-        for at, part in enumerate(_parts(item)):
-            if isinstance(part.get("file_id"), str):
-                yield Reference("file", part["file_id"], f"{path}[{index}].content[{at}].file_id")
-
-
-def _parts(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The content parts of a message or of a tool's output."""
-    for field in ("content", "output"):
-        value = item.get(field)
-        if isinstance(value, Mapping):
-            yield value
-        for part in value if isinstance(value, list) else ():
-            if isinstance(part, Mapping):
-                yield part
-
-
 def _texts(body: Mapping[str, Any], items: list[dict[str, Any]]) -> Iterator[str]:
     if isinstance(body.get("input"), str):
         yield body["input"]
     if body.get("instructions"):
         yield body["instructions"]
     for item in items:
-        for part in _parts(item):
+        for part in parts(item):
             if isinstance(part.get("text"), str):
                 yield part["text"]
             elif part.get("type") not in KINDS:
@@ -208,5 +166,5 @@ def _texts(body: Mapping[str, Any], items: list[dict[str, Any]]) -> Iterator[str
 
 def _media(items: list[dict[str, Any]]) -> Iterator[Medium]:
     for item in items:
-        for part in _parts(item):
+        for part in parts(item):
             yield from of_part(part)

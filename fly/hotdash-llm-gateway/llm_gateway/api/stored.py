@@ -20,11 +20,11 @@ from .errors import BadRequest, OverLimit
 from .finish import Finish
 from .headers import passed_on
 from .ownership import Ownership, unknown
+from .references import in_items
 from .reply import Reply
 from .request import Reference, ReferenceKind
 from .response_answer import ResponseTranscript
 from .responses_request import KNOWN as RESPONSE_FIELDS
-from .responses_request import references_in
 
 QUERY = frozenset(
     {"include", "include[]", "stream", "starting_after", "include_obfuscation", "after", "before", "limit", "order"}
@@ -107,6 +107,8 @@ class Stored:
         tokens = 0
         if route.kind is not None:
             tokens = await self._ownership.check(team.name, [Reference(route.kind, ids["id"], "")])
+        if "item" in ids:
+            await self._ownership.check(team.name, [Reference("item", ids["item"], "")])
         content = await self._content(team.name, raw) if route.body else None
         endpoint = route.pattern.format(**ids) + _query(query)
         if route.method == "GET" and dict(parse_qsl(query)).get("stream") == "true":
@@ -129,7 +131,7 @@ class Stored:
         items = sent.get("items")
         if items is not None:
             RESPONSE_FIELDS["input"](items, "items")
-            await self._ownership.check(team, list(references_in(items, "items")))
+            await self._ownership.check(team, list(in_items(items, "items")))
         return encode(sent)
 
     async def _remember(self, team: str, body: bytes, tokens: int | None) -> None:

@@ -80,7 +80,14 @@ def threshold(pairs: Iterable[Pair], embeddings: Embeddings, kept: float = 0.99)
 
 @dataclass
 class Stretch:
-    """What happened over some questions of a stream, verbatim repeats (the exact tier's) apart."""
+    """What happened over some questions of a stream.
+
+    Attributes:
+        lookups: questions that reached the semantic tier. One that was a miss before is the exact tier's.
+        hits: how many were served, by how they were found right.
+        wrong: those of them whose topic was another.
+        counts: the tier's own counts, and the nano-dollars it saved and spent.
+    """
 
     lookups: int = 0
     hits: Counter[str] = field(default_factory=Counter)
@@ -102,6 +109,7 @@ class Stretch:
             "lookups": self.lookups,
             "hit rate": share(hits, self.lookups),
             "right of hits": share(hits - wrong, hits),
+            "hits by how": dict(self.hits),
             "unjudged of hits": share(self.hits["similarity"], hits),
             "wrong of unjudged": share(self.wrong["similarity"], self.hits["similarity"]),
             "judge calls per 1000": 1000 * self.counts["judge_calls"] / max(1, self.lookups),
@@ -148,16 +156,17 @@ async def _asked(
         right = case.answer == answer(topic_of[case.new])
         return right != (_drawn(case.new, case.answer) < (errs[0] if right else errs[1]))
 
-    cache, seen, done = Cache(embeddings, judge, candidate_from=candidate_from), set[str](), []
+    cache, missed, done = Cache(embeddings, judge, candidate_from=candidate_from), set[str](), []
     for at in range(0, len(stream), stretch):
         part, before = Stretch(), cache.counts.copy()
         for asked in stream[at : at + stretch]:
-            if asked.question in seen:
+            if asked.question in missed:
                 continue
-            seen.add(asked.question)
             part.lookups += 1
             served, how = await cache.ask(asked.question, answer(asked.topic))
-            if served is not None:
+            if served is None:
+                missed.add(asked.question)
+            else:
                 part.hits[str(how)] += 1
                 part.wrong[str(how)] += served != answer(asked.topic)
         part.counts = cache.counts - before

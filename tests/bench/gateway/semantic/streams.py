@@ -42,13 +42,18 @@ class Intent:
     wordings: tuple[str, ...]
 
 
-def intents(*, of_reported: bool = True) -> list[Intent]:
+def frequent() -> list[Intent]:
+    """The reported topics of which there are many wordings, without their near misses: a list of frequent questions."""
+    return [intent for intent in intents() if len(intent.wordings) > 4]
+
+
+def intents() -> list[Intent]:
     """All topics a stream can be made of."""
     groups: dict[str, Intent] = {}
     alone: dict[str, Intent] = {}
     # Without the trades: some of their topics are those of other sets, and a topic has one name here.
     for pair in own_pairs(SETS[:3]):
-        if reported(pair.topic) != of_reported or pair.kind in NOT_IN_STREAMS:
+        if not reported(pair.topic) or pair.kind in NOT_IN_STREAMS:
             continue
         group = groups.get(pair.topic) or Intent(pair.topic, pair.answer, (pair.stored,))
         if pair.same:

@@ -7,9 +7,10 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from random import Random
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from typing_extensions import is_typeddict
 
 ABSENT, NULL = 0.35, 0.3
 """How often an optional field is left out, and how often one that may be null is."""
@@ -47,7 +48,7 @@ class Instances:
             return random.choice(get_args(kind))
         if origin in (Union, types.UnionType):
             return self._one_of(get_args(kind), depth)
-        if origin is typing.Annotated or origin is typing.Required or origin is typing.NotRequired:
+        if origin in (Annotated, Required, NotRequired):
             return self.of(get_args(kind)[0], depth)
         if origin in (list, Sequence, Iterable) or kind in (list,):
             return self._list((get_args(kind) or (str,))[0], depth)
@@ -58,7 +59,7 @@ class Instances:
             return self._plain(kind, depth)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return self._fields(kind.__name__, _model_fields(kind), depth)
-        if typing.is_typeddict(kind):
+        if is_typeddict(kind):
             return self._fields(kind.__name__, _dict_fields(kind), depth)
         raise TypeError(f"no values are known for {kind!r}")
 
@@ -124,5 +125,5 @@ def _dict_fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     found = []
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         marked = get_origin(hint)
-        found.append((name, hint, marked is typing.Required or (total and marked is not typing.NotRequired)))
+        found.append((name, hint, marked is Required or (total and marked is not NotRequired)))
     return tuple(found)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.gateway.scripted_upstream import Asked, ScriptedUpstream, Told
+from tests.integration.gateway.asking import FRESH, Heard, Question, ask_all
 from tests.integration.gateway.fidelity import answers
-from tests.integration.gateway.fidelity.asking import FRESH, Heard, Question, ask_all
 from tests.integration.gateway.harness import GatewayProcess
 
 SEED, COUNT = 20_261_128, 500

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from tests.integration.gateway.harness import GatewayProcess
 
@@ -17,11 +18,12 @@ FRESH = {"cache-control": "no-cache, no-store"}
 
 @dataclass(frozen=True)
 class Question:
-    """One request to the gateway."""
+    """One request to the gateway. The path goes out as it is, with whatever is wrong with it."""
 
     path: str
-    body: Any
-    headers: dict[str, str]
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ def ask_all(gateway: GatewayProcess, questions: Sequence[Question], *, team: str
     async def main() -> list[Heard]:
         gate = asyncio.Semaphore(AT_ONCE)
         credentials = {"authorization": f"Bearer {gateway.keys[team]}"}
-        async with aiohttp.ClientSession(gateway.url, headers=credentials) as client:
+        async with aiohttp.ClientSession(headers=credentials) as client:
 
             async def one(number: int, question: Question) -> Heard:
                 # Each is somebody else to the brake on malformed requests.
                 headers = {"x-gateway-client": str(number), **question.headers}
-                async with gate, client.post(question.path, json=question.body, headers=headers) as answer:
+                url = URL(gateway.url + question.path, encoded=True)
+                async with gate, client.request(question.method, url, json=question.body, headers=headers) as answer:
                     return Heard(answer.status, await answer.read(), answer.headers)
 
             return list(await asyncio.gather(*(one(*each) for each in enumerate(questions))))

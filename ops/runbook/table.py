@@ -1,0 +1,38 @@
+"""Tables of text, for a terminal of any width."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+
+GAP = "  "
+
+
+def width() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def lines(head: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None = None) -> list[str]:
+    """A table whose first column names the rows. Columns that do not fit go into a further table below it.
+
+    Args:
+        head: the columns' names.
+        rows: as many cells each.
+        limit: widest line allowed; the terminal's width when not given.
+    """
+    limit = limit or width()
+    cells = [head, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    blocks: list[list[int]] = [[0]]
+    for column in range(1, len(head)):
+        used = sum(widths[each] + len(GAP) for each in blocks[-1])
+        if len(blocks[-1]) > 1 and used + widths[column] > limit:
+            blocks.append([0])
+        blocks[-1].append(column)
+    text: list[str] = []
+    for block in blocks:
+        if text:
+            text.append("")
+        text += [GAP.join(f"{row[column]:<{widths[column]}}" for column in block).rstrip() for row in cells]
+    return text

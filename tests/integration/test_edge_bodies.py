@@ -1,0 +1,112 @@
+"""Bodies that do not come, through the real edge with the Caddyfile that ships, to a real gateway."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from ops.render import caddyfile
+from tests.gateway.valkey_server import ValkeyServer, free_port
+from tests.integration.gateway.harness import GatewayProcess, wait_until
+from tests.render.support import stack
+from tests.render.test_edge import CADDY, Edge, running
+
+pytestmark = pytest.mark.skipif(CADDY is None, reason="Caddy is not on this machine")
+SLOW = 300
+READ_BODY_S = 3
+"""In place of the minute that ships, so that the test need not last one."""
+PATH = "/v1/chat/completions"
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayProcess]:
+    with (
+        ValkeyServer() as valkey,
+        GatewayProcess(
+            redis_url=valkey.url, provider_url=f"http://127.0.0.1:{free_port()}/v1", provider_key=secrets.token_hex(16)
+        ) as process,
+    ):
+        yield process
+
+
+@pytest.fixture(scope="module")
+def edge(gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    folder = tmp_path_factory.mktemp("edge")
+    edge = Edge(stack(), folder, gateway.port, free_port())
+    text, changed = re.subn(r"read_body 60s", f"read_body {READ_BODY_S}s", caddyfile(edge.stack, edge.rules))
+    assert changed == 1
+    with running(text, folder, edge.rules.https_port):
+        edge.await_certificates()
+        yield edge
+
+
+def begin(edge: Edge, key: str, *, promised: int = 1_000_000) -> ssl.SSLSocket:
+    """A request whose body begins and does not go on."""
+    connection = edge.connect(edge.stack.domains.gateway)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {edge.stack.domains.gateway}\r\nAuthorization: Bearer {key}\r\n"
+    connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {promised}\r\n\r\n{{".encode())
+    return connection
+
+
+def answer(connection: ssl.SSLSocket, timeout_s: float) -> bytes:
+    """All that comes until the other side closes, or the time has passed."""
+    connection.settimeout(timeout_s)
+    said = b""
+    try:
+        while piece := connection.recv(65536):
+            said += piece
+            if b"\r\n\r\n" in said and said.rstrip().endswith(b"}"):
+                break
+    except (TimeoutError, OSError):
+        return said
+    return said
+
+
+@pytest.mark.parametrize("promised", [10, 1000, 200_000, 1_000_000])
+def test_g28_a_slow_body_with_a_wrong_key_is_refused_before_it_is_there(edge: Edge, promised: int) -> None:
+    """G28: however much is promised. That the connection is closed in the end would also be so without an answer."""
+    with begin(edge, "sk-wrong-wrong-wrong-wrong", promised=promised) as connection:
+        said = answer(connection, 30)
+    assert said.startswith(b"HTTP/1.1 401 "), said[:200]
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["error"]["code"] == "invalid_api_key"
+
+
+def test_g28_slow_bodies_are_closed_by_the_edge_and_hold_up_nobody(edge: Edge, gateway: GatewayProcess) -> None:
+    """G28: 300 at once, with a right key."""
+    connections = [begin(edge, gateway.keys["admin"]) for _ in range(SLOW)]
+    with gateway.client("admin") as client:
+        assert client.get("/v1/models").status_code == 200
+    answers = [answer(connection, 30) for connection in connections]
+    for connection in connections:
+        assert closed(connection)
+        connection.close()
+    assert {said[:12] for said in answers} <= {b"", b"HTTP/1.1 408", b"HTTP/1.1 400", b"HTTP/1.1 502", b"HTTP/1.1 504"}
+    credentials = {"Authorization": f"Bearer {gateway.keys['admin']}"}
+    wait_until(lambda: edge.ask("/v1/models", headers=credentials).status == 200, 20)
+
+
+def closed(connection: ssl.SSLSocket) -> bool:
+    connection.settimeout(10)
+    try:
+        while connection.recv(65536):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def test_the_edge_tells_who_the_client_is_and_a_client_cannot(edge: Edge) -> None:
+    """The gateway's brake on wrong keys counts by address: a header of the client's own must not make it another."""
+    statuses = []
+    for number in range(40):
+        headers = {"Authorization": "Bearer sk-wrong-wrong-wrong-wrong", "X-Gateway-Client": f"10.0.0.{number}"}
+        statuses.append(edge.ask("/v1/models", headers=headers).status)
+    assert set(statuses) == {401, 429}
+    assert statuses[-1] == 429
