@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ LONG, SIMILAR = "How long does a delivery take to my house?", "How long would a 
 
 
 def request(question: str) -> Request:
-    offer = Offer(models=("m",), default_model="m", default_max_tokens=100, hosted_tools={})
+    offer = Offer(models=("m",), default_model="m", default_max_tokens=100, hosted_tools=())
     return read({"model": "m", "messages": [{"role": "user", "content": question}]}, offer)
 
 
@@ -42,7 +43,7 @@ def test_a_hit_that_differs_from_a_fresh_answer_goes_and_its_verdict_turns(valke
     async def check(one: Gateway, two: Gateway) -> None:
         key = CacheKey("a", "e1")
         entry = await one.put(STORED, "3 days", exact="e1")
-        await ExactCache(one.ledger).put(key, answer("3 days"), semantic_id=entry)
+        await ExactCache(one.ledger).put(key, json.dumps(answer("3 days")).encode(), semantic_id=entry)
         judged = await one.look(NEW)
         assert judged.hit
         assert await counts(one) == (1, 0)
@@ -146,7 +147,7 @@ def test_an_operator_takes_back_by_the_id_of_the_hit_and_twice_does_no_harm(valk
 def test_an_exact_answer_taken_back_takes_its_semantic_twin_along(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         entry = await one.put(STORED, "3 days", exact="e1")
-        await ExactCache(one.ledger).put(CacheKey("a", "e1"), answer("3 days"), semantic_id=entry)
+        await ExactCache(one.ledger).put(CacheKey("a", "e1"), json.dumps(answer("3 days")).encode(), semantic_id=entry)
         assert (await take_back(one.ledger, one.parts.labels, "a", "exact:e1")).entries == 2
         assert (await one.look(STORED)).hit is None
         assert await counts(one) == (0, 0)
