@@ -15,30 +15,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cache.exact import ExactCache, Hit
-from ..cache.keys import CacheKey, Partition, exact_key, partition
 from ..cache.second_opinion import SecondOpinion
 from ..cache.semantic_tier import SemanticTier
 from ..cache.single_flight import Flights, Lead
-from ..config import GatewayConfig, Team
+from ..config import GatewayConfig
 from ..limits.limiter import Limiter, Refusal
-from ..limits.pricing import Spend, at_most, spend
+from ..limits.pricing import Spend, spend
 from ..limits.tokens import count_text
 from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
-from ..upstream.escalation import Choice, choose
 from ..upstream.fallback import ask
 from ..upstream.provider import Answer, Provider, Stream
-from . import chat_request, responses_request
 from .background import Background
-from .body import parse
 from .call import Call
 from .chat_answer import ChatAnswers
 from .errors import OverLimit
 from .finish import Finish
 from .headers import passed_on
+from .intake import LARGE, Intake, Read
 from .ownership import Ownership
 from .reply import Reply
-from .request import API, Offer, Request
+from .request import API, Request
 from .response_answer import ResponseAnswers
 from .sse import events
 from .transcript import AnswerKind, Transcript, begun
@@ -47,20 +44,8 @@ log = logging.getLogger(__name__)
 
 FOLLOW_S = 60.0
 """How long a request waits for an identical one that is under way before it asks the provider itself."""
-LARGE = 16 * 1024
-"""Bytes of a body from which on it is read in a thread: reading takes a millisecond for each 50 kB or so."""
 LONG_TEXT = 20_000
 """Characters of an answer from which on they are counted in a thread."""
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A request and what follows from it alone."""
-
-    request: Request
-    choice: Choice
-    key: CacheKey | None
-    partition: Partition | None
 
 
 @dataclass(frozen=True)
@@ -97,9 +82,7 @@ class Generation:
         self._background, self._finish, self._second_opinion = background, finish, second_opinion
         self._flights: Flights[Hit | None] = Flights()
         self._answers: Mapping[API, AnswerKind] = {"chat": ChatAnswers(), "responses": ResponseAnswers()}
-        self._offer = Offer(
-            config.chat_models, config.default_model, config.default_max_tokens, tuple(config.hosted_tools)
-        )
+        self._intake = Intake(config)
 
     async def answer(self, outcome: Outcome, raw: bytes, api: API, *, cache_control: str | None = None) -> Reply:
         """Answer one request.
@@ -115,13 +98,13 @@ class Generation:
                 spent is booked.
         """
         team = outcome.team
-        read = await self._in_thread(raw, self._read, team, raw, api, cache_control)
+        read = await self._in_thread(raw, self._intake.read, team, raw, api, cache_control)
         request = read.request
         outcome.note(request)
         if request.references:
             earlier = await self._ownership.check(team.name, request.references)
             request = replace(request, size=replace(request.size, earlier=earlier))
-            read = replace(read, request=request, choice=self._choice(request))
+            read = replace(read, request=request, choice=self._intake.choice(request))
         choice, key = read.choice, read.key
         outcome.model, outcome.escalated = choice.model, choice.escalated
 
@@ -136,7 +119,7 @@ class Generation:
                 raise OverLimit(admitted)
             return self._served(outcome, request, hit)
 
-        most = self._most(request, choice.model)
+        most = self._intake.most(request, choice.model)
         bound = await self._bound(most, read, outcome)
         admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd)
         outcome.remaining = admitted.remaining
@@ -328,41 +311,7 @@ class Generation:
 
         return Reply(200, replayed(), outcome.headers(), "text/event-stream")
 
-    def _read(self, team: Team, raw: bytes, api: API, cache_control: str | None) -> _Read:
-        """All that takes longer the longer a body is."""
-        reader = chat_request if api == "chat" else responses_request
-        request = reader.read(parse(raw), self._offer, cache_control=cache_control)
-        if len(raw) > LARGE:
-            _ = request.content  # Now, in this thread, and not on the event loop.
-        choice = self._choice(request)
-        if request.stateful or request.body.get("logprobs") or request.body.get("top_logprobs"):
-            # Log probabilities do not survive the way from a stream to a kept answer.
-            return _Read(request, choice, None, None)
-        kept = exact_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
-        return _Read(request, choice, kept, self._partition(team, request, choice.model) if api == "chat" else None)
-
-    def _choice(self, request: Request) -> Choice:
-        tokens = request.size.text + request.size.earlier
-        return choose(request.model, input_tokens=tokens, rule=self._config.escalation)
-
-    def _partition(self, team: Team, request: Request, model: str) -> Partition | None:
-        if self._semantic is None or team.semantic == "off":
-            return None
-        if request.controls.no_cache and request.controls.no_store:
-            return None
-        return partition(request.identity, team=team.name, model=model, per_user=team.per_user)
-
-    def _most(self, request: Request, model: str) -> dict[str, Spend]:
-        """What an attempt may cost at most, for each model that may be asked."""
-        hosted = sum(self._config.hosted_tools[tool] * calls for tool, calls in request.hosted.items())
-        names = dict.fromkeys([model, self._config.fallback.get(model) or model])
-        return {
-            name: at_most(self._config.prices[name], model=name, size=request.size, output_tokens=request.output_tokens)
-            + Spend(0, hosted)
-            for name in names
-        }
-
-    async def _bound(self, most: Mapping[str, Spend], read: _Read, outcome: Outcome) -> Spend:
+    async def _bound(self, most: Mapping[str, Spend], read: Read, outcome: Outcome) -> Spend:
         """What to reserve: the tokens of the larger attempt, and the dollars of both, since both may be billed."""
         bound = Spend(max(spend.tokens for spend in most.values()), sum(spend.nano_usd for spend in most.values()))
         if read.partition is not None and self._semantic is not None:
