@@ -176,9 +176,9 @@ ABILITIES: Mapping[str, tuple[str, Callable[[Gateway, Models], None]]] = {
 
 
 def _question(models: Models, text: str, **options: Any) -> dict[str, Any]:
-    # A text of its own each time: what the cache knows would say nothing about the provider's side.
-    message = {"role": "user", "content": f"{text} {uuid.uuid4().hex}"}
-    return {"model": models.default, "messages": [message], "max_tokens": ENOUGH_TOKENS, **options}
+    # A conversation of its own each time: what the cache knows would say nothing about the provider's side.
+    messages = [{"role": "system", "content": f"Conversation {uuid.uuid4().hex}."}, {"role": "user", "content": text}]
+    return {"model": models.default, "messages": messages, "max_tokens": ENOUGH_TOKENS, **options}
 
 
 def _completion(answer: Answer) -> Completion:

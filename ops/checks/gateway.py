@@ -40,9 +40,10 @@ OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be retu
 
 def exact_cache(world: World) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
-    question = f"What are your opening hours? {unique()}"
+    # A system prompt of its own: a similar question of an earlier run must not answer for the first one.
+    question, system = "What are your opening hours?", f"You answer for a shop. Conversation {unique()}."
     with caller(world, world.stack.test_team.key) as gateway:
-        answers = [gateway.chat(world.stack.models.default, question) for _ in range(3)]
+        answers = [gateway.chat(world.stack.models.default, question, system=system) for _ in range(3)]
     first, *hits = answers
     times = ", ".join(f"{answer.cache or answer.status} {answer.seconds * 1000:.0f} ms" for answer in answers)
     if first.status != 200 or first.cache != "miss":
@@ -100,24 +101,23 @@ def semantic_cache(world: World) -> Look:
     seed = world.environ.get("RUNBOOK_SEED") or str(secrets.randbelow(10_000))
     drawn = FURTHER_WORDINGS[zlib.crc32(seed.encode()) % len(FURTHER_WORDINGS)]
     # A system prompt of its own makes a fresh partition, so that an earlier run cannot answer for this one.
-    system = {"role": "system", "content": f"{SHOP} Conversation {unique()}."}
-
-    def ask(text: str) -> Answer:
-        body = {"model": world.stack.models.default, "messages": [system, {"role": "user", "content": text}]}
-        return gateway.request("POST", "/v1/chat/completions", json=body)
-
+    system = f"{SHOP} Conversation {unique()}."
     with caller(world, team.key) as gateway:
-        first, *similar = [ask(text) for text in (*WORDINGS, drawn)]
-        others = [ask(text) for text in OTHER_QUESTIONS]
-    told = ", ".join(f"{answer.cache or answer.status} {answer.similarity}".strip() for answer in (first, *similar))
-    told = f'{told} ("{drawn}", seed {seed}); others: {", ".join(other.cache or str(other.status) for other in others)}'
+        first, *rest = [
+            gateway.chat(world.stack.models.default, text, system=system)
+            for text in (*WORDINGS, drawn, *OTHER_QUESTIONS)
+        ]
+    similar, others = rest[: -len(OTHER_QUESTIONS)], rest[-len(OTHER_QUESTIONS) :]
+    served = ", ".join(f"{answer.cache or answer.status} {answer.similarity}".strip() for answer in (first, *similar))
+    missed = ", ".join(answer.cache or str(answer.status) for answer in others)
+    shown = f'{served} ("{drawn}", seed {seed}); others: {missed}'
     if first.status != 200 or first.cache != "miss":
-        return missing(f"the first wording should be a miss: {told}")
+        return missing(f"the first wording should be a miss: {shown}")
     if any(answer.cache != "semantic" or answer.text != first.text for answer in similar):
-        return missing(f"expected semantic hits with the first answer: {told}")
-    if any(other.status != 200 or other.cache != "miss" for other in others):
-        return missing(f"a different question must be a miss: {told}")
-    return satisfied(told)
+        return missing(f"expected semantic hits with the first answer: {shown}")
+    if any(answer.status != 200 or answer.cache != "miss" for answer in others):
+        return missing(f"a different question must be a miss: {shown}")
+    return satisfied(shown)
 
 
 def escalation(world: World) -> Look:

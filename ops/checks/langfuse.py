@@ -29,7 +29,8 @@ def ui(world: World) -> Look:
     since = datetime.now(UTC) - timedelta(seconds=5)
     with Gateway(endpoints, world.vault.get(stack.test_team.key)) as gateway:
         for _ in range(2):
-            answer = gateway.chat(stack.models.default, "What does a trace cost?", user=user)
+            # A system prompt of its own as well: the end users of a team share answers.
+            answer = gateway.chat(stack.models.default, "What does a trace cost?", system=f"For {user}.", user=user)
             if answer.status != 200:
                 return missing(f"the gateway answered {answer.status}: {answer.error}")
     with Langfuse(endpoints, world.vault.get(PUBLIC), world.vault.get(SECRET)) as langfuse:

@@ -28,6 +28,7 @@ if str(GATEWAY) not in sys.path:
 
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
+from llm_gateway import startup
 from llm_gateway.cache.embedding import Embedder
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
@@ -96,6 +97,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     settings = replace(config(prefix="gw:"), embedding=Embedding("e", DIMENSIONS, 2.0))
     assert settings.cache.semantic is not None
     encoding()
+    startup.settle()  # As the gateway does before it serves: else the collector walks all of LiteLLM now and then.
     store = Store(url, prefix="gw:", timeout_s=10)
     ledger = Ledger(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
     provider = Given(says="no")

@@ -46,13 +46,15 @@ FORGERIES: tuple[tuple[dict[str, Any], dict[str, str]], ...] = (
     ({"prompt_cache_key": "prod_customer", "safety_identifier": ""}, {}),
 )  # fmt: skip
 
-IMAGE = "data:image/png;base64,iVBORw0KGgo="
+IMAGE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
+)
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
 OTHERWISE: tuple[dict[str, Any], ...] = (
     {"tools": [TOOL]},
     {"tools": [{**TOOL, "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]},
     {"tools": [TOOL], "tool_choice": "none"},
-    {"response_format": {"type": "json_object"}},
+    {"response_format": {"type": "json_schema", "json_schema": {"name": "policy", "schema": {"type": "object"}}}},
     {"temperature": 0},
     {"max_tokens": 63},
     {"seed": 7},
@@ -115,7 +117,8 @@ def test_no_answer_is_given_to_a_request_that_is_another(gateway: GatewayProcess
     with gateway.client("prod_background") as client:
         given = {}
         for at, way in enumerate(ways):
-            answer = client.post("/v1/chat/completions", json=body(question, **way)).raise_for_status()
+            answer = client.post("/v1/chat/completions", json=body(question, **way))
+            assert answer.status_code == 200, (way, answer.text)
             assert answer.headers["x-gateway-cache"] == "miss", way
             given[at] = answer.json()["id"]
         assert len(set(given.values())) == len(ways)

@@ -91,6 +91,7 @@ def test_a_reviewed_alias_hits_without_judge_embedding_or_number_and_a_check_tak
     with pair[1].client("prod_background") as client, pair[1].operator() as operator:
         send(client, FIRST)
         asked = provider.calls("text-embedding-3-large", "embeddings")
+        provider.reply(contains=PARAPHRASES[0], reply="We take nothing back.")
         provider.reply(contains="", system=CHECK, reply="no")
         for question in PARAPHRASES[:1]:
             answer = send(client, question)
@@ -102,7 +103,7 @@ def test_a_reviewed_alias_hits_without_judge_embedding_or_number_and_a_check_tak
             teams = operator.get("/gateway/admin/cache").json()["teams"]
             return int(teams["prod_background"]["shadow"]["wrong"])
 
-        # The stand-in quotes the question, so a fresh answer differs; whether that is wrong, the judge says.
+        # The fresh answer differs; whether that makes the served one wrong, the judge says.
         wait_until(lambda: wrong() == 1)
         wait_until(lambda: send(client, PARAPHRASES[1]).headers["x-gateway-cache"] == "miss")
 

@@ -78,10 +78,10 @@ class Room:
     def put(self, wording: Wording, codes: Codes) -> None:
         place = self._place.setdefault(wording.id, len(self.wordings))
         if place == len(self._codes):
-            # Copied, since an array that something still looks at cannot be resized in place.
-            self._codes = np.resize(self._codes, (2 * place, self.dimensions))
-            self._inverse_norm = np.resize(self._inverse_norm, 2 * place)
-            self._coarse = np.resize(self._coarse, (2 * place, self._coarse.shape[1]))
+            for name in ("_codes", "_inverse_norm", "_coarse"):
+                old = getattr(self, name)
+                setattr(self, name, np.empty((2 * place, *old.shape[1:]), old.dtype))
+                getattr(self, name)[:place] = old
         self.wordings[place : place + 1] = [wording]
         full = codes.astype(np.float32)
         inverse = 1.0 / max(float(np.linalg.norm(full)), 1e-6)

@@ -16,7 +16,7 @@ from ..store import Store, StoreUnavailable
 from .index import Index, RowId, Wording
 from .ledger import Names, fields_of
 
-BATCH = 50
+BATCH = 25
 """Rows in one go: what the event loop can apply within some milliseconds."""
 TRIM_EVERY_S = 30.0
 
