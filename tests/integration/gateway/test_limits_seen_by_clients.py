@@ -21,7 +21,7 @@ def limited(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[
     teams = config["gateway"]["teams"]
     teams["probe"]["rpm"] = 100
     teams["prod_ceo"]["tpm"] = 2000
-    teams["prod_background"]["daily_usd"] = 0.02
+    teams["prod_background"]["daily_usd"] = 0.03
     teams["prod_customer"] |= {"rpm": 3, "semantic": "off"}
     with GatewayProcess(
         redis_url=shared_valkey.url,
@@ -69,12 +69,14 @@ def test_tokens_are_reserved_before_and_corrected_after(limited: GatewayProcess,
 
 def test_dollars_run_out_at_the_price_of_the_dearest_model(limited: GatewayProcess, word: str) -> None:
     with limited.client("prod_background") as client:
-        # 1,900 tokens of answer cost 0.019 at gpt-4o, which may have to answer; mini alone would take 0.0011.
+        # 2,700 tokens of answer cost 0.027 at gpt-4o, which may have to answer, and 0.0016 at mini, billed or not.
         # The headers of a stream are sent before it is settled, those of a whole answer after.
-        streamed = send(client, f"{word} one", max_tokens=1900, stream=True)
+        streamed = send(client, f"{word} one", max_tokens=2700, stream=True)
         assert float(streamed.headers["x-ratelimit-remaining-usd"]) < 0.002
-        settled = send(client, f"{word} one, please", max_tokens=1900)
-        assert float(settled.headers["x-ratelimit-remaining-usd"]) > 0.019
+        settled = send(client, f"{word} one, please", max_tokens=2700)
+        assert float(settled.headers["x-ratelimit-remaining-usd"]) > 0.029
+        spent = send(client, f"{word} " + "word " * 4000, max_tokens=10)  # Read by gpt-4o, for 0.0125.
+        assert 0.016 < float(spent.headers["x-ratelimit-remaining-usd"]) < 0.018
         refused = send(client, f"{word} two", max_tokens=1870)
         assert (refused.status_code, refused.headers["x-gateway-limit"]) == (429, "usd")
         assert int(refused.headers["retry-after"]) <= 86400
