@@ -232,7 +232,8 @@ def test_senders_killed_at_random_moments_deliver_each_report_once(outbox: Outbo
         words = [sys.executable, "-c", SENDER, str(ROOT), str(outbox.folder), str(recorder)]
         sender = subprocess.Popen(words)
         try:
-            sender.wait(moments.uniform(0.05, 0.4))
+            # The longer the more were killed: on a busy machine a sender takes that long to begin.
+            sender.wait(moments.uniform(0.05, 0.4) * (1 + kills / 5))
         except subprocess.TimeoutExpired:
             kills += 1
             sender.kill()
