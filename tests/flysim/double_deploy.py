@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import sys
 import time
 import tomllib
 from argparse import Namespace
@@ -112,11 +113,13 @@ class Release:
 
     def launch(self, config: Json, region: str, wait_s: float) -> None:
         """Create a machine and see it healthy."""
-        body = {"config": config, "region": region, "lease_ttl": 13}
+        body = {"config": config, "region": region, "lease_ttl": int(wait_s)}
         machine = self.api.v1("POST", f"/apps/{self.app}/machines", body, wrap="failed to launch VM")
         self.nonces[machine["id"]] = machine.get("nonce", "")
-        self.healthy(machine, wait_s)
-        self.unlease(machine)
+        try:
+            self.healthy(machine, wait_s)
+        finally:
+            self.unlease(machine)
 
     def healthy(self, machine: Json, wait_s: float) -> None:
         """Wait until a machine is started and its checks pass."""
@@ -151,28 +154,35 @@ class Release:
         self.nonces[machine["id"]] = reply["data"]["nonce"]
 
     def unlease(self, machine: Json) -> None:
-        """Give a machine's lease back."""
-        path = f"/apps/{self.app}/machines/{machine['id']}/lease"
-        self.api.v1("DELETE", path, nonce=self.nonces[machine["id"]])
+        """Give a machine's lease back, however what it was taken for ended; a failure is a warning, as in flyctl."""
+        nonce = self.nonces.pop(machine["id"], "")
+        if not nonce:
+            return
+        try:
+            self.api.v1("DELETE", f"/apps/{self.app}/machines/{machine['id']}/lease", nonce=nonce)
+        except Failed as error:
+            print(f"WARN failed to release lease for machine {machine['id']}: {error}", file=sys.stderr)
 
     def update(self, machines: list[tuple[Json, Json]], wait_s: float) -> None:
         """Give machines new configs; one that does not run stays so."""
-        for machine, _ in machines:
-            self.lease(machine)
-        for machine, config in machines:
-            body = {"config": config, "region": machine["region"], "skip_launch": machine["state"] != "started"}
-            self.api.v1(
-                "POST",
-                f"/apps/{self.app}/machines/{machine['id']}",
-                body,
-                "failed to update VM",
-                self.nonces[machine["id"]],
-            )
-        for machine, _ in machines:
-            if machine["state"] == "started":
-                self.healthy(machine, wait_s)
-        for machine, _ in machines:
-            self.unlease(machine)
+        try:
+            for machine, _ in machines:
+                self.lease(machine)
+            for machine, config in machines:
+                body = {"config": config, "region": machine["region"], "skip_launch": machine["state"] != "started"}
+                self.api.v1(
+                    "POST",
+                    f"/apps/{self.app}/machines/{machine['id']}",
+                    body,
+                    "failed to update VM",
+                    self.nonces[machine["id"]],
+                )
+            for machine, _ in machines:
+                if machine["state"] == "started":
+                    self.healthy(machine, wait_s)
+        finally:
+            for machine, _ in machines:
+                self.unlease(machine)
 
     def say(self) -> None:
         """The line FLY_EMIT_RELEASE_JSON asks for."""
