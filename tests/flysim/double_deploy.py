@@ -40,6 +40,7 @@ KNOWN_KEYS = {
     "machine_checks",
 }
 Json = dict[str, Any]
+LEASE_PATIENCE_S = 60.0  # fly-go v0.9.6 tries any failure of it again for a minute
 
 
 def _read(path: str | None) -> Json:
@@ -93,6 +94,19 @@ def _machine_config(config: Json, group: str, image: str, release: Json, volume:
 
 def _mounts(config: Json, group: str) -> list[Json]:
     return list(machine_config.of_group(config, group).get("mounts", []))
+
+
+def acquire(api: Api, app: str, machine: str, ttl: int) -> str:
+    """Take a machine's lease for `ttl` seconds, trying for as long as flyctl does whatever the answer is; its nonce."""
+    path, wrap = f"/apps/{app}/machines/{machine}/lease?ttl={ttl}", f"failed to get lease on VM {machine}"
+    end = time.monotonic() + LEASE_PATIENCE_S
+    while True:
+        try:
+            return str(api.v1("POST", path, wrap=wrap)["data"]["nonce"])
+        except Failed:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
 
 
 class Release:
@@ -149,9 +163,7 @@ class Release:
 
     def lease(self, machine: Json) -> None:
         """Take a machine's lease."""
-        path = f"/apps/{self.app}/machines/{machine['id']}/lease?ttl=13"
-        reply = self.api.v1("POST", path, wrap=f"failed to get lease on VM {machine['id']}")
-        self.nonces[machine["id"]] = reply["data"]["nonce"]
+        self.nonces[machine["id"]] = acquire(self.api, self.app, machine["id"], 13)
 
     def unlease(self, machine: Json) -> None:
         """Give a machine's lease back, however what it was taken for ended; a failure is a warning, as in flyctl."""
@@ -339,12 +351,7 @@ def scale(api: Api, options: Namespace) -> None:
         return
     nonces = {}
     for machine in machines:
-        reply = api.v1(
-            "POST",
-            f"/apps/{app}/machines/{machine['id']}/lease?ttl=120",
-            wrap=f"failed to get lease on VM {machine['id']}",
-        )
-        nonces[machine["id"]] = reply["data"]["nonce"]
+        nonces[machine["id"]] = acquire(api, app, machine["id"], 120)
     query = "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { id version imageRef } } }"
     newest = api.query(query, n=app)["app"]["currentReleaseUnprocessed"]
     for group, change in plan:
