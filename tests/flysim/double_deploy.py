@@ -6,9 +6,11 @@ import contextlib
 import json
 import shlex
 import sys
+import threading
 import time
 import tomllib
 from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,21 @@ def acquire(api: Api, app: str, machine: str, ttl: int) -> str:
             time.sleep(0.3)
 
 
+def await_state(api: Api, path: str, state: str, wait_s: float) -> None:
+    """Wait for a machine's state: a minute at most for each call, as the API has it."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            api.v1("GET", f"{path}/wait?state={state}&timeout={int(max(1, min(wait_s, 60)))}")
+            return
+        except Failed:
+            if time.monotonic() > deadline:
+                raise Failed(
+                    "timeout reached waiting for machine's state to change\nYour machine was created, but never "
+                    "started or exited immediately."
+                ) from None
+
+
 class Release:
     """One release from its creation to its end."""
 
@@ -138,13 +155,7 @@ class Release:
     def healthy(self, machine: Json, wait_s: float) -> None:
         """Wait until a machine is started and its checks pass."""
         path = f"/apps/{self.app}/machines/{machine['id']}"
-        try:
-            self.api.v1("GET", f"{path}/wait?state=started&timeout={max(1, int(wait_s))}")
-        except Failed:
-            raise Failed(
-                "timeout reached waiting for machine's state to change\nYour machine was created, but never "
-                "started or exited immediately."
-            ) from None
+        await_state(self.api, path, "started", wait_s)
         deadline = time.monotonic() + wait_s
         while True:
             seen = self.api.v1("GET", path)
@@ -176,25 +187,39 @@ class Release:
             print(f"WARN failed to release lease for machine {machine['id']}: {error}", file=sys.stderr)
 
     def update(self, machines: list[tuple[Json, Json]], wait_s: float) -> None:
-        """Give machines new configs; one that does not run stays so."""
+        """Give machines new configs, the groups side by side, in each one after the other; one that stands stays so."""
+        groups: dict[str, list[tuple[Json, Json]]] = {}
+        for machine, config in sorted(machines, key=lambda pair: str(pair[0]["id"])):
+            groups.setdefault(_group(machine), []).append((machine, config))
+        failed = threading.Event()
+
+        def roll(entries: list[tuple[Json, Json]]) -> None:
+            for machine, config in entries:
+                if failed.is_set():
+                    return
+                try:
+                    self._replace(machine, config, wait_s)
+                except Failed:
+                    failed.set()
+                    raise
+
         try:
             for machine, _ in machines:
                 self.lease(machine)
-            for machine, config in machines:
-                body = {"config": config, "region": machine["region"], "skip_launch": machine["state"] != "started"}
-                self.api.v1(
-                    "POST",
-                    f"/apps/{self.app}/machines/{machine['id']}",
-                    body,
-                    "failed to update VM",
-                    self.nonces[machine["id"]],
-                )
-            for machine, _ in machines:
-                if machine["state"] == "started":
-                    self.healthy(machine, wait_s)
+            with ThreadPoolExecutor(max(1, len(groups))) as pool:
+                for done in [pool.submit(roll, entries) for entries in groups.values()]:
+                    done.result()
         finally:
             for machine, _ in machines:
                 self.unlease(machine)
+
+    def _replace(self, machine: Json, config: Json, wait_s: float) -> None:
+        runs = machine["state"] == "started"
+        path = f"/apps/{self.app}/machines/{machine['id']}"
+        body = {"config": config, "region": machine["region"], "skip_launch": not runs}
+        self.api.v1("POST", path, body, "failed to update VM", self.nonces[machine["id"]])
+        if runs:
+            self.healthy(machine, wait_s)
 
     def say(self) -> None:
         """The line FLY_EMIT_RELEASE_JSON asks for."""
@@ -298,7 +323,7 @@ def _release_command(api: Api, app: str, config: Json, release: Release, options
     machine = api.v1("POST", f"/apps/{app}/machines", body)
     path = f"/apps/{app}/machines/{machine['id']}"
     api.v1("POST", f"{path}/start")
-    api.v1("GET", f"{path}/wait?state=destroyed&timeout={int(_seconds(options.release_command_timeout))}")
+    await_state(api, path, "destroyed", _seconds(options.release_command_timeout))
     code = next(e for e in api.v1("GET", path)["events"] if e["type"] == "exit")["request"]["exit_event"]["exit_code"]
     if code:
         raise Failed(
