@@ -146,7 +146,7 @@ MEANINGS = (
         ),
         LEASED,
         "somebody else's deploy holds these machines, or one that died left its lease",
-        "wait a moment and run the same command again (a lease ends by itself, after two minutes at most)",
+        "wait and run the same command again: a lease that nobody renews ends by itself, at the time it names",
         retry=True,
     ),
     Meaning(

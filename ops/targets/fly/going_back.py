@@ -12,6 +12,7 @@ from ops.services.fly import Deploy
 from ops.targets.fly import hold
 from ops.targets.fly import wanted as wanted_apps
 from ops.targets.fly.image import Image
+from ops.targets.fly.patience import patiently
 from ops.targets.fly.rollout import Rollout
 from ops.targets.fly.seen import Gone
 
@@ -81,7 +82,7 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         target.account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"
         deploy = Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s)
-        target.account.patiently(lambda: client.deploy(app, wanted.config, deploy), say)
+        patiently(target.account, app, lambda: client.deploy(app, wanted.config, deploy), say)
         rollout.gate(wanted.groups, newer_than=newest)
         digest = next((seen.machine.digest for seen in target.account.machines(app)), "")
         running_now = {"config": wanted.digest, "digest": digest, "image": wanted.image.wanted}
