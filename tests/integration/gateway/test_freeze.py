@@ -85,16 +85,16 @@ def items(count: int, content: str) -> list[Body]:
 
 
 TOOLS = [{"type": "function", "function": {"name": f"look_{n}", "description": "word " * 3000}} for n in range(128)]
-MANY = 249_000
+NUMBERS, OBJECTS = 499_000, 62_000
 """JSON values: nearly as many as a body may have."""
 HEAVY: dict[str, Heavy] = {
     "16,000 messages": Heavy(CHAT, lambda: chat(messages=[{"role": "user", "content": "hi"}] * 16_000)),
     "2,048 messages": Heavy(CHAT, lambda: chat(messages=[{"role": "user", "content": "x" * 900}] * 2048)),
     "logit_bias of 100,000": Heavy(CHAT, lambda: chat(logit_bias={str(n): 1 for n in range(100_000)})),
     "unknown fields": Heavy(CHAT, lambda: chat(**{f"field{n}": n for n in range(100_000)})),
-    "nested": Heavy(CHAT, lambda: chat(prediction={"type": "content", "content": nested(MANY)})),
+    "nested": Heavy(CHAT, lambda: chat(prediction={"type": "content", "content": nested(OBJECTS)})),
     "nested too often": Heavy(CHAT, lambda: chat(prediction={"type": "content", "content": nested(MEGABYTES // 7)})),
-    "numbers": Heavy(CHAT, lambda: chat(response_format={"type": "x", "y": [1] * MANY})),
+    "numbers": Heavy(CHAT, lambda: chat(response_format={"type": "x", "y": [1] * NUMBERS})),
     "too many numbers": Heavy(CHAT, lambda: chat(response_format={"type": "x", "y": [1] * (MEGABYTES // 3)})),
     "one word": Heavy(CHAT, lambda: said("a" * MEGABYTES)),
     "spaces": Heavy(CHAT, lambda: said(" " * MEGABYTES)),
@@ -235,7 +235,6 @@ def test_others_are_answered_meanwhile(plain_gateway: GatewayProcess, scripted: 
             waited = asked_meanwhile(plain_gateway, lambda: len(statuses) < AT_ONCE)
         assert set(statuses) <= {200, 400}
         tried.append((held(plain_gateway) - before, waited))
-        print(tried[-1])
         if tried[-1][0] == 0 and waited.worst_s < MOST_WAITED_S * waited.slowness:
             return
     pytest.fail(f"how often the loop was held for {MOST_HELD_S} s, and how long others waited: {tried}")

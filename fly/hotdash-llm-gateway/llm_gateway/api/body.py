@@ -10,9 +10,9 @@ from typing import Any
 from . import stepwise
 from .errors import BadRequest
 
-MOST_VALUES = 250_000
-"""JSON values of a body. A conversation of thousands of turns with a hundred tools has some ten thousand; what is done
-with a million would hold up others, however it is done."""
+MOST_VALUES = 500_000
+"""JSON values of a body, where a list or an object counts as several. A conversation of thousands of turns with a
+hundred tools has a tenth of it; what is done with more would hold up others, however it is done."""
 DEEPEST = 64
 """Levels of a body. Tools and response formats have a dozen; some hundreds would exhaust what reads them on the way."""
 
@@ -35,7 +35,9 @@ def parse(raw: bytes) -> dict[str, Any]:
         if b"\\ud" in raw or b"\\uD" in raw:
             json.dumps(sent, ensure_ascii=False).encode()  # A lone surrogate could not be sent on.
     except stepwise.TooMany:
-        raise BadRequest(f"the body holds more than {MOST_VALUES} values") from None
+        raise BadRequest(
+            f"the body holds more than {MOST_VALUES} values, where a list or an object counts as {stepwise.INNER}"
+        ) from None
     except (ValueError, RecursionError):
         raise BadRequest("We could not parse the JSON body of your request: the body is not valid JSON") from None
     if not isinstance(sent, dict):
@@ -46,7 +48,8 @@ def parse(raw: bytes) -> dict[str, Any]:
 
 
 def _loaded(text: str) -> Any:
-    at_most = 1 + text.count(",") + 2 * (text.count("[") + text.count("{"))
+    inner = text.count("[") + text.count("{")
+    at_most = 1 + text.count(",") + inner * (1 + stepwise.INNER)
     if at_most <= MOST_VALUES:
         return _DECODER.decode(text)
     # There may be too many, unless they are in texts.

@@ -17,6 +17,8 @@ LARGE = 512 * 1024
 """Bytes from which on it is worth it; read at once they take up to 20 ms."""
 STEP = 256 * 1024
 """Bytes that are decoded at a time."""
+INNER = 8
+"""How much more work a list or an object is than a number."""
 LEVELS = 7
 """Of lists and objects of an answer: down to the tokens of log probabilities, in either API and in an event of it."""
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -47,13 +49,13 @@ def loads(
             numbers takes ten times as long.
         each: makes of a value that was read at once what is kept in its place. A million numbers take less room in
             another form, and are a tenth of a second to give up in this one.
-        most: values, lists and objects included, that are read in steps.
+        most: values that are read in steps; a list or an object counts as `INNER`.
         decoder: reads values at once.
 
     Raises:
         TooMany: there are more than `most`. ValueError: it is no JSON. RecursionError: it is nested too deep.
     """
-    reader = _Reader(raw, decoder, each, len(raw) if most is None else most)
+    reader = _Reader(raw, decoder, each, INNER * len(raw) if most is None else most)
     value = reader.value(levels)
     reader.end()
     return value
@@ -83,7 +85,8 @@ class _Reader:
 
     def value(self, levels: int) -> Any:
         """The next value."""
-        self._left -= 1
+        inner = self._text.startswith(("[", "{"), self._at)
+        self._left -= INNER if inner else 1
         if self._left < 0:
             raise TooMany
         if levels and self._skip("["):
