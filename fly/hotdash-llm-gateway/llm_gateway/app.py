@@ -38,6 +38,8 @@ BODY_S = 60.0
 """How long a request body may take to arrive."""
 WRONG_KEYS, MALFORMED = 30, 300
 """A minute, by address; more of them are answered 429."""
+PIECE = 256 * 1024
+"""Bytes of a long answer that are sent at a time."""
 CLIENT_HEADER = "x-gateway-client"
 """The client's address, as the edge saw it."""
 
@@ -225,7 +227,7 @@ async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
     if isinstance(reply.body, bytes):
         headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body if body_wanted else b""})
+        await _send_whole(reply.body if body_wanted else b"", send)
         return
     headers.append((b"cache-control", b"no-cache"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -244,6 +246,14 @@ async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
                 continue
     if not stalled:  # Else the server sees an unfinished answer and closes the connection.
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_whole(body: bytes, send: Send) -> None:
+    """A body of many megabytes is handed over a piece at a time, each when there is room for it."""
+    last = max(0, len(body) - 1) // PIECE * PIECE
+    for start in range(0, last, PIECE):
+        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
+    await send({"type": "http.response.body", "body": body[last:]})
 
 
 def _client_error(status: int, message: str, **headers: str) -> Reply:

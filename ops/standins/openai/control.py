@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-KEPT_REQUESTS = 500
+from ops.standins.openai.record import Record
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
@@ -160,7 +159,7 @@ class Counter(msgspec.Struct):
 
 
 class Control:
-    """Counters (kept in ``state/counters.json``), and what was arranged and the last requests (in memory)."""
+    """Counters (kept in ``state/counters.json``), and what was arranged and asked (in memory)."""
 
     def __init__(self, state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True)
@@ -169,7 +168,7 @@ class Control:
         self.faults: list[Fault] = []
         self.replies: list[Reply] = []
         self._raws: dict[str, deque[Raw]] = {}
-        self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
+        self.requests = Record()
         self._load()
 
     def _load(self) -> None:
@@ -205,10 +204,6 @@ class Control:
         """``{"models": {model: {path: figures}}, "total_calls": n}``."""
         total = sum(c.calls for paths in self._counters.values() for c in paths.values())
         return {"models": msgspec.to_builtins(self._counters), "total_calls": total}
-
-    def remember(self, path: str, body: object) -> None:
-        """Keep a request's body (never its headers) for ``GET /_control/requests``."""
-        self.requests.append({"time": time.time(), "path": path, "body": body})
 
     def take_fault(self, path: str, model: str, question: str, *, by_path: bool = False) -> Fault | None:
         """The first fault meant for this request, its count lowered; None when it may succeed.

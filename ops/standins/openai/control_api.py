@@ -35,12 +35,14 @@ class ControlApi:
         return JSONResponse(self.control.figures())
 
     async def requests(self, request: Request) -> Response:
-        """``GET /_control/requests?limit=``: the last bodies, oldest first."""
+        """``GET /_control/requests?contains=&limit=``: the last bodies, oldest first; how many are not kept."""
         limit = request.query_params.get("limit", "50")
         if not limit.isdigit():
-            return _refused("limit is a whole number")
-        kept = list(self.control.requests)
-        return JSONResponse({"requests": kept[max(0, len(kept) - int(limit)) :]})
+            return _refused("limit is a whole number, 0 for all")
+        record = self.control.requests
+        found = record.find(request.query_params.get("contains", ""), int(limit))
+        said = msgspec.json.encode({"requests": found, "forgotten": record.forgotten})
+        return Response(said, media_type="application/json")
 
     async def faults(self, request: Request) -> Response:
         """``GET|POST|DELETE /_control/faults``."""

@@ -102,7 +102,7 @@ class Service:
         async def handle(request: Request) -> Response:
             began = time.monotonic()
             body = await json_body(request, lambda: self.authorise(request))
-            self.control.remember(path, body)
+            self.control.requests.add(path, body)
             exchange = Exchange(request, path, body, self.catalog.listed(str(body.get("model", default_model))))
             try:
                 asked = read(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from llm_gateway.api.body import DEEPEST, parse, unreadable
+from llm_gateway.api.body import DEEPEST, MOST_VALUES, parse, unreadable
 from llm_gateway.api.errors import BadRequest
 
 
@@ -25,6 +25,9 @@ from llm_gateway.api.errors import BadRequest
         (b'{"a": "\xff\xfe"}', "not valid JSON"),
         ('{"a": 1}'.encode("utf-16"), "not valid JSON"),
         (b'{"seed": ' + b"1" * 5000 + b"}", "not valid JSON"),
+        (b'{"x": [' + b"1," * MOST_VALUES + b"1]}", f"more than {MOST_VALUES} values"),
+        (b'{"x": [' + b'{"y":{}},' * (MOST_VALUES // 16) + b"1]}", f"more than {MOST_VALUES} values"),
+        (b'{"x": [' + b"1," * (MOST_VALUES - 40) + b"1e999, []]}", "not valid JSON"),
         (b'{"x": ' + b"[" * 300 + b"]" * 300 + b"}", f"nested deeper than {DEEPEST}"),
         (b'{"x": ' + b'{"y":' * DEEPEST + b"1" + b"}" * DEEPEST + b"}", f"nested deeper than {DEEPEST}"),
     ],
@@ -42,6 +45,9 @@ def test_what_is_no_body_is_refused(raw: bytes, words: str) -> None:
         b'\xef\xbb\xbf{"a": 1}',  # A byte order mark, as some Windows clients send it.
         '{"a": "\\ud83d\\ude00 ✓ \\u0000"}'.encode(),
         b'{"x": ' + b"[" * (DEEPEST - 1) + b"]" * (DEEPEST - 1) + b"}",
+        b'{"x": [' + b"1," * (MOST_VALUES - 17) + b"1]}",
+        b'{"x": [' + b"{}," * (MOST_VALUES // 8 - 3) + b"1]}",
+        b'{"x": "' + b"1,[{" * MOST_VALUES + b'"}',
         b'{"a": 12345678901234567890123, "b": 0.1, "c": -0.0, "d": 1e-7}',
     ],
 )

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from ops.standins.openai.record import Record
+
 CHAT = "/v1/chat/completions"
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}
 STREAM = {**ASK, "stream": True}
@@ -122,6 +124,38 @@ def test_the_last_requests_are_kept_without_headers(openai: httpx.Client, openai
     asked = [request["body"]["messages"][0]["content"] for request in answer.json()["requests"]]
     assert asked == ["two", "three"]
     assert openai_key not in answer.text
+
+
+def test_the_requests_that_hold_a_marker_are_asked_for(openai: httpx.Client) -> None:
+    for question in ("first [mine]", "another", "last [mine]"):
+        openai.post(CHAT, json={**ASK, "messages": [{"role": "user", "content": question}]}).raise_for_status()
+    told = openai.get("/_control/requests", params={"contains": "[mine]", "limit": 0}).json()
+    assert [one["body"]["messages"][0]["content"] for one in told["requests"]] == ["first [mine]", "last [mine]"]
+    assert told["forgotten"] == 0
+
+
+def recorded(record: Record, contains: str = "") -> list[str]:
+    """The first characters of what was asked."""
+    return [json.loads(bytes(one))["body"]["text"][:6] for one in record.find(contains, 0)]
+
+
+def test_a_request_is_still_recorded_after_thousands_of_others() -> None:
+    record = Record()
+    record.add("/v1/x", {"text": "[mine]"})
+    for number in range(5000):
+        record.add("/v1/x", {"text": f"{number}"})
+    assert recorded(record, "[mine]") == ["[mine]"]
+    assert record.forgotten == 0
+
+
+def test_what_the_record_has_no_room_for_is_counted() -> None:
+    record = Record(most_bytes=300)
+    for number in range(5):
+        record.add("/v1/x", {"text": f"{number}" * 60})
+    assert recorded(record) == ["3" * 6, "4" * 6]
+    assert record.forgotten == 3
+    record.clear()
+    assert (recorded(record), record.forgotten) == ([], 0)
 
 
 def test_counters_survive_a_restart_and_reset_forgets_them(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from ..limits.limiter import Limiter
 from ..limits.pricing import spend
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider
+from . import stepwise
+from .aside import aside
 from .finish import Finish
 from .response_answer import ENDED, ResponseAnswers
 
@@ -74,5 +75,8 @@ class Background:
 
     async def _look(self, model: str, identity: str) -> dict[str, Any]:
         answer = await self._provider.whole(model, f"responses/{identity}", None, method="GET")
-        said = json.loads(answer.body)
+        try:
+            said = await aside(len(answer.body), stepwise.answer, answer.body)
+        except (ValueError, RecursionError):
+            return {}
         return said if isinstance(said, dict) else {}

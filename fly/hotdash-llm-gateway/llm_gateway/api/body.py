@@ -7,8 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from . import stepwise
 from .errors import BadRequest
 
+MOST_VALUES = 500_000
+"""JSON values of a body, where a list or an object counts as several. A conversation of thousands of turns with a
+hundred tools has a tenth of it; what is done with more would hold up others, however it is done."""
 DEEPEST = 64
 """Levels of a body. Tools and response formats have a dozen; some hundreds would exhaust what reads them on the way."""
 
@@ -27,9 +31,13 @@ def parse(raw: bytes) -> dict[str, Any]:
     """Read a body. Raises BadRequest if it is no JSON object, or one that could not be sent on."""
     try:
         # Decoded here, since json would also take UTF-16 and the bytes of lone surrogates.
-        sent = json.loads(raw.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite)
+        sent = _loaded(raw.decode("utf-8-sig"))
         if b"\\ud" in raw or b"\\uD" in raw:
             json.dumps(sent, ensure_ascii=False).encode()  # A lone surrogate could not be sent on.
+    except stepwise.TooMany:
+        raise BadRequest(
+            f"the body holds more than {MOST_VALUES} values, where a list or an object counts as {stepwise.INNER}"
+        ) from None
     except (ValueError, RecursionError):
         raise BadRequest("We could not parse the JSON body of your request: the body is not valid JSON") from None
     if not isinstance(sent, dict):
@@ -37,6 +45,15 @@ def parse(raw: bytes) -> dict[str, Any]:
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and _deeper(sent, DEEPEST):
         raise BadRequest(f"the body is nested deeper than {DEEPEST} levels")
     return sent
+
+
+def _loaded(text: str) -> Any:
+    inner = text.count("[") + text.count("{")
+    at_most = 1 + text.count(",") + inner * (1 + stepwise.INNER)
+    if at_most <= MOST_VALUES:
+        return _DECODER.decode(text)
+    # There may be too many, unless they are in texts.
+    return stepwise.loads(text.encode(), DEEPEST, most=MOST_VALUES, decoder=_DECODER)
 
 
 def _not_json(word: str) -> None:
@@ -59,3 +76,6 @@ def _deeper(value: Any, levels: int) -> bool:
         if not layer:
             return False
     return True
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..upstream.errors import UpstreamError, from_event
+from . import stepwise
 from .sse import DONE, data_of, event
 
 PIECE = re.compile(r"(?:\s*\S+){1,8}\s*|\s+")
@@ -106,8 +106,8 @@ class ChatTranscript:
             self._done = True
             return None  # Sent by `close`, once the answer is known to be whole.
         try:
-            chunk = json.loads(data)
-        except ValueError:
+            chunk = stepwise.answer(data)
+        except (ValueError, RecursionError):
             raise UpstreamError(502, "the provider's stream holds what is no JSON", unsettled=True) from None
         if not isinstance(chunk, dict):
             raise UpstreamError(502, "the provider's stream holds what is no chunk", unsettled=True)

@@ -21,7 +21,8 @@ from ..limits.tokens import InputSize, count_embedded
 from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Answer, Provider, encode
-from . import check
+from . import check, stepwise
+from .aside import aside
 from .body import parse
 from .errors import BadRequest, OverLimit
 from .finish import Finish
@@ -34,7 +35,8 @@ MOST_TOKENS = 8192
 """Of one input (OpenAI, "Create embeddings")."""
 AT_ONCE = 128
 """Inputs looked up, or asked for where only some of a list are new, in one call: two megabytes of answer at most."""
-LARGE = 16 * 1024
+LEVELS = 2
+"""Of an answer, down to its vectors."""
 
 Input = str | tuple[int, ...]
 
@@ -80,10 +82,10 @@ class Embeddings:
     async def answer(self, outcome: Outcome, raw: bytes, *, cache_control: str | None = None) -> Reply:
         """Answer one request; raises BadRequest and UpstreamError as a generation does."""
         models = self._config.embedding_models
-        request = await _aside(len(raw), read, raw, models, cache_control)
+        request = await aside(len(raw), read, raw, models, cache_control)
         outcome.asked = outcome.model = request.model
         outcome.parameters, outcome.asked_for = dict(request.body), request.sent
-        keys = self._keys(outcome.team.name, request)
+        keys = await aside(len(raw), _keys, outcome.team.name, request)
         known = await self._known(keys) if not request.controls.no_cache else [None] * len(keys)
         new = [index for index, vector in enumerate(known) if vector is None]
         outcome.tier = "bypass" if request.controls.no_cache else "miss" if new else "exact"
@@ -95,7 +97,7 @@ class Embeddings:
             raise OverLimit(admitted)
         try:
             if len(new) == len(known):
-                body = await self._all(outcome, request, keys, most)
+                body = await self._all(outcome, request, keys, most, len(raw))
             else:
                 body = await self._some(outcome, request, keys, known, new, most)
         except asyncio.CancelledError:
@@ -107,11 +109,11 @@ class Embeddings:
         self._finish.done(outcome)
         return Reply(200, body, outcome.headers())
 
-    async def _all(self, outcome: Outcome, request: Request, keys: Sequence[CacheKey], most: Spend) -> bytes:
-        """Nothing is known: the request goes on as it came, and so does the answer."""
-        content = encode({"input": request.sent, **request.body})
+    async def _all(self, outcome: Outcome, request: Request, keys: Sequence[CacheKey], most: Spend, size: int) -> bytes:
+        """Nothing is known: the request, of so many bytes, goes on as it came, and so does the answer."""
+        content = await aside(size, encode, {"input": request.sent, **request.body})
         answer = await self._ask(outcome, request, content, most)
-        vectors, usage, model = await _aside(len(answer.body), _read_answer, answer.body)
+        vectors, usage, model = await aside(len(answer.body), _read_answer, answer.body)
         self._pay(outcome, request, usage)
         outcome.answer = {"model": model, "vectors": len(vectors)}
         await self._keep(request, keys, vectors, model)
@@ -134,7 +136,7 @@ class Embeddings:
                 {**request.body, "input": [request.inputs[index] for index in part], "encoding_format": "base64"}
             )
             answer = await self._ask(outcome, request, content, most)
-            vectors, usage, model = await _aside(len(answer.body), _read_answer, answer.body)
+            vectors, usage, model = await aside(len(answer.body), _read_answer, answer.body)
             if len(vectors) != len(part):
                 raise UpstreamError(502, f"the provider sent {len(vectors)} vectors for {len(part)} inputs")
             self._pay(outcome, request, usage)
@@ -147,7 +149,7 @@ class Embeddings:
         outcome.answer = {"model": whole[0][1], "vectors": len(whole)}
         tokens = sum(request.tokens)
         size = sum(len(vector) for vector, _ in whole)
-        return bytes(await _aside(size, _written, whole, request.as_text, tokens))
+        return bytes(await aside(size, _written, whole, request.as_text, tokens))
 
     async def _ask(self, outcome: Outcome, request: Request, content: bytes, most: Spend) -> Answer:
         try:
@@ -171,13 +173,6 @@ class Embeddings:
     def _price(self, request: Request) -> Any:
         return self._config.prices[request.model]
 
-    def _keys(self, team: str, request: Request) -> list[CacheKey]:
-        dimensions = str(request.body.get("dimensions") or "")
-        return [
-            CacheKey(team, digest("embedding", team, request.model, dimensions, json.dumps(each)))
-            for each in request.inputs
-        ]
-
     async def _known(self, keys: Sequence[CacheKey]) -> list[tuple[bytes, str] | None]:
         found: list[tuple[bytes, str] | None] = []
         for start in range(0, len(keys), AT_ONCE):
@@ -192,6 +187,14 @@ class Embeddings:
         head = model.encode() + b"\n"
         for key, vector in zip(keys, vectors, strict=True):
             await self._exact.put(key, head + vector, ttl_s=request.controls.ttl_s)
+
+
+def _keys(team: str, request: Request) -> list[CacheKey]:
+    dimensions = str(request.body.get("dimensions") or "")
+    return [
+        CacheKey(team, digest("embedding", team, request.model, dimensions, json.dumps(each)))
+        for each in request.inputs
+    ]
 
 
 def read(raw: bytes, models: tuple[str, ...], cache_control: str | None) -> Request:
@@ -246,15 +249,19 @@ def _is_token(value: object) -> bool:
 def _read_answer(body: bytes) -> tuple[list[bytes], Mapping[str, Any], str]:
     """Vectors as little-endian 32-bit floats in the order of the inputs, the usage, and the model's signature."""
     try:
-        said = json.loads(body)
-        data = sorted(said["data"], key=lambda item: int(item["index"]))
-        vectors = [_floats(item["embedding"]) for item in data]
+        said = stepwise.loads(body, LEVELS, _packed)
+        vectors = [vector for _, vector in sorted(said["data"], key=lambda item: int(item[0]))]
         usage, model = said.get("usage") or {}, str(said.get("model") or "")
     except (ValueError, TypeError, KeyError, binascii.Error):
         raise UpstreamError(502, "the provider's answer holds no vectors", unsettled=True) from None
     if not vectors:
         raise UpstreamError(502, "the provider's answer holds no vectors", unsettled=True)
     return vectors, usage, model
+
+
+def _packed(value: Any) -> Any:
+    """A vector as its index and its bytes; anything else as it is."""
+    return (value["index"], _floats(value["embedding"])) if isinstance(value, dict) and "embedding" in value else value
 
 
 def _floats(embedding: str | Sequence[float]) -> bytes:
@@ -283,10 +290,3 @@ def _shown(vector: bytes, as_text: bool) -> bytes:
     if as_text:
         return b'"' + base64.b64encode(vector) + b'"'
     return json.dumps(np.frombuffer(vector, dtype="<f4").astype(float).tolist(), separators=(",", ":")).encode()
-
-
-async def _aside(size: int, function: Any, *arguments: Any) -> Any:
-    """In a thread what grows with a body."""
-    if size > LARGE:
-        return await asyncio.to_thread(function, *arguments)
-    return function(*arguments)

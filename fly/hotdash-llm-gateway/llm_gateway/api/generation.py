@@ -26,26 +26,26 @@ from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.fallback import ask
 from ..upstream.provider import Answer, Provider, Stream
+from . import stepwise
+from .aside import aside
 from .background import Background
 from .call import Call
 from .chat_answer import ChatAnswers
 from .errors import OverLimit
 from .finish import Finish
 from .headers import passed_on
-from .intake import LARGE, Intake, Read
+from .intake import Intake, Read
 from .ownership import Ownership
 from .reply import Reply
 from .request import API, Request
 from .response_answer import ResponseAnswers
-from .sse import events
-from .transcript import AnswerKind, Transcript, begun
+from .sse import events, pieces
+from .transcript import AnswerKind, Transcript, begun, heard
 
 log = logging.getLogger(__name__)
 
 FOLLOW_S = 60.0
 """How long a request waits for an identical one that is under way before it asks the provider itself."""
-LONG_TEXT = 20_000
-"""Characters of an answer from which on they are counted in a thread."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Generation:
                 spent is booked.
         """
         team = outcome.team
-        read = await self._in_thread(raw, self._intake.read, team, raw, api, cache_control)
+        read = await aside(len(raw), self._intake.read, team, raw, api, cache_control)
         request = read.request
         outcome.note(request)
         if request.references:
@@ -160,7 +160,7 @@ class Generation:
 
         async def attempt(model: str) -> tuple[Answer, dict[str, Any]]:
             answer = await self._provider.whole(model, request.endpoint, request.content)
-            said = await self._in_thread(answer.body, _object, answer.body)
+            said = await aside(len(answer.body), _object, answer.body)
             problem = kind.problem(said, background=request.background)
             if problem is not None:
                 # It was made, so it is billed: at its usage if that is known, else at most.
@@ -211,7 +211,7 @@ class Generation:
             for event in begun.first:
                 yield event
             async for event in begun.rest:
-                shown = transcript.add(event)
+                shown = await heard(transcript, event)
                 new = [each for each in transcript.made() if each not in known]
                 if new:
                     known.update(new)
@@ -235,7 +235,7 @@ class Generation:
         answer = transcript.answer
         await self._remember(call, transcript.made(), usage)
         self._account(call, usage, answer or _told(transcript))
-        if answer is not None and kind.keepable(answer) and not call.request.controls.no_store:
+        if call.key is not None and answer is not None and kind.keepable(answer) and not call.request.controls.no_store:
             body = json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
             await self._keep(call, answer, body)
         await call.book(self._limiter)
@@ -306,8 +306,9 @@ class Generation:
             return Reply(200, hit.body, outcome.headers())
 
         async def replayed() -> AsyncGenerator[bytes, None]:
-            for event in kind.replay(answer, include_usage=request.include_usage):
-                yield event
+            for part in pieces(kind.replay(answer, include_usage=request.include_usage)):
+                yield part
+                await asyncio.sleep(0)  # The client may take it at once, and the next one too.
 
         return Reply(200, replayed(), outcome.headers(), "text/event-stream")
 
@@ -332,14 +333,8 @@ class Generation:
         """Usage by our own count, for an answer that came without."""
         price = self._config.prices[call.outcome.model or call.model]
         read = call.request.size.tokens(call.outcome.model or call.model, price.context)
-        written = await (asyncio.to_thread(count_text, text) if len(text) > LONG_TEXT else _now(count_text, text))
+        written = await aside(len(text), count_text, text)
         return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-    async def _in_thread(self, raw: bytes, function: Any, *arguments: Any) -> Any:
-        """Run what grows with a body: at once for a small one, in a thread for a large one."""
-        if len(raw) > LARGE:
-            return await asyncio.to_thread(function, *arguments)
-        return function(*arguments)
 
     def _note_answer(
         self, outcome: Outcome, model: str, after: UpstreamError | None, headers: Mapping[str, str]
@@ -350,13 +345,9 @@ class Generation:
             log.warning("%s failed with %d, %s answered", outcome.asked, after.status, model)
 
 
-async def _now(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
-
-
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(body)
+        said = stepwise.answer(body)
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):

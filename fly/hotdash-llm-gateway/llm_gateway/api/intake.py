@@ -9,11 +9,9 @@ from ..config import GatewayConfig, Team
 from ..limits.pricing import Spend, at_most
 from ..upstream.escalation import Choice, choose
 from . import chat_request, responses_request
+from .aside import LARGE
 from .body import parse
 from .request import API, Offer, Request
-
-LARGE = 16 * 1024
-"""Bytes of a body from which on it is read in a thread: reading takes a millisecond for each 50 kB or so."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from ..limits.limiter import Limiter, Refusal
 from ..outcome import Outcome
 from ..upstream.provider import Provider, encode
 from . import check
+from .aside import aside
 from .body import parse
 from .errors import OverLimit
 from .finish import Finish
@@ -26,13 +27,19 @@ class Moderations:
 
     async def answer(self, outcome: Outcome, raw: bytes) -> Reply:
         """Answer one request; raises BadRequest and UpstreamError as a generation does."""
-        sent = parse(raw)
-        check.body(sent, KNOWN, needed=("input",))
+        content = await aside(len(raw), _content, raw)
         admitted = await self._limiter.reserve(outcome.team, tokens=0, nano_usd=0)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
             raise OverLimit(admitted)
-        answer = await self._provider.whole(self._config.default_model, "moderations", encode(sent), names_model=False)
+        answer = await self._provider.whole(self._config.default_model, "moderations", content, names_model=False)
         outcome.provider_headers = passed_on(answer.headers)
         self._finish.done(outcome)
         return Reply(200, answer.body, outcome.headers())
+
+
+def _content(raw: bytes) -> bytes:
+    """The body as it goes on; raises BadRequest."""
+    sent = parse(raw)
+    check.body(sent, KNOWN, needed=("input",))
+    return encode(sent)

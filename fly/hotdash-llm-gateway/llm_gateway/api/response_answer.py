@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..upstream.errors import UpstreamError, from_event
+from . import stepwise
 from .chat_answer import PIECE
 from .sse import data_of, event
 
@@ -108,8 +108,8 @@ class ResponseTranscript:
         if not data or data == b"[DONE]":
             return event
         try:
-            told = json.loads(data)
-        except ValueError:
+            told = stepwise.answer(data)
+        except (ValueError, RecursionError):
             raise UpstreamError(502, "the provider's stream holds what is no JSON", unsettled=True) from None
         if not isinstance(told, dict):
             raise UpstreamError(502, "the provider's stream holds what is no event", unsettled=True)

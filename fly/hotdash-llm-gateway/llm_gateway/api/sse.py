@@ -6,12 +6,14 @@ Events are handed on as the bytes they came in. Format: https://html.spec.whatwg
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from ..upstream.errors import UpstreamError
 
 LONGEST_EVENT = 32 * 1024 * 1024
+SENT_TOGETHER = 64
+"""Events of a kept answer, a millisecond of work or two."""
 DONE = b"data: [DONE]\n\n"
 
 
@@ -21,21 +23,34 @@ async def events(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     Raises:
         UpstreamError: an event is longer than any that could be meant.
     """
-    rest = b""
+    rest = bytearray()
     async for piece in pieces:
         # The blank line may lie across two pieces.
         searched = max(0, len(rest) - 3)
         rest += piece
         while (end := _end(rest, searched)) > 0:
-            yield rest[:end]
-            rest, searched = rest[end:], 0
+            yield bytes(rest[:end])
+            del rest[:end]
+            searched = 0
         if len(rest) > LONGEST_EVENT:
             raise UpstreamError(502, "the provider's stream holds an endless event")
     if rest.strip():
-        yield rest + b"\n\n"
+        yield bytes(rest) + b"\n\n"
 
 
-def _end(text: bytes, start: int) -> int:
+def pieces(events: Iterable[bytes]) -> Iterator[bytes]:
+    """Events put together to what is worth sending at a time."""
+    waiting: list[bytes] = []
+    for each in events:
+        waiting.append(each)
+        if len(waiting) == SENT_TOGETHER:
+            yield b"".join(waiting)
+            waiting.clear()
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _end(text: bytearray, start: int) -> int:
     """Where the first event ends, behind its blank line; 0 if it has not ended yet."""
     ends = [at + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (at := text.find(mark, start)) >= 0]
     return min(ends, default=0)

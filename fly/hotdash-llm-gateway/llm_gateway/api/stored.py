@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from ..limits.tokens import count_text
 from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider, Stream, encode
+from . import stepwise
+from .aside import aside
 from .body import parse
 from .errors import BadRequest, OverLimit
 from .finish import Finish
@@ -120,25 +121,22 @@ class Stored:
         if route.deletes and route.kind is not None:
             await self._ownership.forget(team.name, route.kind, ids["id"])
         else:
-            read = None if content is None else tokens + count_text(content.decode())
+            read = None if content is None else tokens + await aside(len(content), count_text, content.decode())
             await self._remember(team.name, answer.body, read)
         self._finish.done(outcome)
         return Reply(answer.status, answer.body, outcome.headers())
 
     async def _content(self, team: str, raw: bytes) -> bytes:
         """The body of a creation or a change. It may hold items only of the kinds and ids that a request may hold."""
-        sent = parse(raw) if raw else {}
-        items = sent.get("items")
-        if items is not None:
-            RESPONSE_FIELDS["input"](items, "items")
-            await self._ownership.check(team, list(in_items(items, "items")))
-        return encode(sent)
+        content, named = await aside(len(raw), _read, raw)
+        await self._ownership.check(team, named)
+        return content
 
     async def _remember(self, team: str, body: bytes, tokens: int | None) -> None:
         """Note what was made or listed. `tokens`: that a conversation now has; None if it did not change."""
         try:
-            made = json.loads(body)
-        except ValueError:
+            made = await aside(len(body), stepwise.answer, body)
+        except (ValueError, RecursionError):
             return
         if not isinstance(made, dict):
             return
@@ -161,6 +159,15 @@ class Stored:
             yield ResponseTranscript().failure(error)
         finally:
             self._finish.done(outcome)
+
+
+def _read(raw: bytes) -> tuple[bytes, list[Reference]]:
+    """A body as it goes on, and what it names; raises BadRequest."""
+    sent = parse(raw) if raw else {}
+    items = sent.get("items")
+    if items is not None:
+        RESPONSE_FIELDS["input"](items, "items")
+    return encode(sent), [] if items is None else list(in_items(items, "items"))
 
 
 def _query(query: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 
 from ..upstream.errors import UpstreamError
+from .aside import aside
 
 
 class Transcript(Protocol):
@@ -79,9 +80,14 @@ async def begun(transcript: Transcript, events: AsyncIterator[bytes]) -> list[by
     """
     out: list[bytes] = []
     async for event in events:
-        shown = transcript.add(event)
+        shown = await heard(transcript, event)
         if shown is not None:
             out.append(shown)
         if transcript.spoken:
             return out
     raise UpstreamError(502, "the provider's stream ended before it said anything", unsettled=True)
+
+
+async def heard(transcript: Transcript, event: bytes) -> bytes | None:
+    """Have a transcript take in an event, a long one in a thread; as its `add`."""
+    return await aside(len(event), transcript.add, event)

@@ -75,6 +75,11 @@ def _lines(gateway: Gateway, teams: Sequence[Mapping[str, Any]]) -> Iterator[str
     yield "# TYPE gateway_event_loop_delay_seconds gauge"
     yield f'gateway_event_loop_delay_seconds{{over="minute"}} {gateway.loop_delay.recent_s:.6f}'
     yield f'gateway_event_loop_delay_seconds{{over="start"}} {gateway.loop_delay.longest_s:.6f}'
+    yield "# TYPE gateway_event_loop_held_seconds histogram"
+    for bound, count in gateway.loop_delay.held():
+        yield f'gateway_event_loop_held_seconds_bucket{{le="{bound}"}} {count}'
+    yield f"gateway_event_loop_held_seconds_sum {gateway.loop_delay.held_s:.6f}"
+    yield f"gateway_event_loop_held_seconds_count {count}"
     yield "# TYPE gateway_ready gauge"
     yield f"gateway_ready {int(not gateway.not_ready())}"
     yield "# TYPE gateway_redis_up gauge"

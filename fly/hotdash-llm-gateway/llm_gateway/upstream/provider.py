@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from .errors import UpstreamError, from_answer
 
 CONNECT_S = 5.0
 POOL_S = 10.0
+MANY_PIECES = 64
+"""Of an answer, each of at most 64 kB."""
 LONGEST_ERROR = 1024 * 1024
 """Bytes of an error's body that are read; OpenAI's are some hundred."""
 
@@ -90,7 +93,10 @@ class Provider:
         """
         response = await self._begin(model, endpoint, content, method, names_model)
         try:
-            return Answer(response.status_code, response.headers, await response.aread())
+            pieces = [piece async for piece in response.aiter_bytes()]
+            # In a thread, megabytes are put together without holding up anybody.
+            body = await asyncio.to_thread(b"".join, pieces) if len(pieces) > MANY_PIECES else b"".join(pieces)
+            return Answer(response.status_code, response.headers, body)
         except httpx.HTTPError as error:
             raise _failed(error) from error
         finally:
