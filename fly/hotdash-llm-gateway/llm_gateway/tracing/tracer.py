@@ -30,7 +30,7 @@ __all__ = ["Counts", "Tracer", "attributes", "connect"]
 
 log = logging.getLogger(__name__)
 
-BATCH = 64
+BATCH = 256
 BATCH_BYTES = 512 * 1024
 """In memory; sent it is at most twice that, so that no server or proxy on the way finds a batch too large."""
 MOST_BYTES = 64 * 1024 * 1024
