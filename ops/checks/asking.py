@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 
 from ops.services.gateway import Answer, Gateway
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 
-def caller(world: World, key: str) -> Gateway:
+def caller(world: Deployment, key: str) -> Gateway:
     """A caller with the key of that name in the vault."""
     return Gateway(world.target.endpoints(), world.vault.get(key))
 

@@ -7,12 +7,12 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.checks.asking import caller, told, unique
+from ops.description.stack import Team
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, missing, satisfied, say, unavailable
 from ops.services.gateway import Answer, Gateway
-from ops.stack import Team
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 FAST = 0.100  # seconds; the seed's bound for an exact hit
 SHOP = (
@@ -38,7 +38,7 @@ OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be retu
 """Another subject, and a negation."""
 
 
-def exact_cache(world: World) -> Look:
+def exact_cache(world: Deployment) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
     # A system prompt of its own: a similar question of an earlier run must not answer for the first one.
     question, system = "What are your opening hours?", f"You answer for a shop. Conversation {unique()}."
@@ -58,7 +58,7 @@ def exact_cache(world: World) -> Look:
     return satisfied(times)
 
 
-def quota(world: World, key: str = "") -> Look:
+def quota(world: Deployment, key: str = "") -> Look:
     """4.4: with the probe key, as many requests as the limit pass within a minute and the next one is 429.
 
     Args:
@@ -85,7 +85,7 @@ def quota(world: World, key: str = "") -> Look:
     return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({limit}), Retry-After {wait} s")
 
 
-def semantic_cache(world: World) -> Look:
+def semantic_cache(world: Deployment) -> Look:
     """4.3: three wordings of one question and one drawn from several are one answer; two other questions are not.
 
     The draw is told in the evidence; the variable RUNBOOK_SEED repeats it.
@@ -120,7 +120,7 @@ def semantic_cache(world: World) -> Look:
     return satisfied(shown)
 
 
-def escalation(world: World) -> Look:
+def escalation(world: Deployment) -> Look:
     """4.5: more input tokens than the threshold is answered by the larger model."""
     models = world.stack.models
     words = " ".join(f"word{number}" for number in range(models.escalate_over_input_tokens))
@@ -134,7 +134,7 @@ def escalation(world: World) -> Look:
     return satisfied(f"long question answered by {long.model}, short one by {short.model}")
 
 
-def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> Answer:
+def _fresh_window(gateway: Gateway, world: Deployment, team: Team, question: str) -> Answer:
     """The first counted request of a window nobody else has used; waits for older ones to leave it."""
     answers: list[Answer] = []
 

@@ -13,12 +13,12 @@ from ops.runbook.step import Look, missing, satisfied, say
 from ops.services.gateway import Gateway
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PASSWORD, PUBLIC, SECRET
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 VISIBLE_WITHIN = 120.0  # seconds; Langfuse shows a trace after 2 to 5 s, later when busy
 
 
-def ui(world: World) -> Look:
+def ui(world: Deployment) -> Look:
     """Log in, send a question twice, and wait until both its traces can be read back: a miss with a cost, and a hit."""
     stack, endpoints = world.stack, world.target.endpoints()
     problem = _login_problem(world)
@@ -53,7 +53,7 @@ def ui(world: World) -> Look:
     return satisfied(f"login works; both traces are there: one of {cost:.6f} USD, one cache hit")
 
 
-def _login_problem(world: World) -> str:
+def _login_problem(world: Deployment) -> str:
     """What is wrong with the login, or an empty string."""
     stack, endpoints = world.stack, world.target.endpoints()
     email = stack.stack.operator_email
@@ -86,7 +86,7 @@ def sign_up_is_off(visitor: Langfuse, email: str) -> bool:
     return answer.status_code == 422 and "sign up is disabled" in answer.text.lower()
 
 
-def still_working(world: World) -> list[str]:
+def still_working(world: Deployment) -> list[str]:
     """Names whose replaced value, kept in the vault's version before, Langfuse still takes."""
     replaced, alive = world.vault.replaced(), []
     if PUBLIC in replaced and SECRET in replaced:
@@ -100,7 +100,7 @@ def still_working(world: World) -> list[str]:
     return alive
 
 
-def _visitor(world: World) -> Langfuse:
+def _visitor(world: Deployment) -> Langfuse:
     vault = world.vault
     return Langfuse(world.target.endpoints(), vault.get(PUBLIC), vault.get(SECRET))
 

@@ -6,10 +6,10 @@ from ops.checks import abilities
 from ops.checks.asking import caller, told, unique
 from ops.runbook.step import Look, missing, satisfied
 from ops.services.gateway import Gateway
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 
-def smoke(world: World) -> Look:
+def smoke(world: Deployment) -> Look:
     """An answer for the operators' key, and everything an agent needs; 401, 404 and 4xx for what must be refused."""
     models = world.stack.models
     offered = abilities.offered(world.stack.edge.paths)
@@ -38,7 +38,7 @@ def smoke(world: World) -> Look:
     return satisfied("; ".join([seconds, *tried, "401, 404 and 4xx where due"]))
 
 
-def still_working(world: World) -> list[str]:
+def still_working(world: Deployment) -> list[str]:
     """Names of the team keys whose replaced value, kept in the vault's version before, is not refused."""
     replaced = world.vault.replaced()
     alive = []

@@ -6,8 +6,8 @@ from typing import Any
 
 from invoke import Context, Exit, Task
 
-from ops.commands import task
-from ops.dry import LOOKS
+from ops.commands.dry import LOOKS
+from ops.commands.task import task
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
@@ -25,9 +25,9 @@ def _asked_for(team: str, command: str) -> str:
 def plan(c: Context, team: str = "", framework: str = "", target: str = "", json: bool = False) -> None:
     """What a team's agents must set, framework by framework: inv cutover.plan --team NAME."""
     from ops.cutover import settings, show
-    from ops.session import open_world
+    from ops.session.opening import open_deployment
 
-    world = open_world(target)
+    world = open_deployment(target)
     made = settings.settings(world, _asked_for(team, "plan"), framework)
     print(show.plan_document(made, world.target_name) if json else "\n".join(show.plan_lines(made, world.target_name)))
 
@@ -42,9 +42,9 @@ def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target:
 
     from ops.cutover import moments, report
     from ops.cutover.verify import verify as look
-    from ops.session import open_world
+    from ops.session.opening import open_deployment
 
-    world, now = open_world(target), datetime.now(UTC)
+    world, now = open_deployment(target), datetime.now(UTC)
     name = _asked_for(team, "verify")
     found = look(world, name, moments.span(since), moments.moment(cut, now) if cut else None, now)
     if json:
@@ -58,9 +58,9 @@ def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target:
 def back(c: Context, team: str = "", framework: str = "", target: str = "", json: bool = False) -> None:
     """The way back to OpenAI, framework by framework: what to unset."""
     from ops.cutover import settings, show
-    from ops.session import open_world
+    from ops.session.opening import open_deployment
 
-    world = open_world(target)
+    world = open_deployment(target)
     made = settings.settings(world, _asked_for(team, "back"), framework)
     print(show.back_document(made, world.target_name) if json else "\n".join(show.back_lines(made, world.target_name)))
 

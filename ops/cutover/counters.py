@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.runbook.errors import RunbookError
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Counters:
     lost: int | None
 
 
-def read(world: World, team: str) -> Counters:
+def read(world: Deployment, team: str) -> Counters:
     """Ask a gateway's admin routes.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ops.cutover.frameworks import Framework, frameworks
-from ops.stack import Team
-from ops.world import World
+from ops.description.stack import Team
+from ops.targets.deployment import Deployment
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 
@@ -37,7 +37,7 @@ class Settings:
         return f'export {KEY_VARIABLE}="$({self.vault_command})"'
 
 
-def settings(world: World, team: str, framework: str = "") -> Settings:
+def settings(world: Deployment, team: str, framework: str = "") -> Settings:
     """The settings of a team's agents, for all frameworks or one.
 
     Raises:

@@ -10,11 +10,11 @@ from typing import TypeVar
 from ops.cutover import counters, traffic
 from ops.cutover.counters import Counters
 from ops.cutover.traffic import Newest, Span, Traffic
+from ops.description.stack import Success
 from ops.runbook.errors import RunbookError
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PUBLIC, SECRET
-from ops.stack import Success
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Verification:
         return not self.problems
 
 
-def verify(world: World, team: str, since: timedelta, cut: datetime | None, now: datetime) -> Verification:
+def verify(world: Deployment, team: str, since: timedelta, cut: datetime | None, now: datetime) -> Verification:
     """Look at traces and counters; changes nothing.
 
     Args:

@@ -1,1 +1,1 @@
-"""The five phases, one file each, in the numbering of the runbook."""
+"""The phases of the runbook: a package each, a module for each of its steps; `table` lists them."""

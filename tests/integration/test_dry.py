@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ops.commands import namespace
-from ops.dry import Plans, Says
+from ops.commands.dry import Plans, Says
+from ops.commands.namespace import namespace
 from ops.targets.local.layout import run_folder
 from tests.integration.checkout import Checkout
 from tests.integration.recording import OPTIONS, files, keys, rows

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.render import processes, write
+from ops.build.files import write
+from ops.render import processes
 from ops.render.processes import Variable
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack, world
 
@@ -34,7 +35,7 @@ class Rig:
 
     def __init__(self, root: Path, file: Path = STACK_FILE) -> None:
         self.world = world(root / "a checkout", file)
-        write(self.world)
+        write(self.world.stack, self.world.gateway_dir)
         self.bin = self.world.gateway_dir / "bin"
         self.tell = root / "tell"
         self._program(self.tell, TELL)

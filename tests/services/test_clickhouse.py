@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ops.description.paths import ROOT
+from ops.description.read import read
 from ops.render import render_all
 from ops.runbook.errors import RunbookError
 from ops.services import clickhouse
-from ops.stack import read
-from ops.world import ROOT
 
 STACK = read(ROOT / "ops" / "stack.toml", {})
 STUB = Path(__file__).parents[1] / "targets" / "fly" / "clickhouse_stub.py"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ops.services.fly.redis import ManagedRedis
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Account:
         world: whose settings hold the token, and whose state folder keeps flyctl's files.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Workspace) -> None:
         self.world = world
         self.memory = Memory(world.paths.state / "fly.json")
         self._shared: dict[tuple[str, ...], tuple[float, Future[Any]]] = {}

@@ -9,12 +9,12 @@ from ops.targets.fly.seen import Address, Gone
 
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 PUBLIC = ("shared_v4", "v6")
 
 
-def apps(world: World) -> tuple[str, ...]:
+def apps(world: Workspace) -> tuple[str, ...]:
     """The stack's apps, the public one first."""
     stack = world.stack
     stores = (stack.clickhouse.app, *((stack.storage.app,) if stack.storage.provider == "minio" else ()))
@@ -33,7 +33,7 @@ class Apps:
         except Gone:
             return []
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         names = apps(world)
         there, *found = self.account.together(
             self.account.apps, *(lambda name=name: self._addresses(name) for name in names)
@@ -52,7 +52,7 @@ class Apps:
         shown = ", ".join(address.text for address in own if address.public)
         return satisfied(f"{', '.join(names)} in {self.account.org}; public: {shown}, the stores none")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         """Create what is missing.
 
         Raises:

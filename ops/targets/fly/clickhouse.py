@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ops.services.clickhouse import Report
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Database:
@@ -25,7 +25,7 @@ class Database:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _ask(self, world: World, machine: Seen, script: str, *, reads: bool) -> Report:
+    def _ask(self, world: Workspace, machine: Seen, script: str, *, reads: bool) -> Report:
         from ops.services import clickhouse
 
         ask = self.account.inspect if reads else self.account.execute
@@ -39,7 +39,7 @@ class Database:
             )
         return clickhouse.read(done.stdout)
 
-    def look(self, world: World, machine: Seen, volume: str) -> Look:
+    def look(self, world: Workspace, machine: Seen, volume: str) -> Look:
         from ops.services import clickhouse
 
         settings = world.stack.clickhouse
@@ -51,7 +51,7 @@ class Database:
             return drifted(f"ClickHouse's database {settings.database}", "\n".join(lines))
         return satisfied(f"ClickHouse {found.version}, user {settings.user} limited to {settings.database}")
 
-    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(self, world: Workspace, machine: Seen, volume: str, say: Say) -> None:
         from ops.services import clickhouse
 
         settings = world.stack.clickhouse

@@ -13,11 +13,12 @@ from ops.targets.fly.redis import databases
 from ops.targets.fly.secrets import DIRECT
 
 if TYPE_CHECKING:
-    from ops.targets.fly.target import Fly
-    from ops.world import World
+    from ops.targets.fly.account import Account
+    from ops.targets.fly.secrets import Secrets
+    from ops.targets.workspace import Workspace
 
 
-def confirm(world: World, said: str) -> None:
+def confirm(world: Workspace, said: str) -> None:
     """Go on only if the operator has typed the app's name.
 
     Raises:
@@ -34,13 +35,12 @@ def confirm(world: World, said: str) -> None:
         )
 
 
-def destroy(world: World, target: Fly, say: Say) -> list[str]:
+def destroy(world: Workspace, account: Account, secrets: Secrets, say: Say) -> list[str]:
     """Destroy everything the stack has at Fly. Safe to be killed and repeated.
 
     Returns:
         Names of what was destroyed.
     """
-    account = target.account
     done, left = [], _records_left(world)
     with account.acting() as client:
         there = account.apps()
@@ -59,13 +59,13 @@ def destroy(world: World, target: Fly, say: Say) -> list[str]:
                 say(f"deleting the managed Redis {name}")
                 client.redis.delete(name)
                 done.append(name)
-    target.secrets_part.set_stage(world, DIRECT)
+    secrets.set_stage(world, DIRECT)
     for record in left:
         say(f"remove at your DNS provider: {record}")
     return done
 
 
-def _records_left(world: World) -> list[str]:
+def _records_left(world: Workspace) -> list[str]:
     """The records of the public names: with nothing behind them, a stranger's app could come to answer for them."""
     try:
         resolver = dns.resolver_of(world.environ)

@@ -12,12 +12,12 @@ from ops.targets.base import Requirement
 
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 INSTALL = "https://fly.io/docs/flyctl/install"
 
 
-def requirements(world: World, account: Account) -> Sequence[Requirement]:
+def requirements(world: Workspace, account: Account) -> Sequence[Requirement]:
     """Each thing, whether it is there, and how to get it."""
     least = world.stack.fly.min_flyctl
     found = [
@@ -69,10 +69,10 @@ def _billing(account: Account) -> str:
     return status.lower() or "not told"
 
 
-def _postgres(world: World) -> str:
+def _postgres(world: Workspace) -> str:
     from ops.runbook.secret import Secret
-    from ops.services.postgres import urls
     from ops.services.postgres.session import session
+    from ops.vault import postgres_urls as urls
 
     name = urls.DIRECT
     given = world.environ.get(name, "").strip()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ops.services.dns import Found
     from ops.services.fly.network import Certificate, DnsRecords
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 WAIT = "RUNBOOK_DNS_WAIT_S"
 WAIT_S = 600.0
@@ -112,7 +112,7 @@ class Name:
         return "" if self.issued else f"{self.host}: certificate {self.certificate.status or 'pending'} → active"
 
 
-def hosts(world: World) -> tuple[str, ...]:
+def hosts(world: Workspace) -> tuple[str, ...]:
     """The stack's public names; one where both are the same."""
     domains = world.stack.domains
     return tuple(dict.fromkeys((domains.gateway, domains.langfuse)))
@@ -124,7 +124,7 @@ class Domains:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _names(self, world: World, *more: Callable[[], Any]) -> tuple[list[Name], list[Any]]:
+    def _names(self, world: Workspace, *more: Callable[[], Any]) -> tuple[list[Name], list[Any]]:
         """How each name stands; and what `more`, called beside it, returns."""
         app, names, resolver = world.stack.fly.app, hosts(world), dns.resolver_of(world.environ)
         certificates, addresses, *answers = self.account.together(
@@ -152,7 +152,7 @@ class Domains:
             needs=needs,
         )
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         try:
             names, answers = self._names(world, *reaching.requests(world))
         except Gone as gone:
@@ -169,7 +169,7 @@ class Domains:
             return drifted("; ".join(wrong))
         return satisfied(f"certificates active; {reaching.shown(asked)}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         """Add the names, say which DNS records are needed, wait for them, have the certificates issued.
 
         Safe to interrupt: the names stay added, and the next run goes on waiting.
@@ -190,7 +190,7 @@ class Domains:
                     self._issue(app, name.host, limit, say)
         self._wait_for_answers(world, limit, say)
 
-    def _wait_for_answers(self, world: World, limit: float, say: Say) -> None:
+    def _wait_for_answers(self, world: Workspace, limit: float, say: Say) -> None:
         """A certificate just issued takes Fly's proxies a moment to serve."""
         wrong: list[str] = []
 
@@ -213,7 +213,7 @@ class Domains:
             error.why = "; ".join(wrong)
             raise
 
-    def _wait_for_dns(self, world: World, limit: float, say: Say) -> list[Name]:
+    def _wait_for_dns(self, world: Workspace, limit: float, say: Say) -> list[Name]:
         start, said = time.monotonic(), False
         while True:
             names = self._names(world)[0]

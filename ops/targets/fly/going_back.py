@@ -18,11 +18,11 @@ from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
     from ops.services.fly.shapes import Release
-    from ops.targets.fly.target import Fly
-    from ops.world import World
+    from ops.targets.fly.account import Account
+    from ops.targets.workspace import Workspace
 
 
-def last_good(target: Fly, app: str) -> tuple[Release, str]:
+def last_good(account: Account, app: str) -> tuple[Release, str]:
     """The newest complete release of another image than the one to leave, and that one.
 
     To be left is the newest release's image, if any machine runs it: a deploy that failed half-way leaves both.
@@ -30,7 +30,6 @@ def last_good(target: Fly, app: str) -> tuple[Release, str]:
     Raises:
         RunbookError: FLY-047 there is none.
     """
-    account = target.account
     try:
         machines = account.machines(app)
     except Gone:
@@ -50,7 +49,7 @@ def last_good(target: Fly, app: str) -> tuple[Release, str]:
     )
 
 
-def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = False) -> str:
+def rollback(world: Workspace, account: Account, say: Say, *, to: str = "", fast: bool = False) -> str:
     """Put an earlier image into service, with the present config and secrets, and wait until it is healthy.
 
     Args:
@@ -65,26 +64,26 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
     """
 
     app = world.stack.fly.app
-    with target.account.acting() as client:
+    with account.acting() as client:
         image, running = to, ""
         if not image:
-            release, running = last_good(target, app)
+            release, running = last_good(account, app)
             image = release.image
             say(f"going back from {running} to release {release.version}, {image}")
-        releases = target.account.releases(app)
+        releases = account.releases(app)
         newest = releases[0].version if releases else 0
         wanted = wanted_apps.gateway(world)
         # First: whoever goes on after this was killed is to go back as well, and not forward again.
-        hold.keep(target.account.memory, wanted, image)
+        hold.keep(account.memory, wanted, image)
         wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))
-        rollout = Rollout(target.account, wanted, {}, say)
+        rollout = Rollout(account, wanted, {}, say)
         # What was deployed last is not what runs from here on.
-        target.account.memory.forget("deployed", app)
+        account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"
         deploy = Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s)
-        patiently(target.account, app, lambda: client.deploy(app, wanted.config, deploy), say)
+        patiently(account, app, lambda: client.deploy(app, wanted.config, deploy), say)
         rollout.gate(wanted.groups, newer_than=newest)
-        digest = next((seen.machine.digest for seen in target.account.machines(app)), "")
+        digest = next((seen.machine.digest for seen in account.machines(app)), "")
         running_now = {"config": wanted.digest, "digest": digest, "image": wanted.image.wanted}
-        target.account.memory.put("deployed", app, running_now)
+        account.memory.put("deployed", app, running_now)
     return f"{app} runs {image}, all groups healthy; it stays until {hold.LIFT} --target fly, or a new image"

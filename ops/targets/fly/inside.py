@@ -10,7 +10,7 @@ from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 PYTHON = "/opt/venv/bin/python"
 
@@ -33,7 +33,7 @@ print(json.dumps({{"status": status, "body": body.decode(errors="replace")}}))
 """
 
 
-def admin(world: World, account: Account, method: str, path: str, body: dict[str, str] | None) -> dict[str, Any]:
+def admin(world: Workspace, account: Account, method: str, path: str, body: dict[str, str] | None) -> dict[str, Any]:
     """The parsed JSON answer of an admin route.
 
     Raises:

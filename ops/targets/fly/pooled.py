@@ -12,7 +12,7 @@ from ops.targets.fly.secrets import DIRECT, POOLED
 if TYPE_CHECKING:
     from ops.targets.fly.release import Release
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 # How it is said that the new machines do not work, by us and by flyctl.
@@ -26,7 +26,7 @@ class Pooled:
         self.secrets = secrets
         self.release = release
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         if self.secrets.stage(world) != POOLED:
             return missing("Langfuse works over the direct connection")
         handed = self.secrets.look(world)
@@ -37,7 +37,7 @@ class Pooled:
             return running
         return satisfied("Langfuse works over the pooler, migrates over the direct connection, and is healthy")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         """Prove the pooler, switch the secret, restart, wait for health; back to direct when it does not get healthy.
 
         Raises:
@@ -59,13 +59,14 @@ class Pooled:
             raise
 
 
-def preflight(world: World) -> str:
+def preflight(world: Workspace) -> str:
     """Several fresh connections through the pooler as our role must land in our schema. One line of evidence.
 
     Raises:
         RunbookError: PG-03x it cannot be reached, PG-040 a connection lands elsewhere.
     """
-    from ops.services.postgres import pooled, urls
+    from ops.services.postgres import pooled
+    from ops.vault import postgres_urls as urls
 
     postgres = world.stack.postgres
     url = urls.pooled(world.vault.get("SUPABASE_POOLED_URL"))

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
+from ops.services.endpoints import Endpoints
 from ops.services.web import Site
-from ops.targets.base import Endpoints
 
 if TYPE_CHECKING:
     import httpx
 
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 # Connected to instead of what the names resolve to, with this certificate authority: where DNS cannot be changed.
 EDGE = "RUNBOOK_FLY_EDGE"
@@ -40,7 +40,7 @@ class Answer:
     evidence: str
 
 
-def endpoints(world: World) -> Endpoints:
+def endpoints(world: Workspace) -> Endpoints:
     """The public names, and where to connect instead if the operator says so."""
     from pathlib import Path
 
@@ -54,7 +54,7 @@ def endpoints(world: World) -> Endpoints:
     )
 
 
-def requests(world: World) -> list[Callable[[], list[Answer]]]:
+def requests(world: Workspace) -> list[Callable[[], list[Answer]]]:
     """What asks each public name, to be called side by side; none of them raises."""
     place, stack = endpoints(world), world.stack
     paths = [path for path in GATEWAY_PATHS if path in stack.edge.paths][:1]

@@ -10,12 +10,12 @@ from ops.runbook.step import Look, Say, blocked, drifted, missing, satisfied
 if TYPE_CHECKING:
     from ops.services.fly.redis import ManagedRedis
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 READY_S = 180.0
 
 
-def databases(world: World) -> dict[str, str]:
+def databases(world: Workspace) -> dict[str, str]:
     """The databases of the stack: name at Fly → name of its URL in the vault."""
     redis = world.stack.redis
     return {redis.name: "REDIS_URL", **({redis.queue_name: "QUEUE_REDIS_URL"} if redis.queue_name else {})}
@@ -33,7 +33,7 @@ class Redis:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         there = self.account.databases()
         wanted = databases(world)
         absent = [name for name in wanted if name not in there]
@@ -60,7 +60,7 @@ class Redis:
         states = ", ".join(f"{name} {there[name].status or 'there'}" for name in wanted)
         return satisfied(f"{states} in {region}: {plan}, eviction off; URL in the vault")
 
-    def _lines(self, world: World, found: ManagedRedis, secret: str) -> list[str]:
+    def _lines(self, world: Workspace, found: ManagedRedis, secret: str) -> list[str]:
         plan = world.stack.redis.plan
         lines = []
         if plan.casefold() not in (found.plan.casefold(), found.plan_id.casefold()):
@@ -73,7 +73,7 @@ class Redis:
             lines.append(f"{secret}: not the database's → the database's")
         return lines
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         """Create or change what differs; take the URL over.
 
         Raises:

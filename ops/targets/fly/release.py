@@ -16,7 +16,7 @@ from ops.targets.fly.standing import judge
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Release:
@@ -26,7 +26,7 @@ class Release:
         self.account = account
         self.secrets = secrets
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         wanted, held = hold.heeded(self.account.memory, wanted_apps.gateway(world))
         try:
             names = self.secrets.readers(world, wanted.app)
@@ -53,7 +53,7 @@ class Release:
         notes = [advice(held)] if held else []
         return satisfied("; ".join([f"{groups}: healthy, release {release}, image {digest}", *notes, *standing.notes]))
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         """Deploy, restart or mend.
 
         Raises:

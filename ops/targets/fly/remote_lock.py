@@ -20,15 +20,15 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 
 if TYPE_CHECKING:
-    from ops.services.postgres.urls import PgUrl
-    from ops.world import World
+    from ops.targets.workspace import Workspace
+    from ops.vault.postgres_urls import PgUrl
 
 _FREE_HOLDER = "somebody"
 GRACE_S = 2.0
 
 
 @contextlib.contextmanager
-def held(world: World) -> Iterator[bool]:
+def held(world: Workspace) -> Iterator[bool]:
     """Hold the stack's lock while inside; says whether somebody else held it a moment ago.
 
     Without a database URL there is nothing yet that two could deploy.
@@ -94,8 +94,8 @@ def key(app: str) -> int:
     return int.from_bytes(hashlib.sha256(f"llm-gateway-runbook:{app}".encode()).digest()[:8]) >> 1
 
 
-def _url(world: World) -> PgUrl | None:
-    from ops.services.postgres import urls
+def _url(world: Workspace) -> PgUrl | None:
+    from ops.vault import postgres_urls as urls
 
     name = urls.DIRECT
     with urls.named(name):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ops.runbook.secret import Secret
     from ops.targets.fly.account import Account
     from ops.targets.fly.seen import Stored
+    from ops.targets.workspace import Workspace
     from ops.vault.contract import Contract
     from ops.vault.deliver import Database
-    from ops.world import World
 
 DIRECT, POOLED = "direct", "pooled"
 DATABASE_URL = "LANGFUSE_DATABASE_URL"
@@ -63,7 +63,7 @@ class Difference:
         return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
 
 
-def consumers(world: World) -> dict[str, tuple[str, ...]]:
+def consumers(world: Workspace) -> dict[str, tuple[str, ...]]:
     """Which of the contract's consumers each app holds: app → consumers."""
     stack = world.stack
     found: dict[str, tuple[str, ...]] = {
@@ -81,11 +81,11 @@ class Secrets:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def stage_file(self, world: World) -> Path:
+    def stage_file(self, world: Workspace) -> Path:
         """Says by which connection Langfuse works: direct until its first migrations are done, then (3.5) pooled."""
         return world.paths.state / "stage"
 
-    def stage(self, world: World) -> Database:
+    def stage(self, world: Workspace) -> Database:
         """The connection Langfuse is to work by.
 
         On a machine that has not switched it itself, the one that was sent last, as the vault remembers it.
@@ -96,7 +96,7 @@ class Secrets:
             said = POOLED if self._sent_pooled(world) else DIRECT
         return "pooled" if said == POOLED else "direct"
 
-    def _sent_pooled(self, world: World) -> bool:
+    def _sent_pooled(self, world: Workspace) -> bool:
         from ops.vault import deliver
 
         try:
@@ -106,11 +106,11 @@ class Secrets:
         pending = world.vault.pending(world.stack.fly.app, {DATABASE_URL: url})
         return not pending.new and not pending.changed
 
-    def set_stage(self, world: World, stage: str) -> None:
+    def set_stage(self, world: Workspace, stage: str) -> None:
         """Remember the connection Langfuse is to work by."""
         write_atomic(self.stage_file(world), stage + "\n", 0o600)
 
-    def wanted(self, world: World, app: str) -> dict[str, Secret]:
+    def wanted(self, world: Workspace, app: str) -> dict[str, Secret]:
         """An app's secrets: environment name → value. Raises VAULT-013 while one is not there yet."""
         from ops.vault import deliver
 
@@ -118,7 +118,7 @@ class Secrets:
             world.vault, self._contract, world.stack, consumers(world)[app], database=self.stage(world)
         )
 
-    def readers(self, world: World, app: str) -> dict[str, tuple[str, ...]]:
+    def readers(self, world: Workspace, app: str) -> dict[str, tuple[str, ...]]:
         """Which secrets each process group of an app reads, by their environment names.
 
         Raises:
@@ -148,7 +148,7 @@ class Secrets:
 
         return contract.read()
 
-    def difference(self, world: World, app: str, wanted: Mapping[str, Secret]) -> Difference:
+    def difference(self, world: Workspace, app: str, wanted: Mapping[str, Secret]) -> Difference:
         """What an app lacks. Raises Gone."""
         stored = self.account.secrets(app)
         pending = world.vault.pending(app, wanted)
@@ -158,7 +158,7 @@ class Secrets:
         gone = tuple(name for name in pending.gone if name in stored)
         return Difference(pending.new, pending.changed, foreign, gone)
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         try:
             wanted = {app: self.wanted(world, app) for app in consumers(world)}
         except RunbookError as error:
@@ -178,11 +178,11 @@ class Secrets:
         counts = ", ".join(f"{len(own)} of {app}" for app, own in wanted.items())
         return satisfied(f"as in the vault: {counts} ({self.stage(world)} connection)")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         for app in consumers(world):
             self.send(world, app, say)
 
-    def send(self, world: World, app: str, say: Say) -> None:
+    def send(self, world: Workspace, app: str, say: Say) -> None:
         """Bring one app's secrets to what the vault has; staged. Sends what differs and nothing else."""
         wanted = self.wanted(world, app)
         with self.account.acting() as client:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ops.services.s3 import Wanted
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 PORT = 9000
 
@@ -38,13 +38,13 @@ class Bucket:
         self.account = account
 
     @staticmethod
-    def _wanted(world: World) -> Wanted:
+    def _wanted(world: Workspace) -> Wanted:
         from ops.services.s3 import Wanted
 
         return Wanted(world.stack.storage.bucket, world.stack.storage.expire_days)
 
     @staticmethod
-    def _accounts(world: World, endpoint: str) -> tuple[S3Account, S3Account]:
+    def _accounts(world: Workspace, endpoint: str) -> tuple[S3Account, S3Account]:
         from ops.services.s3 import Account
 
         vault = world.vault
@@ -52,7 +52,7 @@ class Bucket:
         limited = Account(endpoint, vault.get("S3_ACCESS_KEY_ID"), vault.get("S3_SECRET_ACCESS_KEY"))
         return root, limited
 
-    def _mark(self, world: World, volume: str) -> str:
+    def _mark(self, world: Workspace, volume: str) -> str:
         """Digest of all that was or would be made; keyed by the administrator's password, so it tells nothing."""
         wanted = self._wanted(world)
         limited = self._accounts(world, "")[1]
@@ -61,14 +61,14 @@ class Bucket:
         key = world.vault.get("MINIO_ROOT_PASSWORD").reveal().encode()
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
-    def look(self, world: World, machine: Seen, volume: str) -> Look:
+    def look(self, world: Workspace, machine: Seen, volume: str) -> Look:
         storage = world.stack.storage
         if self.account.memory.get("contents", storage.app).get("mark") != self._mark(world, volume):
             return missing(f"bucket {storage.bucket} and its user are not known to be on {volume} as wanted")
         days = storage.expire_days
         return satisfied(f"bucket {storage.bucket}, objects expire after {days} days, user limited to it")
 
-    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(self, world: Workspace, machine: Seen, volume: str, say: Say) -> None:
         """Look for real, through the tunnel, and make what is missing.
 
         Raises:
@@ -106,7 +106,7 @@ class Tigris:
 
     KEYS = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         lacking = [name for name in self.KEYS if not world.vault.has(name)]
         if not lacking:
             return satisfied("Tigris: the vault has its keys")
@@ -119,7 +119,7 @@ class Tigris:
             'or set storage.provider = "minio" in ops/stack.toml',
         )
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         lacking = [name for name in self.KEYS if not world.vault.has(name)]
         world.vault.put({name: Secret(world.environ[name].strip()) for name in lacking}, origin="provisioned")
 

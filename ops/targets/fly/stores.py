@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
     from ops.targets.fly.wanted import Wanted
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 ACCEPT = "RUNBOOK_ACCEPT_EMPTY_VOLUME"
 
@@ -28,11 +28,11 @@ ACCEPT = "RUNBOOK_ACCEPT_EMPTY_VOLUME"
 class Contents(Protocol):
     """What is to be inside a store: databases, buckets, users."""
 
-    def look(self, world: World, machine: Seen, volume: str) -> Look:
+    def look(self, world: Workspace, machine: Seen, volume: str) -> Look:
         """Read-only; asked only of a healthy machine."""
         ...
 
-    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(self, world: Workspace, machine: Seen, volume: str, say: Say) -> None:
         """Make it so."""
         ...
 
@@ -53,9 +53,9 @@ class Store:
         account: Account,
         secrets: Secrets,
         title: str,
-        wanted: Callable[[World], Wanted],
+        wanted: Callable[[Workspace], Wanted],
         volume: str,
-        size_gb: Callable[[World], int],
+        size_gb: Callable[[Workspace], int],
         contents: Contents,
     ) -> None:
         self.account = account
@@ -66,7 +66,7 @@ class Store:
         self._size_gb = size_gb
         self.contents = contents
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         wanted = self._wanted(world)
         try:
             volumes, standing = self.account.together(
@@ -118,21 +118,21 @@ class Store:
                 )
         return None
 
-    def _own(self, world: World, volumes: list[Volume]) -> Volume | None:
+    def _own(self, world: Workspace, volumes: list[Volume]) -> Volume | None:
         """The store's volume: the one in use, else the remembered, else any of its name in the region."""
         region = world.stack.fly.region
         named = [volume for volume in volumes if volume.name == self._volume and volume.region == region]
         remembered = self.account.memory.get("volumes", self._wanted(world).app).get("id")
         return max(named, key=lambda v: (bool(v.machine), v.id == remembered, v.created_at), default=None)
 
-    def _notes(self, world: World, volume: Volume, volumes: list[Volume]) -> list[str]:
+    def _notes(self, world: Workspace, volume: Volume, volumes: list[Volume]) -> list[str]:
         notes = []
         if volume.size_gb > self._size_gb(world):
             notes.append("larger than the stack says: a volume cannot shrink")
         others = [other.id for other in volumes if other.id != volume.id]
         return notes + ([f"unused volumes cost money: {', '.join(others)}"] if others else [])
 
-    def _no_volume(self, world: World, app: str) -> Look:
+    def _no_volume(self, world: Workspace, app: str) -> Look:
         """Missing where there never was one; refused where there was."""
         lost = self._had_data(app)
         if not lost or self._accepted(world, app):
@@ -152,10 +152,10 @@ class Store:
         return f"{app} has had release {done[0].version}" if done else ""
 
     @staticmethod
-    def _accepted(world: World, app: str) -> bool:
+    def _accepted(world: Workspace, app: str) -> bool:
         return app in world.environ.get(ACCEPT, "").split(",")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         """Volume, machine, contents, in this order.
 
         Raises:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ops.runbook.step import Look, Say, Step, satisfied
+from ops.runbook.step import Say, Step
+from ops.services.endpoints import Endpoints
 from ops.services.fly import FlyError
-from ops.targets.base import Endpoints, Part, Requirement
+from ops.targets.base import Machine, Part, Requirement
 from ops.targets.fly import clickhouse, storage
 from ops.targets.fly.account import Account
 from ops.targets.fly.app import Apps, apps
@@ -20,20 +21,7 @@ from ops.targets.fly.release import Release
 from ops.targets.fly.secrets import Secrets
 
 if TYPE_CHECKING:
-    from ops.world import World
-
-
-class Given:
-    """A part somebody else runs."""
-
-    def __init__(self, evidence: str) -> None:
-        self.evidence = evidence
-
-    def look(self, world: World) -> Look:
-        return satisfied(self.evidence)
-
-    def act(self, world: World, say: Say) -> None:
-        return None
+    from ops.targets.workspace import Workspace
 
 
 class Fly:
@@ -44,18 +32,17 @@ class Fly:
     """
 
     name = "fly"
+    production = True
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Workspace) -> None:
         self._world = world
-        self.vault = world.paths.inside(world.stack.stack.vault)
         self.account = Account(world)
         minio = world.stack.storage.provider == "minio"
         secrets = Secrets(self.account)
         release = Release(self.account, secrets)
-        self.postgres: Part = Given("Supabase runs it")
         self.redis: Part = Redis(self.account)
         self.app: Part = Apps(self.account)
-        self.secrets_part = secrets
+        self._secrets = secrets
         self.secrets: Part = secrets
         self.clickhouse: Part = clickhouse.store(self.account, secrets)
         self.storage: Part = storage.store(self.account, secrets) if minio else storage.Tigris()
@@ -73,7 +60,7 @@ class Fly:
             "deploy.pooled": ("deploy.secrets", "build.fly"),
         }
 
-    def preparation(self) -> Sequence[Step[World]]:
+    def preparation(self) -> Sequence[Step[Workspace]]:
         """Nothing: Fly and Supabase are there."""
         return ()
 
@@ -126,3 +113,61 @@ class Fly:
         from ops.targets.fly.doctor import requirements
 
         return requirements(self._world, self.account)
+
+    def check_operable(self) -> None:
+        """Fly has machines."""
+
+    def machines(self) -> Sequence[Machine]:
+        """Every machine of the stack's apps."""
+        from ops.targets.fly.operate import status
+
+        return status(self._world, self.account)
+
+    def logs(self, app: str, group: str, lines: int) -> Iterator[list[str]]:
+        """The newest log lines, then what comes."""
+        from ops.targets.fly.operate import logs
+
+        return logs(self._world, self.account, app, group, lines)
+
+    def rollback(self, say: Say, *, to: str = "", fast: bool = False) -> str:
+        """Put the last good image back into service, and hold it there."""
+        from ops.targets.fly.going_back import rollback
+
+        return rollback(self._world, self.account, say, to=to, fast=fast)
+
+    def end_hold(self) -> str:
+        """Forget that a rollback holds the image."""
+        from ops.targets.fly import hold
+
+        held = hold.lift(self.account.memory, self._world.stack.fly.app)
+        return f"{held} is no longer held" if held else "nothing is held"
+
+    def scale(self, group: str, count: int, say: Say) -> str:
+        """Change how many machines a group has."""
+        from ops.targets.fly.operate import scale
+
+        return scale(self._world, self.account, group, count, say)
+
+    def run(self, app: str, group: str, command: str, say: Say) -> int:
+        """Run a shell command in a machine, over SSH."""
+        from ops.targets.fly.operate import app_named
+        from ops.targets.fly.ssh import run
+
+        return run(self.account, app_named(self._world, app), group, command, say)
+
+    @property
+    def name_to_destroy(self) -> str:
+        """The gateway app's name."""
+        return self._world.stack.fly.app
+
+    def check_destroy(self, typed: str) -> None:
+        """Refuse unless the app's name was typed."""
+        from ops.targets.fly.destroy import confirm
+
+        confirm(self._world, typed)
+
+    def destroy(self, say: Say) -> Sequence[str]:
+        """Destroy the apps, their volumes and the managed Redis."""
+        from ops.targets.fly.destroy import destroy
+
+        return destroy(self._world, self.account, self._secrets, say)

@@ -16,7 +16,7 @@ from ops.targets.fly.image import Image
 from ops.targets.fly.machine_config import ONLY_GROUP
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Wanted(msgspec.Struct, frozen=True):
     public: bool = False
 
 
-def gateway(world: World) -> Wanted:
+def gateway(world: Workspace) -> Wanted:
     """The gateway app: four groups. Langfuse's UI migrates its databases at start, so it goes first, alone."""
     groups = world.stack.fly.groups
     counts = {
@@ -55,19 +55,19 @@ def gateway(world: World) -> Wanted:
     return _read(world, "fly.toml", world.stack.fly.app, image.gateway(world), counts, first="ui", public=True)
 
 
-def clickhouse(world: World) -> Wanted:
+def clickhouse(world: Workspace) -> Wanted:
     """The ClickHouse app: one machine."""
     toml = "clickhouse/fly.toml"
     return _read(world, toml, world.stack.clickhouse.app, image.clickhouse(world), {ONLY_GROUP: 1})
 
 
-def storage(world: World) -> Wanted:
+def storage(world: Workspace) -> Wanted:
     """The MinIO app: one machine."""
     return _read(world, "minio/fly.toml", world.stack.storage.app, image.storage(world), {ONLY_GROUP: 1})
 
 
 def _read(
-    world: World,
+    world: Workspace,
     name: str,
     app: str,
     made: Image,

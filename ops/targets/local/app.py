@@ -10,10 +10,10 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
-def programs(world: World, rehearsal: Rehearsal) -> list[Program]:
+def programs(world: Workspace, rehearsal: Rehearsal) -> list[Program]:
     """The app's processes, as they are to be run."""
     layout, known = rehearsal.layout, rehearsal.ports.known()
     made = [langfuse.program(layout, name, known.get(name, 0)) for name in (langfuse.OPENAI, langfuse.LANGFUSE)]
@@ -29,7 +29,7 @@ class App:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.rehearsal = rehearsal
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         known = self.rehearsal.supervisor.programs()
         if known is None:
             return missing("the supervisor does not run")
@@ -54,7 +54,7 @@ class App:
             return drifted(f"another program listens on the port of {', '.join(taken)}")
         return satisfied(f"{len(wanted)} processes: {', '.join(sorted(program.name for program in wanted))}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         self.rehearsal.ports.reserve(ports.NAMES)
         for program in programs(world, self.rehearsal):
             for name in program.ports:

@@ -13,7 +13,7 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "edge"
 PORTS = ("edge_http", "edge_https")
@@ -33,7 +33,7 @@ def program(layout: Layout) -> Program:
     return Program(NAME, command, PORTS, stop_s=35, priority=60)
 
 
-def caddyfile(world: World, layout: Layout, ports: dict[str, int]) -> str:
+def caddyfile(world: Workspace, layout: Layout, ports: dict[str, int]) -> str:
     """The edge's rules, rendered for this machine from the same template as production's."""
     from ops import render
 
@@ -60,7 +60,7 @@ class Edge:
     def _written(self) -> str:
         return read(self.layout.data(NAME) / "Caddyfile") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         ports = self.rehearsal.ports.known()
         wanted = caddyfile(world, self.layout, ports)
         if not self._written():
@@ -76,7 +76,7 @@ class Edge:
             return drifted(f"through the edge on 127.0.0.1:{port}: {', '.join(bad)}")
         return satisfied(f"Caddy on 127.0.0.1:{port}: {domains.gateway} and {domains.langfuse} answer over TLS")
 
-    def _paths(self, world: World) -> list[tuple[str, str]]:
+    def _paths(self, world: Workspace) -> list[tuple[str, str]]:
         domains = world.stack.domains
         # The stack decides which paths are public; one of the health paths is, or a stranger's request has to do.
         both = [(domains.gateway, path) for path in GATEWAY_PATHS if path in world.stack.edge.paths][:1]
@@ -88,7 +88,7 @@ class Edge:
     def _ask(self, port: int, host: str, path: str) -> int:
         return web.secure_status(host, port, path, authority(self.layout))
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         tools.need("caddy", "it is the edge")
         for name in PORTS:
             self.rehearsal.free_port(name, NAME)

@@ -20,7 +20,7 @@ from ops.targets.local.variables import write_environment
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "pooler"
 FORWARD = Path(__file__).with_name("forward.py")
@@ -79,7 +79,7 @@ class Pooler:
         folder = self.layout.data(NAME)
         return read(folder / "pgbouncer.ini") or "", read(folder / "userlist.txt") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         found = self.rehearsal.standing(self._program(), *self._inputs())
         if not found.satisfied:
             return found
@@ -93,7 +93,7 @@ class Pooler:
             return drifted(f"login through 127.0.0.1:{port} fails")
         return satisfied(f"{self._said()} on 127.0.0.1:{port}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         home = identity.home(self.layout)
         if home is None:
             raise RunbookError("LOCAL-004", "there is no Postgres to stand before", next="inv deploy.all")

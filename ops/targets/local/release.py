@@ -14,7 +14,7 @@ from ops.targets.local.layout import write_private
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
     from ops.targets.local.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Release:
@@ -24,7 +24,7 @@ class Release:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         problem = gateway.standing_problem(self.rehearsal, world)
         if problem:
             return missing(problem)
@@ -48,7 +48,7 @@ class Release:
             f"LiteLLM ready on 127.0.0.1:{port}, by bin/start-litellm.sh; stand-ins for OpenAI and Langfuse"
         )
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         problem = gateway.standing_problem(self.rehearsal, world)
         if problem:
             raise RunbookError("LOCAL-008", f"the gateway cannot be started: {problem}", next="inv build.all")
@@ -59,18 +59,18 @@ class Release:
         if errors:
             raise errors[0]
 
-    def _openai(self, world: World, say: Say) -> None:
+    def _openai(self, world: Workspace, say: Say) -> None:
         port = self.rehearsal.ports.get(langfuse.OPENAI)
         program = langfuse.program(self.layout, langfuse.OPENAI, port)
         self.rehearsal.start(program, lambda: langfuse.openai_ready(port), say, timeout=60)
 
-    def start_langfuse(self, world: World, say: Say) -> None:
+    def start_langfuse(self, world: Workspace, say: Say) -> None:
         """Have the Langfuse stand-in running with its variables as they are now."""
         port = self.rehearsal.ports.get(langfuse.LANGFUSE)
         program = langfuse.program(self.layout, langfuse.LANGFUSE, port)
         self.rehearsal.start(program, lambda: langfuse.info(port) is not None, say, timeout=60)
 
-    def _gateway(self, world: World, say: Say) -> None:
+    def _gateway(self, world: Workspace, say: Say) -> None:
         port = self.rehearsal.ports.get(gateway.NAME)
         inputs = gateway.inputs(self.layout)
         self.rehearsal.start(
@@ -86,7 +86,7 @@ class Pooled:
         self.secrets = secrets
         self.release = release
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         layout, ports = self.rehearsal.layout, self.rehearsal.ports
         if langfuse.stage(layout) != langfuse.POOLED:
             return missing("Langfuse works over the direct connection")
@@ -112,7 +112,7 @@ class Pooled:
             )
         return satisfied(f"Langfuse reads over the pooled port {pooled}, migrates over the direct port {direct}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         write_private(self.rehearsal.layout.stage, langfuse.POOLED + "\n")
         self.secrets.act(world, say)
         self.release.start_langfuse(world, say)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ops.runbook.secret import Secret
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Secrets:
@@ -26,7 +26,7 @@ class Secrets:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         if "edge_https" not in self.rehearsal.ports.known():
             return unknown("the ports are not picked yet", until="3.1")
         try:
@@ -51,7 +51,7 @@ class Secrets:
             f"{count} secrets handed to {', '.join(consumers)}, each its own ({langfuse.stage(self.layout)})"
         )
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         consumers = self._consumers(world)
         for file, text in self._files(world, consumers).items():
             if read(file) != text:
@@ -60,7 +60,7 @@ class Secrets:
         for consumer, sent in consumers.items():
             world.vault.mark_sent(consumer, sent)
 
-    def _consumers(self, world: World) -> dict[str, dict[str, Secret]]:
+    def _consumers(self, world: Workspace) -> dict[str, dict[str, Secret]]:
         """What the vault has for whom, by the names their start scripts read."""
         from ops.vault import contract, deliver
 
@@ -71,7 +71,7 @@ class Secrets:
             for who in ("gateway", "ui")
         }
 
-    def _files(self, world: World, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
+    def _files(self, world: Workspace, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
         """Every private file and what it must say."""
         given = {who: {name: secret.reveal() for name, secret in sent.items()} for who, sent in consumers.items()}
         variables = {

@@ -15,8 +15,8 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
+    from ops.targets.workspace import Workspace
     from ops.vault import Vault
-    from ops.world import World
 
 NAME = "storage"
 NOT_HERE = "no S3 server for this system: SeaweedFS has no wheel for macOS on Intel"
@@ -98,13 +98,13 @@ class Storage:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def _program(self, world: World) -> Program:
+    def _program(self, world: Workspace) -> Program:
         return program(self.layout, self.rehearsal.ports.known(), world.stack.storage.bucket)
 
     def _inputs(self) -> str:
         return read(self.layout.data(NAME) / "s3.json") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         if tools.find("weed") is None:
             return unavailable(NOT_HERE)
         found = self.rehearsal.standing(self._program(world), self._inputs())
@@ -117,7 +117,7 @@ class Storage:
             return drifted(f"bucket {bucket} cannot be reached on 127.0.0.1:{port}")
         return satisfied(f"S3 on 127.0.0.1:{port}, bucket {bucket}, user limited to it")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         tools.need("weed", "it is the rehearsal's S3 server")
         make_private(self.layout.data(NAME))
         make_private(self.layout.data(NAME) / "volumes")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import redis
 
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "redis"
 URL = "REDIS_URL"
@@ -57,7 +57,7 @@ class Valkey:
     def _inputs(self) -> str:
         return read(self.layout.data(NAME) / "valkey.conf") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, world: Workspace) -> Look:
         import redis
 
         found = self.rehearsal.standing(program(self.layout), self._inputs())
@@ -85,7 +85,7 @@ class Valkey:
             return drifted("runs with other settings", difference)
         return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {world.stack.redis.max_memory_mb} MB, noeviction")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, world: Workspace, say: Say) -> None:
         tools.need("valkey-server", "it is the rehearsal's Redis; there is one for glibc Linux and for macOS")
         port = self.rehearsal.free_port(NAME)
         known = world.vault.get(URL) if world.vault.has(URL) else None
@@ -112,7 +112,7 @@ class Valkey:
         self.rehearsal.start(program(self.layout), lambda: _answers(secret), say, inputs=[text])
 
 
-def _names(world: World) -> tuple[str, ...]:
+def _names(world: Workspace) -> tuple[str, ...]:
     return (URL, QUEUE_URL) if world.stack.redis.queue_name else (URL,)
 
 

@@ -1,0 +1,57 @@
+"""The commands of a phase: one for each of its steps, and one for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke import Context, Task
+
+from ops.commands.dry import Plans
+from ops.commands.task import task
+from ops.phases.table import included
+from ops.runbook.phase import Phase
+from ops.runbook.step import Step
+from ops.targets.deployment import Deployment
+
+
+def phase_tasks(phase: Phase[Deployment]) -> tuple[Task[Any], ...]:
+    """The tasks of a phase, in the order of its steps; `all` is the last."""
+    return (*map(step_task, phase.steps), all_task(phase))
+
+
+def step_task(step: Step[Deployment]) -> Task[Any]:
+    """The task that runs one step and what it needs."""
+    plans = Plans(lambda **options: [step.key])
+    if step.key == "test.quota":
+        from ops.commands.testing import quota
+
+        return task(quota, dry=plans, key="test this team instead of the probe; spends its quota")
+
+    def body(c: Context, target: str = "", json: bool = False, yes: bool = False) -> None:
+        from ops.session.running import execute
+
+        execute(c, [step.key], target, json, yes)
+
+    body.__doc__ = f"{step.number:<6}{step.name}.\n\n{step.purpose}."
+    return task(body, step.key.split(".", 1)[1], dry=plans)
+
+
+def all_task(phase: Phase[Deployment]) -> Task[Any]:
+    """The task that runs a whole phase, the phases it includes, and what they need."""
+    keys = [step.key for step in included(phase)]
+
+    def body(c: Context, target: str = "", json: bool = False, yes: bool = False) -> None:
+        from ops.session.running import execute
+
+        execute(c, keys, target, json, yes)
+
+    def deploy(c: Context, target: str = "", json: bool = False, yes: bool = False, release: bool = False) -> None:
+        from ops.commands.deploying import end_hold
+        from ops.session.running import execute
+
+        execute(c, keys, target, json, yes, first=end_hold if release else lambda deployment: None)
+
+    chosen = deploy if phase.name == "deploy" else body
+    chosen.__doc__ = phase.all
+    help = {"release": "lift the hold of a rollback, and go forward"}
+    return task(chosen, "all", dry=Plans(lambda **options: keys), **help)

@@ -1,0 +1,8 @@
+"""Phase 1: Setup. Folders, secrets, the schema in the shared Postgres, the managed Redis."""
+
+from __future__ import annotations
+
+from ops.runbook.phase import Phase
+from ops.targets.deployment import Deployment
+
+PHASE: Phase[Deployment] = Phase(1, "setup", "Setup", "All of phase 1.", deploys=True, evidence="ops/stack.toml")

@@ -1,0 +1,19 @@
+"""Step 1.4: the managed Redis."""
+
+from __future__ import annotations
+
+from ops.phases.parts import act, look
+from ops.runbook.step import Criterion, Step
+from ops.targets.deployment import Deployment
+
+STEP: Step[Deployment] = Step(
+    "1.4",
+    "setup.redis",
+    "Create the managed Redis",
+    "fixed plan, eviction off; its URL goes into the vault",
+    look("redis"),
+    act("redis"),
+    needs=("setup.secrets",),
+    effect="makes or resizes the managed Redis",
+    criteria=(Criterion("Infrastructure", 4, "Redis operational"),),
+)
