@@ -29,33 +29,35 @@ PRISMA_ONLY = frozenset(
     {"schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"}
 )
 MIGRATIONS: tuple[tuple[str, str], ...] = (
-    ("0001_projects", "CREATE TABLE standin_projects (id text PRIMARY KEY, name text NOT NULL)"),
+    ("0001_projects", "CREATE TABLE IF NOT EXISTS standin_projects (id text PRIMARY KEY, name text NOT NULL)"),
     (
         "0002_boots",
-        "CREATE TABLE standin_boots (at timestamptz NOT NULL DEFAULT now(), pid integer NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS standin_boots (at timestamptz NOT NULL DEFAULT now(), pid integer NOT NULL)",
     ),
     # The columns of Langfuse's own tables that matter here (packages/shared/prisma/schema.prisma of 4.16.0).
     (
         "0003_api_keys",
-        "CREATE TABLE api_keys (id text PRIMARY KEY, created_at timestamp(3) NOT NULL DEFAULT now(), note text,"
+        "CREATE TABLE IF NOT EXISTS api_keys (id text PRIMARY KEY,"
+        " created_at timestamp(3) NOT NULL DEFAULT now(), note text,"
         " public_key text NOT NULL UNIQUE, hashed_secret_key text NOT NULL UNIQUE, display_secret_key text NOT NULL,"
         " project_id text REFERENCES standin_projects (id) ON DELETE CASCADE)",
     ),
     (
         "0004_users",
-        "CREATE TABLE users (id text PRIMARY KEY, name text, email text UNIQUE, password text,"
+        "CREATE TABLE IF NOT EXISTS users (id text PRIMARY KEY, name text, email text UNIQUE, password text,"
         " created_at timestamp(3) NOT NULL DEFAULT now(), updated_at timestamp(3) NOT NULL DEFAULT now())",
     ),
     (
         "0005_background_migrations",
-        "CREATE TABLE background_migrations (id text PRIMARY KEY, name text NOT NULL UNIQUE, script text NOT NULL,"
+        "CREATE TABLE IF NOT EXISTS background_migrations (id text PRIMARY KEY,"
+        " name text NOT NULL UNIQUE, script text NOT NULL,"
         " args jsonb NOT NULL, state jsonb NOT NULL DEFAULT '{}', finished_at timestamp(3), failed_at timestamp(3),"
         " failed_reason text, worker_id text, locked_at timestamp(3))",
     ),
     (
         "0006_a_background_migration",
         "INSERT INTO background_migrations (id, name, script, args, finished_at)"
-        " VALUES ('standin', '0006_nothing_to_move', 'nothing', '{}', now())",
+        " VALUES ('standin', '0006_nothing_to_move', 'nothing', '{}', now()) ON CONFLICT DO NOTHING",
     ),
 )
 # Prisma's own account, as it makes it.
