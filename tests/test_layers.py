@@ -1,4 +1,4 @@
-"""The layers of the runbook: an import that points upwards, or in a circle, fails here."""
+"""The layers of the runbook and of the gateway: an import that points upwards, or in a circle, fails here."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from ops.description.paths import ROOT
+from ops.development.architecture import NAMED, gateway_folder
 
 LINT = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"]
+
+GATEWAY = gateway_folder().relative_to(ROOT)
 
 
 def lint(root: Path) -> tuple[int, str]:
     """The contracts of pyproject.toml, kept or broken by the packages of a checkout."""
+    path = os.pathsep.join((str(root), str(root / GATEWAY)))
     done = subprocess.run(
         LINT,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root), "NO_COLOR": "1", "COLUMNS": "200"},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -32,7 +42,8 @@ def lint(root: Path) -> tuple[int, str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A checkout's code, to be changed."""
-    shutil.copytree(ROOT / "ops", tmp_path / "ops", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("ops", GATEWAY / "llm_gateway"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -52,6 +63,11 @@ def test_every_import_points_down_and_none_in_a_circle() -> None:
         ("ops/targets/fly/app.py", "from ops.phases.table import phases", "ops.targets is not allowed"),
         ("ops/checks/smoke.py", "from ops.standins.serve import serve", "ops.checks is not allowed"),
         ("ops/targets/fly/account.py", "from ops.targets.fly.target import Fly", "No cycles are allowed"),
+        (
+            f"{GATEWAY}/llm_gateway/cache/exact.py",
+            "from ..api.request import Request",
+            "llm_gateway.cache is not allowed",
+        ),
     ],
 )
 @pytest.mark.parametrize("only_types", [False, True])
@@ -70,3 +86,17 @@ def test_a_new_package_of_ops_must_be_given_a_layer(copy: Path) -> None:
     code, said = lint(copy)
     assert code == 1
     assert "ops.attic" in said
+
+
+def test_what_steps_name_instead_of_importing_lies_below_them_too() -> None:
+    """Looks and acts are named as text, so that listing the commands loads none of them."""
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    height = {name: place for place, row in enumerate(reversed(layers)) for name in row.split(" | ")}
+    named = {
+        (file, place)
+        for file in (ROOT / "ops").rglob("*.py")
+        for place in NAMED.findall(file.read_text(encoding="utf-8"))
+    }
+    assert named
+    for file, place in named:
+        assert height[place] < height[file.relative_to(ROOT).parts[1]], (file, place)

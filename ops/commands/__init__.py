@@ -1,1 +1,1 @@
-"""The commands: what `inv` offers, over the runbook's steps and beside them."""
+"""The commands that `inv` offers: one for each step and phase, and those beside them."""

@@ -43,6 +43,13 @@ def clients(c: Context, lock: bool = False) -> None:
     clients.make()
 
 
+def architecture(c: Context) -> None:
+    """Draw the packages and their imports anew, into docs/architecture.md."""
+    from ops.development.architecture import PAGE, write
+
+    print(f"{PAGE} {'drawn anew' if write() else 'is as the code is'}")
+
+
 def bench(c: Context, name: str, json: bool = False) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
     from ops.development.check import bench as run
@@ -61,6 +68,7 @@ def lock(c: Context) -> None:
 
 TASKS: tuple[Task[Any], ...] = (
     task(check),
+    task(architecture),
     task(bench, name="file name in tests/bench, without .py"),
     task(gateway_environment, "gateway"),
     task(tsx),

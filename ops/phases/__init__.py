@@ -1,1 +1,1 @@
-"""The phases of the runbook: a package each, a module for each of its steps; `table` lists them."""
+"""The phases: a package each, a module for each of its steps; `table` lists them."""

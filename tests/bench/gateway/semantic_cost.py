@@ -29,6 +29,7 @@ if str(GATEWAY) not in sys.path:
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
 from llm_gateway import startup
+from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.embedding import Embedder
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
@@ -44,7 +45,7 @@ from llm_gateway.upstream import provider as upstream
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell
-from tests.gateway.semantic_gateways import Grants, Provider, answer, ask_part, config
+from tests.gateway.cache.semantic_gateways import Grants, Provider, answer, ask_part, config
 from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
@@ -110,6 +111,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         upstream=cast(upstream.Provider, provider),
         limiter=cast(Limiter, Grants()),
         count=lambda team, name, value: None,
+        keepable=ChatAnswers().keepable,
     )
 
     async def look(question: str, vector: NDArray[np.float32]) -> Any:

@@ -9,7 +9,7 @@ from ..limits.limiter import Limiter
 from ..settings import ConfigError
 from ..store import Store
 from ..upstream.provider import Provider
-from .answers import Answers
+from .answers import Answers, Keepable
 from .asking import Asker, Count
 from .embedding import Embedder
 from .index import projection
@@ -43,8 +43,13 @@ def assemble(
     upstream: Provider,
     limiter: Limiter,
     count: Count,
+    keepable: Keepable,
 ) -> SemanticParts:
-    """Build the tier; raise ConfigError if its aliases are unusable."""
+    """Build the tier; raise ConfigError if its aliases are unusable.
+
+    Args:
+        keepable: whether an answer is whole and may be given again.
+    """
     try:
         aliases = Aliases(semantic.aliases)
     except ValueError as error:
@@ -63,8 +68,16 @@ def assemble(
         embedder=embedder,
         asker=asker,
         count=count,
+        keepable=keepable,
     )
     second_opinion = SecondOpinion(
-        config, store=store, ledger=ledger, labels=labels, asker=asker, limiter=limiter, upstream=upstream
+        config,
+        store=store,
+        ledger=ledger,
+        labels=labels,
+        asker=asker,
+        limiter=limiter,
+        upstream=upstream,
+        keepable=keepable,
     )
     return SemanticParts(tier, second_opinion, mirror, labels, semantic.max_wrong)

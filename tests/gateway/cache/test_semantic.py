@@ -9,9 +9,9 @@ from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.semantic_tier import Lookup
 from llm_gateway.limits.pricing import Spend
 
+from tests.gateway.cache.semantic_gateways import EMBEDDED, JUDGED, Gateway, answer, ask_part, gateways, said
+from tests.gateway.cache.test_vetoes import NEVER_BY_SIMILARITY
 from tests.gateway.conftest import Valkey
-from tests.gateway.semantic_gateways import EMBEDDED, JUDGED, Gateway, answer, ask_part, gateways, said
-from tests.gateway.test_vetoes import NEVER_BY_SIMILARITY
 
 STORED, NEW = "How long does delivery take?", "How many days does delivery take?"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
+from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.embedding import Embedder, EmbeddingFailed, Vector
 from llm_gateway.cache.exact import Hit
 from llm_gateway.cache.keys import CacheKey, Partition, partition
@@ -208,6 +209,7 @@ def gateways(
                 upstream=cast(upstream.Provider, provider),
                 limiter=cast(Limiter, limiter),
                 count=add,
+                keepable=ChatAnswers().keepable,
             )
             made.append(Gateway(settings, store, ledger, parts, provider, limiter, counts))
         try:

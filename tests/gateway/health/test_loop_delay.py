@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from llm_gateway.ops.loop_delay import BOUNDS_S, LoopDelay
+from llm_gateway.health.loop_delay import BOUNDS_S, LoopDelay
 
 
 def over(watchdog: LoopDelay, bound: str) -> int:

@@ -12,9 +12,9 @@ from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
 from llm_gateway.config import Team, parse
+from llm_gateway.health.selftest import SelfTest
+from llm_gateway.health.tally import Tally
 from llm_gateway.limits.limiter import Grant, Limiter, Refusal
-from llm_gateway.ops.selftest import SelfTest
-from llm_gateway.ops.tally import Tally
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
 

@@ -12,8 +12,8 @@ from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.purge import take_back
 
+from tests.gateway.cache.semantic_gateways import Gateway, answer, gateways, said
 from tests.gateway.conftest import Valkey
-from tests.gateway.semantic_gateways import Gateway, answer, gateways, said
 
 STORED, NEW = "How long does delivery take?", "How many days is a parcel in delivery?"
 LONG, SIMILAR = "How long does a delivery take to my house?", "How long would a delivery take to our house?"

@@ -95,7 +95,7 @@ def test_other_words_and_other_spellings_of_a_figure_are_no_difference(stored: s
 
 def test_no_word_of_any_language_decides() -> None:
     """The module holds no list of words: outside comments and names there is no quoted word of two letters or more."""
-    source = Path(__file__).parents[2] / "fly/hotdash-llm-gateway/llm_gateway/cache/vetoes.py"
+    source = Path(__file__).parents[3] / "fly/hotdash-llm-gateway/llm_gateway/cache/vetoes.py"
     code = re.sub(r'"""(?:.|\n)*?"""|#[^"\n]*$', "", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
     words = set(re.findall(r'"([A-Za-z]{2,})"', code))
     assert words == {"none", "doubt", "veto", "So", "Sm", "Sc"}

@@ -12,8 +12,8 @@ from llm_gateway.cache.keys import CacheKey, exact_key
 from llm_gateway.cache.mirror import Mirror
 from llm_gateway.cache.purge import purge_entry, purge_team
 
+from tests.gateway.cache.semantic_gateways import Gateway, answer, ask_part, gateways, said
 from tests.gateway.conftest import Valkey
-from tests.gateway.semantic_gateways import Gateway, answer, ask_part, gateways, said
 from tests.gateway.valkey_server import ValkeyServer
 
 SPELT = "what is the return policy"
