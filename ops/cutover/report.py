@@ -22,7 +22,7 @@ def lines(found: Verification, goals: Success) -> Iterator[str]:
     yield f"{found.team}: {'traffic arrives and fares well' if found.good else 'not as it should be'}"
     yield ""
     yield from _table(found, goals)
-    yield _line("last request", [_ago(found.newest, found.after.end)])
+    yield _line("last request", [_ago(_newest(found), found.after.end)])
     yield _line("counters", [_counters(found)])
     failures = found.traffic_after.failures if found.traffic_after else ()
     if failures:
@@ -31,10 +31,11 @@ def lines(found: Verification, goals: Success) -> Iterator[str]:
         yield from (f"  {kind.count:>6}  {kind.status:<4} {kind.reason}" for kind in failures[:MOST_KINDS])
         if len(failures) > MOST_KINDS:
             yield f"  and {len(failures) - MOST_KINDS} more kinds"
-    if found.problems or found.unknown:
+    if found.problems or found.unknown or found.notes:
         yield ""
     yield from (f"problem: {problem}" for problem in found.problems)
     yield from (f"unknown: {reason}" for reason in found.unknown)
+    yield from (f"note: {note}" for note in found.notes)
 
 
 def as_json(found: Verification, target: str) -> str:
@@ -46,11 +47,12 @@ def as_json(found: Verification, target: str) -> str:
         good=found.good,
         problems=list(found.problems),
         unknown=list(found.unknown),
+        notes=list(found.notes),
         cut=_iso(found.cut),
         before=_described(found.before, found.traffic_before),
         after=_described(found.after, found.traffic_after),
-        last_request={"at": _iso(found.newest.at)} if found.newest else None,
-        counters=asdict(found.counters) if found.counters else None,
+        last_request={"at": _iso(newest.at)} if (newest := _newest(found)) else None,
+        counters={**asdict(found.counters), "last": _iso(found.counters.last)} if found.counters else None,
     )
 
 
@@ -95,6 +97,15 @@ def _hit_rate(traffic: Traffic) -> str:
     return NOTHING if traffic.hit_rate is None else f"{traffic.hit_rate:.0%}"
 
 
+def _newest(found: Verification) -> Newest | None:
+    """By the traces, or by the gateway's own count where that is newer or all there is."""
+    counted = found.counters.last if found.counters else None
+    if found.newest is None:
+        return Newest(counted) if counted else None
+    moments = [at for at in (found.newest.at, counted) if at is not None]
+    return Newest(max(moments, default=None))
+
+
 def _ago(newest: Newest | None, now: datetime) -> str:
     if newest is None:
         return UNKNOWN
@@ -107,10 +118,10 @@ def _counters(found: Verification) -> str:
     if found.counters is None:
         return UNKNOWN
     counted = found.counters
-    answers = ", ".join(f"{tier} {count}" for tier, count in counted.answers.items())
+    answers = ", ".join(f"{name} {count}" for name, count in {**counted.answers, **counted.unanswered}.items())
     return (
         f"{counted.requests} requests and {counted.tokens} tokens within the last minute, "
-        f"${counted.usd_today:.4f} today; answers so far: {answers}"
+        f"${counted.usd_today:.4f} today; so far: {answers}"
     )
 
 

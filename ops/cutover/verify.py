@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from ops.cutover import counters, traffic
@@ -29,6 +29,7 @@ class Verification:
         cut: when the agent was cut over, None where that was not said.
         before, after: the spans, their traffic below; without a cut there is only `after`.
         problems: what speaks against a good cutover, a sentence each; none when traffic arrives and fares well.
+        notes: what may have to do with this team, or with another; a sentence each.
     """
 
     team: str
@@ -41,6 +42,7 @@ class Verification:
     counters: Counters | None
     unknown: tuple[str, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def good(self) -> bool:
@@ -89,19 +91,20 @@ def verify(world: Deployment, team: str, since: timedelta, cut: datetime | None,
         newest=newest,
         counters=counted,
         unknown=tuple(unknown),
-        problems=tuple(judge(traffic_after, counted, world.stack.success)),
+        problems=tuple(judge(traffic_after, counted, after, world.stack.success)),
+        notes=tuple(noted(counted)) if counted else (),
     )
 
 
-def judge(found: Traffic | None, counted: Counters | None, goals: Success) -> list[str]:
+def judge(found: Traffic | None, counted: Counters | None, span: Span, goals: Success) -> list[str]:
     """What speaks against a good cutover, measured by the stack's success metrics."""
     if found is None:
         return ["whether traffic arrives cannot be told: the traces could not be read"]
     if not found.requests:
-        if counted and counted.requests:
+        if counted and counted.last and counted.last >= span.begin:
             return [
-                f"the gateway counted {counted.requests} requests within the last minute, but no trace is there yet: "
-                "look again in a moment"
+                f"the gateway counted a request at {counted.last.astimezone(UTC):%H:%M:%S} UTC, but no trace is there "
+                "yet: look again in a moment"
             ]
         return ["no request of this team"]
     problems = []
@@ -114,3 +117,14 @@ def judge(found: Traffic | None, counted: Counters | None, goals: Success) -> li
     if found.limited > goals.quota_violations:
         problems.append(f"{found.limited} requests were over a limit; the goal is {goals.quota_violations}")
     return problems
+
+
+def noted(counted: Counters) -> Iterator[str]:
+    """What a gateway saw since its start that belongs to no team, or to any."""
+    if counted.wrong_keys:
+        yield (
+            f"{counted.wrong_keys} requests came with a key that no team has, since this gateway started: "
+            "an agent that arrives nowhere may be among them"
+        )
+    for kind, count in counted.own_failures.items():
+        yield f"{count} requests, of any team, failed by the gateway's own doing ({kind}) since it started: see its log"

@@ -56,7 +56,7 @@ def look(stack: Stack, vault: Vault) -> Look:
     # The digest is asked before the server: Supabase bans addresses after failed logins.
     if setup.password_pending(vault):
         return unknown("the role's password is not known to be the vault's", until="1.3")
-    with _as_langfuse(stack.postgres.role, vault) as connection:
+    with as_langfuse(stack.postgres.role, vault) as connection:
         stale = _read(connection, stack, vault)
     differences = [f"key pair {key}: valid → deleted" for key in stale.keys]
     if stale.password:
@@ -74,7 +74,7 @@ def act(stack: Stack, vault: Vault, say: Say) -> None:
     Raises:
         RunbookError: LF-003 Langfuse does not know the vault's pair; PG-0xx as `look`.
     """
-    with _as_langfuse(stack.postgres.role, vault) as connection:
+    with as_langfuse(stack.postgres.role, vault) as connection:
 
         def known() -> bool:
             connection.rollback()  # the next look is to see what has come since
@@ -102,7 +102,12 @@ def act(stack: Stack, vault: Vault, say: Say) -> None:
         connection.commit()
 
 
-def _as_langfuse(role: str, vault: Vault) -> AbstractContextManager[psycopg.Connection[Any]]:
+def as_langfuse(role: str, vault: Vault) -> AbstractContextManager[psycopg.Connection[Any]]:
+    """A direct connection as Langfuse's own role.
+
+    Raises:
+        RunbookError: PG-0xx where it is no good.
+    """
     direct = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
     return session(direct.as_role(role, vault.get("LANGFUSE_DB_PASSWORD")))
 

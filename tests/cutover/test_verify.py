@@ -13,7 +13,7 @@ import pytest
 
 from ops.cutover import report, verify
 from ops.cutover.counters import Counters
-from ops.cutover.traffic import Traffic
+from ops.cutover.traffic import Span, Traffic
 from ops.runbook.errors import RunbookError
 from ops.session.compose import compose
 from ops.targets.deployment import Deployment
@@ -23,7 +23,11 @@ NOW = datetime(2026, 11, 28, 13, tzinfo=UTC)
 CUT = NOW - timedelta(minutes=30)
 SHOP = "prod_customer"
 GOALS = compose("local", {}).stack.success
-QUIET = Counters(requests=0, tokens=0, usd_today=0.0, answers={"miss": 7}, waiting=0, lost=0)
+QUIET = Counters(
+    requests=0, tokens=0, usd_today=0.0, answers={"miss": 7}, unanswered={"failed": 0}, last=None, wrong_keys=0,
+    own_failures={}, waiting=0, lost=0,
+)  # fmt: skip
+SPAN = Span(CUT, NOW)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +40,13 @@ QUIET = Counters(requests=0, tokens=0, usd_today=0.0, answers={"miss": 7}, waiti
         (Traffic(requests=1000, limited=1), QUIET, "1 requests were over a limit; the goal is 0"),
         (Traffic(), QUIET, "no request of this team"),
         (Traffic(), None, "no request of this team"),
-        (Traffic(), replace(QUIET, requests=5), "counted 5 requests within the last minute, but no trace is there yet"),
-        (None, replace(QUIET, requests=5), "cannot be told"),
+        (Traffic(), replace(QUIET, last=NOW), "counted a request at 13:00:00 UTC, but no trace is there yet"),
+        (Traffic(), replace(QUIET, last=CUT - timedelta(seconds=1)), "no request of this team"),
+        (None, replace(QUIET, last=NOW), "cannot be told"),
     ],
 )
 def test_what_speaks_against_it(found: Traffic | None, counted: Counters | None, says: str | None) -> None:
-    problems = verify.judge(found, counted, GOALS)
+    problems = verify.judge(found, counted, SPAN, GOALS)
     assert len(problems) == (says is not None)
     assert says is None or says in problems[0]
 
@@ -53,14 +58,24 @@ class Down(Holding):
         raise RunbookError("WEB-001", "https://langfuse.example.com does not answer", next="inv status")
 
 
-def admin(used: int = 0, waiting: int = 0, lost: int = 0) -> Any:
+def admin(
+    used: int = 0, waiting: int = 0, lost: int = 0, wrong_keys: int = 0, last: datetime | None = None, **failures: int
+) -> Any:
     """The gateway's admin routes, as they answer."""
-    teams = [{"name": SHOP, "used": {"requests": used, "tokens": 9 * used, "usd_today": 0.5, "usd_reserved": 0.0}}]
+    now = {"requests": used, "tokens": 9 * used, "usd_today": 0.5, "usd_reserved": 0.0}
+    unanswered = {"limited": 1, "malformed": 2, "failed": 3}
+    moment = int(last.timestamp()) if last else None
+    teams = [{"name": SHOP, "used": now, "unanswered": unanswered, "last_request_s": moment}]
     answers = {"exact": 1, "semantic": 0, "miss": 2, "bypass": 0}
     told = {
         "/gateway/admin/teams": {"teams": teams},
         "/gateway/admin/cache": {"teams": {SHOP: {"answers": answers}}},
-        "/gateway/admin/status": {"ready": True, "traces": {"sent": 1, "waiting": waiting, "lost": lost}},
+        "/gateway/admin/status": {
+            "ready": True,
+            "wrong_keys": wrong_keys,
+            "own_failures": failures,
+            "traces": {"sent": 1, "waiting": waiting, "lost": lost},
+        },
     }
     return lambda method, path: told[path]
 
@@ -148,6 +163,31 @@ def test_no_request_in_a_week_is_none_and_not_unknown(monkeypatch: pytest.Monkey
 )
 def test_traces_that_did_not_arrive_are_told(monkeypatch: pytest.MonkeyPatch, ask: Any, says: str) -> None:
     assert says in seen(monkeypatch, STORED, ask).unknown[0]
+
+
+def test_what_belongs_to_no_team_is_noted_and_speaks_against_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = seen(monkeypatch, STORED, admin(wrong_keys=3, ImportError=2), CUT)
+    assert found.good
+    keys, own = found.notes
+    assert "3 requests came with a key that no team has" in keys
+    assert "2 requests, of any team, failed by the gateway's own doing (ImportError)" in own
+    assert [line for line in report.lines(found, GOALS) if line.startswith("note: ")] == [
+        f"note: {keys}",
+        f"note: {own}",
+    ]
+    assert json.loads(report.as_json(found, "local"))["notes"] == [keys, own]
+
+
+def test_the_last_request_is_known_without_traces_and_unanswered_ones_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = seen(monkeypatch, Down([]), admin(last=NOW - timedelta(seconds=7)), CUT)
+    text = "\n".join(report.lines(found, GOALS))
+    assert re.search(r"^last request +2026-11-28 12:59:53 UTC, 7 s ago$", text, re.MULTILINE)
+    assert "limited 1, malformed 2, failed 3" in text
+    told = json.loads(report.as_json(found, "local"))
+    assert told["last_request"] == {"at": "2026-11-28T12:59:53Z"}
+    assert told["counters"]["unanswered"] == {"limited": 1, "malformed": 2, "failed": 3}
 
 
 def test_a_team_the_running_gateway_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -263,6 +263,7 @@ def test_l2_l6_l7_langfuse_is_told_what_an_outage_a_large_query_and_a_stop_need(
     assert 0.3 < int(ui["CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY"]) / query_bytes < 0.35
     # With it, Langfuse's web process takes 110 seconds to leave; Fly kills it after 60.
     assert "NEXT_MANUAL_SIG_HANDLE" not in ui
+    assert ui["AUTH_DISABLE_SIGNUP"] == "true"
 
 
 def test_the_edge_is_given_no_secret_at_all(rig: Rig) -> None:

@@ -68,7 +68,8 @@ def langfuse_variables(world: Workspace, rehearsal: Rehearsal, ui_secrets: dict[
         "LANGFUSE_NEXTAUTH_URL": f"https://{stack.domains.langfuse}:{port}",
     }
     given = {variable.name: app.get(variable.source, variable.default) for variable in processes.ui(stack)}
-    return {name: given[name] for name in _READ if given.get(name)}
+    # As bin/start-langfuse.sh has it; without it accounts can be made.
+    return {"AUTH_DISABLE_SIGNUP": "true", **{name: given[name] for name in _READ if given.get(name)}}
 
 
 def openai_ready(port: int) -> bool:

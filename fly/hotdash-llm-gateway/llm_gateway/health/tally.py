@@ -14,6 +14,8 @@ from ..store import Store, StoreUnavailable
 FLUSH_S = 5.0
 DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
 """Names whose sums are also kept by day, to tell whether the judge pays."""
+LAST_REQUEST = "last_request_s"
+"""When a team's last request ended, in seconds since 1970: the one figure that is no sum."""
 DAY_S = 86400
 
 
@@ -34,10 +36,13 @@ class Tally:
         self.wrong_keys = 0
         """Requests without a key, or with one that no team has."""
         self._unsent: Counter[tuple[str, str]] = Counter()
+        self._last: dict[str, int] = {}
+        """Teams that have asked since the sums were sent, and when they did last, in seconds since 1970."""
 
     def count(self, outcome: Outcome, *, saved_nano_usd: int) -> None:
         """Add a finished request."""
         team = outcome.team.name
+        self._last[team] = int(time.time())
         if outcome.status == 429 and outcome.warning:
             what = "limited"
         elif outcome.warning:
@@ -67,6 +72,14 @@ class Tally:
 
     async def flush(self) -> None:
         """Send what was not sent; it stays for the next time if Redis is away."""
+        for team, moment in list(self._last.items()):
+            try:
+                # Of several gateways the last to say so wins: they do so every few seconds.
+                await self._store.call("HSET", self._key(team), LAST_REQUEST, moment)
+            except StoreUnavailable:
+                return
+            if self._last[team] == moment:
+                del self._last[team]
         for team, name in [key for key, value in self._unsent.items() if value]:
             value = self._unsent.pop((team, name))
             try:

@@ -12,13 +12,16 @@ from ..api.reply import Reply, error_reply, json_reply
 from ..api.routes import Route
 from ..cache.ledger import TIERS, Tier
 from ..cache.purge import purge_entry, purge_team, take_back
-from ..health.tally import pays
+from ..health.tally import LAST_REQUEST, pays
 from ..settings import NANO
 from ..store import StoreUnavailable
 from . import metrics
 
 if TYPE_CHECKING:
     from ..gateway import Gateway
+
+
+UNANSWERED = ("limited", "malformed", "failed")
 
 
 async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:
@@ -45,6 +48,7 @@ async def teams(gateway: Gateway) -> list[dict[str, Any]]:
     shown = []
     for team in gateway.config.teams.values():
         usage = await gateway.limiter.usage(team)
+        did = await _did(gateway, team.name)
         shown.append(
             {
                 "name": team.name,
@@ -57,10 +61,20 @@ async def teams(gateway: Gateway) -> list[dict[str, Any]]:
                     "usd_reserved": usage.reserved_nano_usd / NANO,
                 },
                 "shared": usage.shared,
+                "unanswered": {name: did.get(name, 0) for name in UNANSWERED},
+                "last_request_s": did.get(LAST_REQUEST),
                 "judge_pays": await _paid(gateway, team.name),
             }
         )
     return shown
+
+
+async def _did(gateway: Gateway, team: str) -> Mapping[str, int]:
+    """The sums of all gateways; of this one alone while Redis is away."""
+    try:
+        return await gateway.tally.shared(team)
+    except StoreUnavailable:
+        return {name: count for (of, name), count in gateway.tally.totals.items() if of == team}
 
 
 async def _paid(gateway: Gateway, team: str) -> bool | None:
@@ -126,6 +140,9 @@ def status(gateway: Gateway) -> dict[str, Any]:
     return {
         "ready": not gateway.not_ready(),
         "reasons": gateway.not_ready(),
+        # Since its start; of nobody's team, or of all of them.
+        "wrong_keys": gateway.tally.wrong_keys,
+        "own_failures": dict(gateway.tally.own_failures),
         "redis": {"available": gateway.store.available},
         "traces": traces,
         "versions": {"litellm": version("litellm")},
