@@ -12,7 +12,6 @@ from invoke import Context, Exit, Task
 from ops.commands.dry import LOOKS
 from ops.commands.task import task
 from ops.runbook.errors import EXIT_FAILED
-from ops.session.consent import confirm
 
 if TYPE_CHECKING:
     from ops.targets.deployment import Deployment
@@ -48,6 +47,8 @@ def _say(text: str) -> None:
 
 def rollback(c: Context, target: str = "", to: str = "", fast: bool = False, yes: bool = False) -> None:
     """Put the last good image back into service; waits until every group is healthy."""
+    from ops.session.consent import confirm
+
     deployment = _operated(target)
     confirm(f"{to or 'the last good image'} would be put back into service, machine by machine", yes)
     with _alone(deployment, "inv deploy.rollback"):
@@ -63,6 +64,8 @@ def end_hold(deployment: Deployment) -> None:
 
 def scale(c: Context, group: str = "", count: int = 0, target: str = "", yes: bool = False) -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
+    from ops.session.consent import confirm
+
     deployment = _operated(target)
     confirm(f"{group or 'the group'} would have {count} machines", yes)
     with _alone(deployment, "inv deploy.scale"):
