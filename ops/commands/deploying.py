@@ -47,6 +47,7 @@ def _say(text: str) -> None:
 
 def rollback(c: Context, target: str = "", to: str = "", fast: bool = False, yes: bool = False) -> None:
     """Put the last good image back into service; waits until every group is healthy."""
+
     deployment = _operated(target)
     with _alone(deployment, "inv deploy.rollback"):
         print(deployment.target.rollback(_say, to=to, fast=fast))
@@ -61,6 +62,7 @@ def end_hold(deployment: Deployment) -> None:
 
 def scale(c: Context, group: str = "", count: int = 0, target: str = "", yes: bool = False) -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
+
     deployment = _operated(target)
     with _alone(deployment, "inv deploy.scale"):
         print(deployment.target.scale(group, count, _say))

@@ -11,7 +11,7 @@ from invoke.parser import ParserContext
 from ops.commands import cache, cutover, deploying, development, local, looking, progress, teams, vault
 from ops.commands.steps import phase_tasks
 from ops.phases.table import phases
-from ops.session.opening import offer
+from ops.session.offered import offer
 
 FURTHER = (vault, teams, cache, progress, local, development)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Task
 
@@ -11,7 +11,9 @@ from ops.commands.task import task
 from ops.phases.table import included
 from ops.runbook.phase import Phase
 from ops.runbook.step import Step
-from ops.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
 
 
 def phase_tasks(phase: Phase[Deployment]) -> tuple[Task[Any], ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook.step import Look, Say, Step
-from ops.targets.deployment import Deployment
 
-Parts = Callable[[Deployment], Sequence[Any]]
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
+
+Parts = Callable[["Deployment"], Sequence[Any]]
 """Which parts of a deployment a function is called with."""
 
 

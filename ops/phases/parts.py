@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say
-from ops.targets.base import Part
-from ops.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from ops.targets.base import Part
+    from ops.targets.deployment import Deployment
 
 
 def look(name: str) -> Callable[[Deployment], Look]:

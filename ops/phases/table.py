@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ops.phases import late
 from ops.runbook.errors import is_refusal, refused
 from ops.runbook.phase import Phase
 from ops.runbook.step import Step
-from ops.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
 
 NAMES = ("setup", "build", "deploy", "test", "document")
 

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
 
 from ops.description import settings
 from ops.description.paths import ROOT
 from ops.runbook.advice import complete_with
 from ops.session.compose import compose
+from ops.session.offered import commands
 from ops.targets import registry
 from ops.targets.deployment import Deployment
 
 # A command with a target; the explanations, the rehearsal's and the project's own have none.
 # One that names its target already, behind its other options, is complete.
 COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(?!(?:(?!\binv\b)[^,;\n])*--target)")
-
-_offered: set[str] = set()
-
-
-def offer(commands: Collection[str]) -> None:
-    """Let every deployment know the names of all commands, which the guides are checked against."""
-    _offered.update(commands)
 
 
 def open_deployment(target: str) -> Deployment:
@@ -32,7 +25,7 @@ def open_deployment(target: str) -> Deployment:
         RunbookError: CLI-002 there is no such target, ENV-001 `.env` cannot be read.
     """
     usual = settings.load(ROOT, os.environ).get("RUNBOOK_TARGET") or registry.DEFAULT
-    deployment = compose(target or usual, commands=lambda: _offered)
+    deployment = compose(target or usual, commands=commands)
     # The next command an error names must reach the same target as the one that failed.
     option = "" if deployment.target_name == usual else f" --target {deployment.target_name}"
     complete_with(lambda text: COMMAND.sub(rf"\g<0>{option}", text))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ops.runbook.phase import Phase
-from ops.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
 
 PHASE: Phase[Deployment] = Phase(2, "build", "Build", "All of phase 2.", evidence="{folder}/Dockerfile")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ops.phases import late
 from ops.runbook.step import Criterion, Step
-from ops.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
 
 STEP: Step[Deployment] = Step(
     "5.2",

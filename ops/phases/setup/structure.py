@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say, Step, drifted, missing, satisfied
-from ops.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
 
 
 def look(deployment: Deployment) -> Look:
