@@ -11,7 +11,7 @@ from ops.runbook.step import Look, Say, Step
 if TYPE_CHECKING:
     from ops.targets.deployment import Deployment
 
-Parts = Callable[[Deployment], Sequence[Any]]
+Parts = Callable[["Deployment"], Sequence[Any]]
 """Which parts of a deployment a function is called with."""
 
 
