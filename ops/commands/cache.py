@@ -20,16 +20,21 @@ def cache_stats(c: Context, target: str = "", json: bool = False) -> None:
     show("cache", target, json)
 
 
-def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "") -> None:
+def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "", yes: bool = False) -> None:
     """Forget a team's cached answers, or one entry of it: inv cache.purge --team NAME."""
-    if not team:
-        raise RunbookError("CLI-006", "which team?", next="inv teams.show, then inv cache.purge --team NAME")
+    _check_team(team)
     from ops.commands.gateway_admin import purge
 
     print(purge(team, entry, target))
 
 
+def _check_team(team: str) -> None:
+    if not team:
+        raise RunbookError("CLI-006", "which team?", next="inv teams.show, then inv cache.purge --team NAME")
+
+
 def _would_purge(team: str = "", entry: str = "", target: str = "") -> str:
+    _check_team(team)
     from ops.session.opening import open_deployment
 
     name = open_deployment(target).team(team).name
@@ -37,17 +42,22 @@ def _would_purge(team: str = "", entry: str = "", target: str = "") -> str:
 
 
 def _would_take_back(entry: str = "", target: str = "") -> str:
-    return f"would take back {entry or 'the entry named'}: forget the answer, turn its verdict, move the threshold"
+    _check_entry(entry)
+    return f"would take back {entry}: forget the answer, turn its verdict, move the threshold"
 
 
-def cache_wrong(c: Context, entry: str = "", target: str = "") -> None:
+def _check_entry(entry: str) -> None:
+    if not entry:
+        raise RunbookError("CLI-010", "which answer?", next="inv cache.wrong --entry semantic:...")
+
+
+def cache_wrong(c: Context, entry: str = "", target: str = "", yes: bool = False) -> None:
     """Take back an answer that was wrong for its question: inv cache.wrong --entry ID.
 
     The ID is the answer's x-gateway-cache-entry header, which its trace shows as well. The answer is forgotten, the
     verdict that served it turns into a no, and the similarity from which answers are served without a verdict moves.
     """
-    if not entry:
-        raise RunbookError("CLI-010", "which answer?", next="inv cache.wrong --entry semantic:...")
+    _check_entry(entry)
     from ops.commands.gateway_admin import wrong
 
     print(wrong(entry, target))
@@ -55,6 +65,6 @@ def cache_wrong(c: Context, entry: str = "", target: str = "") -> None:
 
 TASKS: tuple[Task[Any], ...] = (
     task(cache_stats, "stats", dry=LOOKS),
-    task(cache_purge, "purge", dry=Says(_would_purge), team="whose answers", entry="only this entry"),
-    task(cache_wrong, "wrong", dry=Says(_would_take_back), entry="as x-gateway-cache-entry names it"),
+    task(cache_purge, "purge", dry=Says(_would_purge), asks=True, team="whose answers", entry="only this entry"),
+    task(cache_wrong, "wrong", dry=Says(_would_take_back), asks=True, entry="as x-gateway-cache-entry names it"),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit, Task
 
-from ops.commands.dry import LOOKS
+from ops.commands.dry import LOOKS, Says
 from ops.commands.task import task
 from ops.runbook.errors import EXIT_FAILED
 
@@ -47,10 +47,8 @@ def _say(text: str) -> None:
 
 def rollback(c: Context, target: str = "", to: str = "", fast: bool = False, yes: bool = False) -> None:
     """Put the last good image back into service; waits until every group is healthy."""
-    from ops.session.consent import confirm
 
     deployment = _operated(target)
-    confirm(f"{to or 'the last good image'} would be put back into service, machine by machine", yes)
     with _alone(deployment, "inv deploy.rollback"):
         print(deployment.target.rollback(_say, to=to, fast=fast))
 
@@ -64,10 +62,8 @@ def end_hold(deployment: Deployment) -> None:
 
 def scale(c: Context, group: str = "", count: int = 0, target: str = "", yes: bool = False) -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
-    from ops.session.consent import confirm
 
     deployment = _operated(target)
-    confirm(f"{group or 'the group'} would have {count} machines", yes)
     with _alone(deployment, "inv deploy.scale"):
         print(deployment.target.scale(group, count, _say))
 
@@ -107,13 +103,37 @@ def logs(c: Context, app: str = "", group: str = "", lines: int = 100, follow: b
             return
 
 
-def run(c: Context, command: str, group: str = "gateway", app: str = "", target: str = "") -> None:
+def run(c: Context, command: str, group: str = "gateway", app: str = "", target: str = "", yes: bool = False) -> None:
     """Run a shell command in a machine: inv deploy.run 'df -h' --app clickhouse --group app."""
     from ops.session.opening import open_deployment
 
     code = open_deployment(target).target.run(app, group, command, _say)
     if code:
         raise Exit(code=code)
+
+
+def _would_roll_back(target: str = "", to: str = "", fast: bool = False) -> str:
+    _operated(target)
+    how = "on all machines at once: every request meanwhile fails" if fast else "machine by machine"
+    return f"{to or 'the last good image'} would be put back into service, {how}"
+
+
+def _would_scale(group: str = "", count: int = 0, target: str = "") -> str:
+    _operated(target)
+    return f"{group or 'the group'} would have {count} machines"
+
+
+def _would_run(command: str, group: str = "gateway", app: str = "", target: str = "") -> str:
+    _operated(target)
+    return f"{command!r} would be run by the shell of a machine of {app or 'the gateway'}, group {group}"
+
+
+def _would_destroy(name: str = "", target: str = "") -> str:
+    deployment = _operated(target)
+    return (
+        f"{deployment.target.name_to_destroy} and what belongs to it would be destroyed, its data with it;"
+        " the vault and the Postgres schema would stay"
+    )
 
 
 def destroy(c: Context, name: str = "", target: str = "") -> None:
@@ -142,10 +162,21 @@ TASKS: tuple[Task[Any], ...] = (
         lines="how many",
         follow="go on",
     ),
-    task(rollback, to="this image instead of the last good one", fast="all machines at once"),
-    task(scale, group="edge, gateway, ui or worker", count="how many machines"),
     task(
-        run, command="for the machine's shell", group="edge, gateway, ui or worker", app="gateway, clickhouse or minio"
+        rollback,
+        dry=Says(_would_roll_back),
+        asks=True,
+        to="this image instead of the last good one",
+        fast="all machines at once",
     ),
-    task(destroy, name="the app's name, to say that you mean it"),
+    task(scale, dry=Says(_would_scale), asks=True, group="edge, gateway, ui or worker", count="how many machines"),
+    task(
+        run,
+        dry=Says(_would_run),
+        asks=True,
+        command="for the machine's shell",
+        group="edge, gateway, ui or worker",
+        app="gateway, clickhouse or minio",
+    ),
+    task(destroy, dry=Says(_would_destroy), name="the app's name, to say that you mean it"),
 )

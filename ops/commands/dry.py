@@ -101,6 +101,7 @@ def _made(body: Callable[..., Any], call: Call, codes: list[int]) -> Call:
 
 def _said_by(dry: Says) -> Callable[..., None]:
     def say(c: Context, **options: Any) -> None:
+        options.pop("yes", None)  # there is nothing to say yes to
         print(dry.form(**options))
 
     return say

@@ -55,5 +55,5 @@ def all_task(phase: Phase[Deployment]) -> Task[Any]:
 
     chosen = deploy if phase.name == "deploy" else body
     chosen.__doc__ = phase.all
-    help = {"release": "lift the hold of a rollback, and go forward"}
-    return task(chosen, "all", dry=Plans(lambda **options: keys), **help)
+    lift = "lift the hold of a rollback, and go forward"
+    return task(chosen, "all", dry=Plans(lambda **options: keys), release=lift)

@@ -65,7 +65,7 @@ def vault_audit(c: Context, target: str = "", json: bool = False) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
-def vault_remove(c: Context, name: str, target: str = "") -> None:
+def vault_remove(c: Context, name: str, target: str = "", yes: bool = False) -> None:
     """Take a secret out of the vault that the contract no longer knows, such as a removed team's key."""
     from ops.runbook.advice import advice
     from ops.session.opening import open_deployment
@@ -74,10 +74,14 @@ def vault_remove(c: Context, name: str, target: str = "") -> None:
     print(advice(rotate.remove(open_deployment(target).inventory, name)))
 
 
+def _would_remove(name: str, target: str = "") -> str:
+    return f"{name} would be taken out of the vault; the vault as it was is kept beside it"
+
+
 TASKS: tuple[Task[Any], ...] = (
     task(vault_list, "list", dry=LOOKS),
     task(vault_get, "get", dry=LOOKS, name="the secret's name"),
     task(vault_rotate, "rotate", dry=Says(_would_rotate), name="the secret's name", yes="do not ask"),
     task(vault_audit, "audit", dry=LOOKS),
-    task(vault_remove, "remove", name="the secret's name"),
+    task(vault_remove, "remove", dry=Says(_would_remove), asks=True, name="the secret's name"),
 )

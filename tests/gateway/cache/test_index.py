@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llm_gateway.cache.index import COARSE_FROM, Index, Vector, Wording, quantise
+from llm_gateway.cache.index import SHORTLIST, Index, Vector, Wording, quantise
 
 
 def unit(rows: Vector) -> Vector:
@@ -32,7 +32,7 @@ def test_int8_codes_move_a_cosine_by_less_than_two_thousandths(dimensions: int) 
     assert error.max() < 0.002
 
 
-@pytest.mark.parametrize("size", [10, COARSE_FROM, 6000])
+@pytest.mark.parametrize("size", [10, SHORTLIST, 6000])
 def test_near_neighbours_are_the_ones_an_exact_scan_finds(size: int) -> None:
     random = np.random.default_rng(2)
     topics = unit(random.standard_normal((max(2, size // 20), 1024)))
@@ -78,9 +78,19 @@ def test_removed_and_replaced_wordings_are_not_found() -> None:
 def test_a_purge_removes_only_what_is_older() -> None:
     vectors = unit(np.eye(4, dtype=np.float32))
     index = filled(vectors)
-    index.remove_before((1002, 0))
+    assert not index.remove_before((1002, 0), 9)
     assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e2", "e3"}
     assert len(index) == 2
+
+
+def test_what_is_older_goes_some_at_a_time_and_what_was_written_again_stays() -> None:
+    vectors = unit(np.eye(8, dtype=np.float32))
+    index = filled(vectors)
+    index.put(Wording("e1", (2000, 0), "r", "question 1", "e1", ""), quantise(vectors[1]).tobytes())
+    assert index.remove_before((1006, 0), 3)
+    assert len(index) == 5
+    assert not index.remove_before((1006, 0), 3)
+    assert {found.id for _, found in index.nearest("r", vectors[0], 9)} == {"e1", "e6", "e7"}
 
 
 @pytest.mark.parametrize("vector", [np.zeros(4), np.array([1.0, np.nan]), np.array([1.0, np.inf])])

@@ -104,7 +104,7 @@ def test_counts_of_several_gateways_add_up_in_redis(valkey: Valkey) -> None:
             await tally.flush()
             await tally.flush()
         shared = dict(await gateways[0].shared("shop"))
-        assert abs(time.time() - shared.pop(LAST_REQUEST)) < 60
+        assert time.time() - 60 < shared.pop(LAST_REQUEST) <= time.time()
         assert shared == {"exact": 2, "limited": 2, "failed": 2, "saved_nano_usd": 10}
         assert gateways[0].totals["shop", "exact"] == 1
 
@@ -118,8 +118,6 @@ def test_counts_wait_while_redis_is_away(valkey: Valkey) -> None:
         await away.flush()
         away._store, away._prefix = store, valkey.prefix
         await away.flush()
-        shared = dict(await away.shared("shop"))
-        del shared[LAST_REQUEST]
-        assert shared == {"miss": 1}
+        assert (await away.shared("shop"))["miss"] == 1
 
     with_store(valkey, check)

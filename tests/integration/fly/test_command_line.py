@@ -16,7 +16,7 @@ from tests.integration.checkout import Checkout, Terminal
 from tests.services.real_servers import NO_MINIO, wait_for
 from tests.targets.fly.support import GATEWAY, OPENAI_KEY, Site
 
-ASKS_ITSELF = ("deploy.status", "deploy.logs", "deploy.run", "deploy.destroy")
+ASKS_ITSELF = ("deploy.status", "deploy.logs", "deploy.destroy")
 
 
 class Operator:

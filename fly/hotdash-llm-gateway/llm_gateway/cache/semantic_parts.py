@@ -12,7 +12,6 @@ from ..upstream.provider import Provider
 from .answers import Answers, Keepable
 from .asking import Asker, Count
 from .embedding import Embedder
-from .index import projection
 from .judge import PROMPT_VERSION
 from .labels import LabelStore
 from .ledger import Ledger
@@ -54,7 +53,6 @@ def assemble(
         aliases = Aliases(semantic.aliases)
     except ValueError as error:
         raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
-    projection(config.embedding.dimensions)  # Once, before anybody waits for it.
     prefix, space = config.redis.key_prefix, f"{config.embedding.model}/{config.embedding.dimensions}"
     mirror = Mirror(store, prefix=prefix, teams=list(config.teams))
     labels = LabelStore(store, ledger, prefix=prefix, space=f"{space}/{semantic.judge_model}/{PROMPT_VERSION}")
