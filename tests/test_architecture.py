@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops.description.paths import ROOT
 from ops.development import architecture
 
 
@@ -16,4 +17,4 @@ def test_what_is_reached_through_another_part_has_no_arrow_of_its_own() -> None:
 
 
 def test_a_late_call_is_an_arrow_like_any_import() -> None:
-    assert {"checks", "build", "document"} <= architecture.imports("ops", architecture.ROOT)["phases"]
+    assert {"checks", "build", "document"} <= architecture.imports("ops", ROOT)["phases"]

@@ -7,10 +7,10 @@ line here.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ops.phases import late
@@ -81,15 +81,13 @@ def with_reasons(function: Callable[P, R]) -> Callable[P, R]:
 def _phase(name: str) -> Phase[Deployment]:
     package = import_module(f"ops.phases.{name}")
     found: Phase[Deployment] = package.PHASE
-    return replace(found, steps=tuple(sorted((*found.steps, *_steps(package.__name__)), key=lambda step: step.order)))
+    steps = (*found.steps, *_steps(package.__name__, package.__path__[0]))
+    return replace(found, steps=tuple(sorted(steps, key=lambda step: step.order)))
 
 
-def _steps(package: str) -> Iterator[Step[Deployment]]:
+def _steps(package: str, folder: str) -> Iterator[Step[Deployment]]:
     """The steps of the package's modules. A name that begins with an underscore is a helper's."""
-    for name in _modules(Path(__file__).parent / package.rpartition(".")[2]):
-        step: Step[Deployment] = import_module(f"{package}.{name}").STEP
-        yield step
-
-
-def _modules(folder: Path) -> Iterable[str]:
-    return (file.stem for file in folder.glob("[!_]*.py"))
+    for file in os.listdir(folder):
+        if file.endswith(".py") and not file.startswith("_"):
+            step: Step[Deployment] = import_module(f"{package}.{file.removesuffix('.py')}").STEP
+            yield step

@@ -10,7 +10,7 @@ import pytest
 
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
-from ops.services.fly.errors import explain
+from ops.services.fly.explaining import explain
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE, TOML, TOML_WITH_VOLUME, client
 from tests.flysim import Fault, FlySim, binaries
 from tests.lacking import by_design

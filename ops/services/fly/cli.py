@@ -19,7 +19,8 @@ from ops.runbook.files import make_private
 from ops.runbook.proc import Completed, run
 from ops.runbook.secret import Secret
 from ops.services.fly import agent, commands, errors
-from ops.services.fly.errors import FlyError, explain
+from ops.services.fly.errors import FlyError
+from ops.services.fly.explaining import explain
 from ops.services.fly.reading import pick
 from ops.services.fly.shapes import Version
 

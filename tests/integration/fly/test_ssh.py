@@ -16,7 +16,8 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.targets.deployment import Deployment
-from ops.targets.fly.target import Fly, ssh
+from ops.targets.fly import ssh
+from ops.targets.fly.target import Fly
 from tests.flysim import binaries
 from tests.lacking import lacking
 from tests.services.real_servers import free_port, running, wait_for

@@ -33,7 +33,7 @@ EVERYTHING = (*FIRST, *REST)
 def rehearsal(whole: Deployment) -> Deployment:
     """Everything up, as `deploy.all` leaves it."""
     converge(whole, FIRST)
-    setup.act(whole, support.quiet)
+    setup.act(whole.inventory, support.quiet)
     _make_schema(whole)
     assert converge(whole, REST) == len(REST) - 1, "all but ClickHouse, which is not here, had to be brought about"
     return whole
