@@ -11,7 +11,7 @@ from ops.phases.table import NAMES
 
 SECTIONS = (
     ("The phases", NAMES),
-    ("Looking", ("plan", "status", "doctor", "explain", "phase")),
+    ("Looking", ("plan", "status", "doctor", "journal", "explain", "phase")),
     ("Bringing agents to it", ("cutover",)),
 )
 REST = "Living with it"  # every other group

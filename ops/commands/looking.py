@@ -9,6 +9,7 @@ from ops.commands.task import task
 from ops.phases.table import phases
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
+NEWEST_RUNS = 20
 PHASES = ", ".join(f"{phase.number} {phase.name}" for phase in phases())
 
 
@@ -112,6 +113,36 @@ def explain(c: Context, code: str) -> None:
     print(text(code))
 
 
+def journal(c: Context, target: str = "", run: int = 0, html: bool = False, json: bool = False) -> None:
+    """Past runs: who, what, how long, what changed; --run N shows its steps as bars, --html as a page."""
+    from dataclasses import asdict
+
+    from ops.phases.table import all_steps
+    from ops.reports import history, timeline
+    from ops.runbook import table
+    from ops.runbook.journal import Journal
+    from ops.runbook.report import document
+    from ops.session.opening import open_deployment
+
+    deployment = open_deployment(target)
+    runs = history.read(Journal(deployment.paths.state / "journal.jsonl").read())
+    if not run and not html:
+        newest = runs[-NEWEST_RUNS:]
+        told = [asdict(each) for each in newest]
+        print(document("journal", runs=told) if json else "\n".join(timeline.overview(newest)))
+        return
+    found = next((each for each in reversed(runs) if run in (0, each.number)), None)
+    if found is None:
+        raise RunbookError("CLI-013", f"there is no run {run or 'yet'}", next="inv journal")
+    chain = history.longest_chain(found, {step.key: step.needs for step in all_steps(deployment).values()})
+    if html:
+        print(timeline.page(found, chain))
+    elif json:
+        print(document("journal", runs=[asdict(found)], longest_chain=sorted(chain)))
+    else:
+        print("\n".join(timeline.bars(found, chain, table.width())))
+
+
 TASKS = (
     task(phase, dry=Plans(_steps_of), n=PHASES),
     task(
@@ -123,5 +154,6 @@ TASKS = (
     ),
     task(status, dry=LOOKS),
     task(doctor, dry=LOOKS),
+    task(journal, dry=LOOKS, run="this run, by its number", html="a run as a page, on standard output"),
     task(explain, dry=LOOKS, code="as printed behind 'error' or 'more'"),
 )

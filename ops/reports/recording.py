@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ops.runbook.journal import Journal
+from ops.runbook.lock import operator
 from ops.runbook.progress import Outbox
 from ops.runbook.run import Result
 from ops.runbook.sending import Scripts
@@ -40,7 +41,8 @@ class Recorder:
         self.command = command
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
-        self.journal.write("begin", target=self.target, command=self.command, steps=[step.key for step in steps])
+        keys = [step.key for step in steps]
+        self.journal.write("begin", who=operator(), target=self.target, command=self.command, steps=keys)
 
     def started(self, step: Step[W], doing: str) -> None:
         self.journal.write("started", step=step.key)

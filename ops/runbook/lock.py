@@ -46,7 +46,7 @@ def held(file: Path, command: str, *, wait: Callable[[str], None] | None = None)
             )
         info = {
             "pid": os.getpid(),
-            "who": f"{_user()}@{socket.gethostname()}",
+            "who": operator(),
             "command": command,
             "since": now(),
             "python": sys.version.split()[0],
@@ -80,11 +80,13 @@ def _waited(descriptor: int, say: Callable[[str], None]) -> bool:
     return True
 
 
-def _user() -> str:
+def operator() -> str:
+    """Who runs this: user@machine."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):
-        return str(os.getuid())
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def _holder(descriptor: int) -> str:
