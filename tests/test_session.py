@@ -24,7 +24,7 @@ def test_a_fault_is_told_also_where_its_details_cannot_be_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = support.world(tmp_path / "no such folder")
-    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], world, [], False)
+    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, world, [], False)
     assert result.outcomes["a"].status is Status.FAILED
     assert "unexpected ValueError: a fault of ours" in capsys.readouterr().out
 

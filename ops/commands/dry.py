@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,12 @@ class Plans:
 
     Attributes:
         keys: the steps' keys, from the command's options.
+        leaves: steps that are needed and would not be acted on, likewise.
         target: where the command always runs; empty where --target says it.
     """
 
     keys: Callable[..., Sequence[str]]
+    leaves: Callable[..., Collection[str]] = lambda **options: ()
     target: str = ""
 
 
@@ -114,11 +116,13 @@ def _plan_of(plans: Sequence[tuple[Plans, Call]]) -> Callable[..., None]:
         from ops.session.planning import show_plan
 
         targets: dict[str, dict[str, None]] = {}
+        leaving: set[str] = set()
         for dry, call in plans:
             target = dry.target or str(call.kwargs.get("target", ""))
             targets.setdefault(target, {}).update(dict.fromkeys(dry.keys(**call.kwargs)))
+            leaving.update(dry.leaves(**call.kwargs))
         json = any(call.kwargs.get("json") for _, call in plans)
-        code = worst([show_plan(list(keys), target, json) for target, keys in targets.items()])
+        code = worst([show_plan(list(keys), target, json, leaving) for target, keys in targets.items()])
         if code:
             raise Exit(code=code)
 

@@ -18,7 +18,7 @@ HELP = {
 
 
 def task(
-    function: Callable[..., Any], name: str | None = None, /, dry: Dry | None = None, asks: bool = False, **help: str
+    function: Callable[..., Any], name: str | None = None, /, dry: Dry | None = None, asks: bool = False, **help: Any
 ) -> Task[Any]:
     """An Invoke task; the common options explain themselves.
 

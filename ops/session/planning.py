@@ -9,12 +9,13 @@ from ops.runbook import interrupt, plan, run
 from ops.session.opening import open_deployment
 
 
-def show_plan(keys: Collection[str], target: str, json: bool) -> int:
+def show_plan(keys: Collection[str], target: str, json: bool, leaving: Collection[str] = ()) -> int:
     """Look at the steps and what they need, print the answers, and return the plan's exit code.
 
     Args:
         keys: the steps' keys.
         target: as the command line names it.
+        leaving: steps that are not acted on, and so not shown.
         json: print one document for programs instead of lines.
     """
     from ops.runbook.console import plan_lines
@@ -22,7 +23,7 @@ def show_plan(keys: Collection[str], target: str, json: bool) -> int:
 
     deployment = open_deployment(target)
     _ = deployment.stack, deployment.target, deployment.vault.names()
-    chosen = run.with_needs(all_steps(deployment), keys)
+    chosen = [step for step in run.with_needs(all_steps(deployment), keys) if step.key not in leaving]
     interrupt.check()
     made = plan.make(chosen, deployment)
     print(plan_document(deployment.target_name, made) if json else "\n".join(plan_lines(made)))

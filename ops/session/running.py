@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import invoke
@@ -16,6 +16,7 @@ from ops.runbook.advice import advice
 from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError
 from ops.runbook.files import NO_LINK
 from ops.runbook.step import Step
+from ops.session.choice import Choice
 from ops.session.opening import open_deployment
 from ops.targets.deployment import Deployment
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from ops.runbook.run import Observer, Result
 
 
+EVERYTHING = Choice()
+
+
 def execute(
     c: invoke.Context,
     keys: Collection[str],
@@ -33,6 +37,8 @@ def execute(
     json: bool,
     yes: bool = False,
     first: Callable[[Deployment], None] = lambda deployment: None,
+    choice: Choice = EVERYTHING,
+    wait: bool = False,
 ) -> None:
     """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
 
@@ -41,6 +47,8 @@ def execute(
     Args:
         yes: the operator has said that production may be changed.
         first: done before the steps, once nobody else can change anything.
+        choice: which of the steps; the others are only looked at where they are needed.
+        wait: another run that is at work is waited for.
 
     Raises:
         invoke.Exit: when the run did not end well.
@@ -51,16 +59,18 @@ def execute(
     _ = deployment.stack, deployment.target, deployment.vault.names()
     with contextlib.ExitStack() as held:
         command = " ".join(["inv", *sys.argv[1:]])
-        held.enter_context(lock.held(deployment.paths.state / "lock", command))
+        held.enter_context(lock.held(deployment.paths.state / "lock", command, wait=_say if wait else None))
         # Where others may deploy from other machines, the target locks them out as well. Before the steps are
         # loaded: a target that is far away begins to look here.
         held.enter_context(deployment.target.exclusive())
         first(deployment)
         steps = all_steps(deployment)
-        chosen = run.with_needs(steps, keys)
+        picked = choice.among(keys, steps)
+        chosen = run.with_needs(steps, picked.keys)
+        looked_at = {**only_looked_at(chosen, picked.keys), **picked.left_out}
         if deployment.target.production:
-            _ask(chosen, keys, deployment, yes)
-        result = _recorded(chosen, keys, steps, deployment, json, command)
+            _ask(chosen, looked_at, deployment, yes)
+        result = _recorded(chosen, picked.keys, looked_at, steps, deployment, json, command)
     if json:
         from ops.runbook.report import run_document
 
@@ -71,11 +81,16 @@ def execute(
         raise invoke.Exit(code=result.exit_code)
 
 
-def _ask(chosen: Sequence[Step[Deployment]], asked: Collection[str], deployment: Deployment, yes: bool) -> None:
+def _say(text: str) -> None:
+    from ops.runbook.secret import redactor
+
+    print(redactor(text), file=sys.stderr, flush=True)
+
+
+def _ask(chosen: Sequence[Step[Deployment]], looked_at: Mapping[str, str], deployment: Deployment, yes: bool) -> None:
     """Show what would change in production and have it confirmed."""
     from ops.session import consent
 
-    looked_at = only_looked_at(chosen, asked)
     acting = [step.key for step in chosen if step.key not in looked_at and not step.check]
     effects = {step.key: step.effect for step in chosen if step.effect and step.key in acting}
     if effects:
@@ -85,6 +100,7 @@ def _ask(chosen: Sequence[Step[Deployment]], asked: Collection[str], deployment:
 def _recorded(
     chosen: Sequence[Step[Deployment]],
     asked: Collection[str],
+    looked_at: Mapping[str, str],
     steps: dict[str, Step[Deployment]],
     deployment: Deployment,
     json: bool,
@@ -104,7 +120,7 @@ def _recorded(
         courier.start()
     patience: float | None = 0.0
     try:
-        result = _run(chosen, asked, deployment, observers, json)
+        result = _run(chosen, asked, looked_at, deployment, observers, json)
         if result.interrupted is None:
             patience = None
         return result
@@ -141,28 +157,24 @@ def _reporting(
 
 def _deliver(courier: Courier, patience: float | None) -> None:
     """Deliver what can be delivered; the last lines say what could not be, and why."""
-    from ops.runbook.secret import redactor
-
-    def say(text: str) -> None:
-        print(redactor(text), file=sys.stderr, flush=True)
-
     try:
-        courier.finish(say, patience)
+        courier.finish(_say, patience)
     finally:
         left = courier.outbox.undelivered()
         if left:
-            say(advice(f"progress: {len(left)} reports not delivered: {', '.join(entry.name for entry in left)}"))
+            _say(advice(f"progress: {len(left)} reports not delivered: {', '.join(entry.name for entry in left)}"))
             whys = [f"{entry.name}: {entry.why}" for entry in left if entry.why]
             if courier.problem is not None:
                 whys.append(courier.problem.what)
             for why in whys:
-                say(f"  why:  {why}")
-            say(advice("  next: inv progress.show, then inv progress.flush or inv progress.drop NAME"))
+                _say(f"  why:  {why}")
+            _say(advice("  next: inv progress.show, then inv progress.flush or inv progress.drop NAME"))
 
 
 def _run(
     chosen: Sequence[Step[Deployment]],
     asked: Collection[str],
+    looked_at: Mapping[str, str],
     deployment: Deployment,
     observers: Sequence[Observer],
     json: bool,
@@ -181,9 +193,7 @@ def _run(
     # Steps that are only needed, and are as wanted, are counted instead of listed.
     asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
-    return run.run(
-        chosen, deployment, [*observers, screen], brought_by=only_looked_at(chosen, asked), crash_log=crash_log
-    )
+    return run.run(chosen, deployment, [*observers, screen], brought_by=looked_at, crash_log=crash_log)
 
 
 def only_looked_at(chosen: Sequence[Step[Deployment]], asked: Collection[str]) -> dict[str, str]:

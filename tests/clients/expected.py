@@ -26,6 +26,8 @@ CODE = dict(
     zip(FAILURES, ("invalid_api_key", "model_not_found", "context_length_exceeded", "rate_limit_exceeded"), strict=True)
 )
 VECTOR = 3072
+SHOW_IDS = ("openai-python", "openai-node", "curl")
+"""Clients whose errors name the request (G19)."""
 
 
 def question(client: Client, api: str, feature: str, words: str = "How are you?") -> str:
@@ -165,6 +167,8 @@ def failure(feature: str) -> Check:
         assert seen["raised"] == client.errors[FAILURES.index(feature)], seen
         assert seen["status"] == STATUS[feature], seen
         assert seen["code"] == CODE[feature], seen
+        if client.guide in SHOW_IDS:
+            assert seen["request_id"], seen
         if feature == "too_many":
             assert seen["retry_after"] in ("1", None), seen
         if feature in ("unauthorised", "unknown_model"):

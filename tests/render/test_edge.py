@@ -223,7 +223,8 @@ def test_a_client_cannot_pretend_to_be_somewhere_else(edge: Edge) -> None:
 def test_a_body_over_the_limit_is_refused(edge: Edge) -> None:
     answer = edge.ask("/v1/chat/completions", method="POST", body=b"x" * 2_100_000)
     assert answer.status == 413
-    assert json.loads(answer.read())["error"]["code"] == 413
+    assert json.loads(answer.read())["error"]["type"] == "edge_error"
+    assert answer.headers["x-request-id"].startswith("req_")
 
 
 def test_langfuses_host_reaches_langfuse(edge: Edge) -> None:

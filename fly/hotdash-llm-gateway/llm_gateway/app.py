@@ -34,8 +34,6 @@ STALLED_S = 60.0
 REFUSED_BODY, REFUSED_BODY_S = 64 * 1024, 0.5
 """How much of a refused request's body, in bytes, and how long, in seconds, is waited for before the answer: a
 connection that is closed on a body half sent may lose the answer on its way."""
-BODY_S = 60.0
-"""How long a request body may take to arrive."""
 WRONG_KEYS, MALFORMED = 30, 300
 """A minute, by address; more of them are answered 429."""
 PIECE = 256 * 1024
@@ -84,7 +82,7 @@ class App:
             limit = self._gateway.config.max_body_bytes
             reply = _client_error(413, f"the body is longer than {limit} bytes")
         except TimeoutError:
-            reply = _client_error(408, f"the body did not arrive within {BODY_S:.0f} s")
+            reply = _client_error(408, f"the body did not arrive within {self._gateway.config.body_s} s")
         except ClientLeft:
             return
         except Exception as error:
@@ -123,7 +121,7 @@ class App:
             if not self._gateway.teams.is_operator(authorization):
                 await _drain(headers, receive)
                 return self._unknown_key(headers, scope)
-            body = await _body(headers, receive, self._gateway.config.max_body_bytes)
+            body = await self._body(headers, receive)
             return await admin.answer(self._gateway, found.route, body)
         team = self._gateway.teams.identify(authorization)
         if team is None:
@@ -137,7 +135,7 @@ class App:
 
     async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, receive: Receive) -> Reply:
         refused = unreadable(headers)
-        raw = b"" if refused else await _body(headers, receive, self._gateway.config.max_body_bytes)
+        raw = b"" if refused else await self._body(headers, receive)
         query = scope.get("query_string", b"").decode("latin-1")
         reply = await self._gateway.requests.answer(
             team, found, raw, query=query, cache_control=headers.get("cache-control"), refused=refused
@@ -150,6 +148,26 @@ class App:
             return _slow_down("too many malformed requests from this address", wait_s)
         self._malformed.failed(address)
         return reply
+
+    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+        """The request's body. Raises TooLarge, ClientLeft, and TimeoutError if it does not arrive in time."""
+        limit = self._gateway.config.max_body_bytes
+        length = headers.get("content-length") or "0"
+        if length.isdigit() and int(length) > limit:
+            raise TooLarge
+        pieces: list[bytes] = []
+        size = 0
+        async with asyncio.timeout(self._gateway.config.body_s):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeft
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                if size > limit:
+                    raise TooLarge
+                if not message.get("more_body"):
+                    return b"".join(pieces)
 
     def _readiness(self, authorization: str | None) -> Reply:
         """Ready or not; why not is the operator's alone to know."""
@@ -186,26 +204,6 @@ class App:
             code="invalid_api_key",
             headers={"www-authenticate": "Bearer"},
         )
-
-
-async def _body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
-    """The request's body. Raises TooLarge, ClientLeft, and TimeoutError if it does not arrive in time."""
-    length = headers.get("content-length") or "0"
-    if length.isdigit() and int(length) > limit:
-        raise TooLarge
-    pieces: list[bytes] = []
-    size = 0
-    async with asyncio.timeout(BODY_S):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            if size > limit:
-                raise TooLarge
-            if not message.get("more_body"):
-                return b"".join(pieces)
 
 
 async def _drain(headers: dict[str, str], receive: Receive) -> None:

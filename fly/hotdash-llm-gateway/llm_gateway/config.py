@@ -133,6 +133,7 @@ class GatewayConfig:
     fallback: Mapping[str, str]
     default_max_tokens: int
     max_body_bytes: int
+    body_s: int
     redis: Redis
     gateways: int
     embedding: Embedding
@@ -172,6 +173,8 @@ def parse(document: Mapping[str, Any]) -> GatewayConfig:
         fallback=dict(top.mapping("fallback")),
         default_max_tokens=top.integer("default_max_tokens", minimum=1),
         max_body_bytes=top.integer("max_body_bytes", 2 * 1024 * 1024, minimum=1024),
+        # Less than the edge's own limit, which closes the connection without a word that a client understands.
+        body_s=top.integer("body_s", 50, minimum=1),
         redis=Redis(
             url_env=redis.text("url_env", "GATEWAY_REDIS_URL"),
             key_prefix=redis.text("key_prefix", "gw:"),

@@ -18,7 +18,7 @@ from tests.integration.gateway.asking import FRESH, Heard, Question, ask_all
 from tests.integration.gateway.fidelity import answers
 from tests.integration.gateway.harness import GatewayProcess
 
-SEED, COUNT = 20_261_128, 500
+SEED, COUNT, FEW = 20_261_128, 500, 150
 EXCEPTIONS = {
     "usage": "a chat stream whose client did not ask for usage loses the field, and chunks that hold nothing else",
     "[DONE]": "the closing event of a chat stream is the gateway's, sent once the answer is known to be whole",
@@ -179,11 +179,11 @@ def data(stream: bytes) -> list[Any]:
 def test_exception_usage(plain_gateway: GatewayProcess, scripted: ScriptedUpstream) -> None:
     """Who did not ask for usage gets every chunk without it, and no chunk that holds nothing else."""
     random = Random(f"{SEED} chat stream without usage")
-    chunks = [answers.chat_chunks(random) for _ in range(COUNT)]
+    chunks = [answers.chat_chunks(random) for _ in range(FEW)]
     told = [b"".join(answers.as_events(each, random, named=False)) + DONE for each in chunks]
     scripted.script = lambda asked: Told(answers.in_pieces(told[number_of(asked)], Random(number_of(asked))))
     heard = ask_all(
-        plain_gateway, [Question("/v1/chat/completions", streamed(chat(number)), FRESH) for number in range(COUNT)]
+        plain_gateway, [Question("/v1/chat/completions", streamed(chat(number)), FRESH) for number in range(FEW)]
     )
     right = [
         [
