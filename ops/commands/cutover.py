@@ -27,9 +27,13 @@ def plan(c: Context, team: str = "", framework: str = "", target: str = "", json
     from ops.cutover import settings, show
     from ops.session.opening import open_deployment
 
-    world = open_deployment(target)
-    made = settings.settings(world, _asked_for(team, "plan"), framework)
-    print(show.plan_document(made, world.target_name) if json else "\n".join(show.plan_lines(made, world.target_name)))
+    deployment = open_deployment(target)
+    made = settings.settings(deployment, _asked_for(team, "plan"), framework)
+    print(
+        show.plan_document(made, deployment.target_name)
+        if json
+        else "\n".join(show.plan_lines(made, deployment.target_name))
+    )
 
 
 def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target: str = "", json: bool = False) -> None:
@@ -44,13 +48,13 @@ def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target:
     from ops.cutover.verify import verify as look
     from ops.session.opening import open_deployment
 
-    world, now = open_deployment(target), datetime.now(UTC)
+    deployment, now = open_deployment(target), datetime.now(UTC)
     name = _asked_for(team, "verify")
-    found = look(world, name, moments.span(since), moments.moment(cut, now) if cut else None, now)
+    found = look(deployment, name, moments.span(since), moments.moment(cut, now) if cut else None, now)
     if json:
-        print(report.as_json(found, world.target_name))
+        print(report.as_json(found, deployment.target_name))
     else:
-        print("\n".join(report.lines(found, world.stack.success)))
+        print("\n".join(report.lines(found, deployment.stack.success)))
     if not found.good:
         raise Exit(code=EXIT_FAILED)
 
@@ -60,9 +64,13 @@ def back(c: Context, team: str = "", framework: str = "", target: str = "", json
     from ops.cutover import settings, show
     from ops.session.opening import open_deployment
 
-    world = open_deployment(target)
-    made = settings.settings(world, _asked_for(team, "back"), framework)
-    print(show.back_document(made, world.target_name) if json else "\n".join(show.back_lines(made, world.target_name)))
+    deployment = open_deployment(target)
+    made = settings.settings(deployment, _asked_for(team, "back"), framework)
+    print(
+        show.back_document(made, deployment.target_name)
+        if json
+        else "\n".join(show.back_lines(made, deployment.target_name))
+    )
 
 
 TEAM = "whose agents, a table [teams.NAME] of stack.toml"

@@ -11,10 +11,10 @@ from ops.session.opening import open_deployment
 
 def show(what: str, target: str, json: bool) -> None:
     """Print `teams` or `cache`, as a table or as JSON."""
-    world = open_deployment(target)
-    answer = world.target.admin("GET", f"/gateway/admin/{what}")
+    deployment = open_deployment(target)
+    answer = deployment.target.admin("GET", f"/gateway/admin/{what}")
     if json:
-        print(document(what, target=world.target_name, **{what: answer}))
+        print(document(what, target=deployment.target_name, **{what: answer}))
         return
     for line in (*_table(answer), *_unpaid(answer)):
         print(line)
@@ -26,9 +26,9 @@ def purge(team: str, entry: str, target: str) -> str:
     Raises:
         RunbookError: CLI-004 there is no such team.
     """
-    world = open_deployment(target)
-    body = {"team": world.team(team).name, **({"entry": entry} if entry else {})}
-    answer = world.target.admin("POST", "/gateway/admin/cache/purge", body)
+    deployment = open_deployment(target)
+    body = {"team": deployment.team(team).name, **({"entry": entry} if entry else {})}
+    answer = deployment.target.admin("POST", "/gateway/admin/cache/purge", body)
     return f"{answer.get('purged', 0)} entries of {team} forgotten"
 
 

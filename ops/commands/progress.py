@@ -45,8 +45,8 @@ def progress_flush(c: Context, target: str = "") -> None:
     from ops.runbook.courier import deliver
     from ops.session.opening import open_deployment
 
-    world = open_deployment(target)
-    done = deliver(outbox(world), scripts(world), again=True)
+    deployment = open_deployment(target)
+    done = deliver(outbox(deployment), scripts(deployment), again=True)
     print(f"{done.count} delivered")
     for problem in done.problems:
         print(f"not delivered: {problem}", file=sys.stderr)

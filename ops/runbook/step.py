@@ -128,7 +128,7 @@ def say(text: str) -> None:
         listener(text)
 
 
-def _nothing(world: object, say: Say) -> None:
+def _nothing(context: object, say: Say) -> None:
     return None
 
 

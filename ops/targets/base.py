@@ -15,11 +15,11 @@ from ops.targets.workspace import Workspace
 class Part(Protocol):
     """One thing a target can look at and bring about; a step is written once and asks its target's part."""
 
-    def look(self, world: Workspace) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         """Read the real state, cheaply, with no side effect."""
         ...
 
-    def act(self, world: Workspace, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Make it so; may be killed at any instant and run again."""
         ...
 

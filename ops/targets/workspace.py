@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The description, the settings, the paths and the vault. Nothing here caches the outside world.
+    """The description, the settings, the paths and the vault. Nothing is cached of what lies outside.
 
     Attributes:
         target_name: names the target, such as ``fly``.

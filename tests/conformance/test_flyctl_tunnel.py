@@ -30,7 +30,7 @@ def real(sim: FlySim, tmp_path: Path) -> Fly:
 
 def opened(fly: Fly) -> Any:
     """`flyctl proxy` on the simulated account, through the very code that production uses."""
-    place: Any = SimpleNamespace(client=SimpleNamespace(cli=fly.cli), world=SimpleNamespace(environ={}))
+    place: Any = SimpleNamespace(client=SimpleNamespace(cli=fly.cli), workspace=SimpleNamespace(environ={}))
     return tunnel(place, "one", "one.internal", 9000, lambda text: None)
 
 

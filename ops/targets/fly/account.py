@@ -45,12 +45,12 @@ class Account:
     is forgotten when it ends.
 
     Args:
-        world: whose settings hold the token, and whose state folder keeps flyctl's files.
+        workspace: whose settings hold the token, and whose state folder keeps flyctl's files.
     """
 
-    def __init__(self, world: Workspace) -> None:
-        self.world = world
-        self.memory = Memory(world.paths.state / "fly.json")
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.memory = Memory(workspace.paths.state / "fly.json")
         self._shared: dict[tuple[str, ...], tuple[float, Future[Any]]] = {}
         self._lock = threading.Lock()
         self._client: Client | None = None
@@ -58,7 +58,7 @@ class Account:
     @property
     def org(self) -> str:
         """The organisation's slug."""
-        return self.world.stack.fly.org
+        return self.workspace.stack.fly.org
 
     @property
     def client(self) -> Client:
@@ -77,28 +77,28 @@ class Account:
     @property
     def flyctl(self) -> Flyctl:
         """The binary by itself, for what needs no token."""
-        return Flyctl(None, self._folder, binary=self._binary, environ=self.world.environ)
+        return Flyctl(None, self._folder, binary=self._binary, environ=self.workspace.environ)
 
     def _connect(self) -> Client:
-        environ = self.world.environ
+        environ = self.workspace.environ
         token = (environ.get("FLY_ACCESS_TOKEN") or environ.get("FLY_API_TOKEN") or "").strip()
         if not token:
             raise FlyError(
                 NO_TOKEN,
                 "there is no token for Fly",
                 "every call to Fly carries one",
-                f"put FLY_API_TOKEN into {self.world.paths.root / '.env'}: flyctl tokens create org",
+                f"put FLY_API_TOKEN into {self.workspace.paths.root / '.env'}: flyctl tokens create org",
                 blocked=True,
             )
         return Client(Secret(token), self._folder, binary=self._binary, environ=environ)
 
     @property
     def _folder(self) -> Path:
-        return self.world.paths.state / "flyctl"
+        return self.workspace.paths.state / "flyctl"
 
     @property
     def _binary(self) -> str:
-        return self.world.environ.get("FLYCTL") or "flyctl"
+        return self.workspace.environ.get("FLYCTL") or "flyctl"
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[Client]:

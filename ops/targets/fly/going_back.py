@@ -49,7 +49,7 @@ def last_good(account: Account, app: str) -> tuple[Release, str]:
     )
 
 
-def rollback(world: Workspace, account: Account, say: Say, *, to: str = "", fast: bool = False) -> str:
+def rollback(workspace: Workspace, account: Account, say: Say, *, to: str = "", fast: bool = False) -> str:
     """Put an earlier image into service, with the present config and secrets, and wait until it is healthy.
 
     Args:
@@ -63,7 +63,7 @@ def rollback(world: Workspace, account: Account, say: Say, *, to: str = "", fast
         RunbookError: FLY-047 nothing to go back to, FLY-043 it does not get healthy; FlyError as flyctl fails.
     """
 
-    app = world.stack.fly.app
+    app = workspace.stack.fly.app
     with account.acting() as client:
         image, running = to, ""
         if not image:
@@ -72,7 +72,7 @@ def rollback(world: Workspace, account: Account, say: Say, *, to: str = "", fast
             say(f"going back from {running} to release {release.version}, {image}")
         releases = account.releases(app)
         newest = releases[0].version if releases else 0
-        wanted = wanted_apps.gateway(world)
+        wanted = wanted_apps.gateway(workspace)
         # First: whoever goes on after this was killed is to go back as well, and not forward again.
         hold.keep(account.memory, wanted, image)
         wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))

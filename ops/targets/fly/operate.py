@@ -25,9 +25,9 @@ MOST = 20  # machines of one group
 FOLLOW_S = 1.0  # between two questions for new log lines
 
 
-def status(world: Workspace, account: Account) -> list[Machine]:
+def status(workspace: Workspace, account: Account) -> list[Machine]:
     """Every machine of the stack's apps. Changes nothing."""
-    names = apps(world)
+    names = apps(workspace)
 
     def of(app: str) -> list[Machine]:
         try:
@@ -53,17 +53,17 @@ def status(world: Workspace, account: Account) -> list[Machine]:
     return [row for rows in found for row in rows]
 
 
-def app_named(world: Workspace, name: str) -> str:
+def app_named(workspace: Workspace, name: str) -> str:
     """The app an operator means: ``gateway`` (also by one of its groups), ``clickhouse``, ``minio``, or its own name.
 
     Raises:
         RunbookError: FLY-048 there is no such app.
     """
-    stack = world.stack
+    stack = workspace.stack
     short = {"": stack.fly.app, "gateway": stack.fly.app, "clickhouse": stack.clickhouse.app}
     if stack.storage.provider == "minio":
         short |= {"minio": stack.storage.app, "storage": stack.storage.app}
-    found = short.get(name) or (name if name in apps(world) else "")
+    found = short.get(name) or (name if name in apps(workspace) else "")
     if not found:
         known = ", ".join(key for key in short if key)
         raise RunbookError(
@@ -72,7 +72,7 @@ def app_named(world: Workspace, name: str) -> str:
     return found
 
 
-def logs(world: Workspace, account: Account, app: str, group: str, lines: int) -> Iterator[list[str]]:
+def logs(workspace: Workspace, account: Account, app: str, group: str, lines: int) -> Iterator[list[str]]:
     """The newest lines of an app's log, known secrets redacted; then what comes, a list at a time, for ever.
 
     Args:
@@ -82,7 +82,7 @@ def logs(world: Workspace, account: Account, app: str, group: str, lines: int) -
     Raises:
         RunbookError: FLY-048 no such app or group; FlyError as Fly answers.
     """
-    name = app_named(world, app)
+    name = app_named(workspace, app)
     groups = _groups(account, name)
     if group and group not in groups.values():
         there = ", ".join(sorted(set(groups.values()))) or "none"
@@ -90,8 +90,8 @@ def logs(world: Workspace, account: Account, app: str, group: str, lines: int) -
             "FLY-048", f"{name} has no group '{group}'", why=f"it has: {there}", next="inv deploy.status"
         )
     # Reading the vault tells the redactor its values.
-    for secret in world.vault.names():
-        world.vault.get(secret)
+    for secret in workspace.vault.names():
+        workspace.vault.get(secret)
     found, token = account.client.log_page(name)
     chosen = [_shown(line, groups) for line in found if not group or groups.get(line.machine) == group]
     yield chosen[-lines:] or [f"Fly keeps no log line of {f'{group} of ' if group else ''}{name} at the moment"]
@@ -121,7 +121,7 @@ def _shown(line: LogLine, groups: dict[str, str]) -> str:
     return redactor(f"{line.timestamp} {group}[{line.machine}] {line.level} {line.message}")
 
 
-def scale(world: Workspace, account: Account, group: str, count: int, say: Say) -> str:
+def scale(workspace: Workspace, account: Account, group: str, count: int, say: Say) -> str:
     """Make a group of the gateway app have `count` machines, and wait until they are healthy.
 
     Returns:
@@ -130,7 +130,7 @@ def scale(world: Workspace, account: Account, group: str, count: int, say: Say) 
     Raises:
         RunbookError: FLY-048 no such group or a count out of range, FLY-043 they do not get healthy.
     """
-    wanted = wanted_apps.gateway(world)
+    wanted = wanted_apps.gateway(workspace)
     if group not in wanted.groups or not 1 <= count <= MOST:
         raise RunbookError(
             "FLY-048",
@@ -149,7 +149,7 @@ def scale(world: Workspace, account: Account, group: str, count: int, say: Say) 
             )
         say(f"{group}: {have} → {count} machines")
         if have != count:
-            client.scale_count(wanted.app, {group: count}, region=world.stack.fly.region, config=wanted.config)
+            client.scale_count(wanted.app, {group: count}, region=workspace.stack.fly.region, config=wanted.config)
         Rollout(account, wanted, {}, say).gate({group})
         have = _of_group(account, wanted.app, group)
     if have != count:

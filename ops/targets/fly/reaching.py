@@ -40,11 +40,11 @@ class Answer:
     evidence: str
 
 
-def endpoints(world: Workspace) -> Endpoints:
+def endpoints(workspace: Workspace) -> Endpoints:
     """The public names, and where to connect instead if the operator says so."""
     from pathlib import Path
 
-    domains, environ = world.stack.domains, world.environ
+    domains, environ = workspace.stack.domains, workspace.environ
     authority = environ.get(AUTHORITY, "")
     return Endpoints(
         gateway=f"https://{domains.gateway}",
@@ -54,9 +54,9 @@ def endpoints(world: Workspace) -> Endpoints:
     )
 
 
-def requests(world: Workspace) -> list[Callable[[], list[Answer]]]:
+def requests(workspace: Workspace) -> list[Callable[[], list[Answer]]]:
     """What asks each public name, to be called side by side; none of them raises."""
-    place, stack = endpoints(world), world.stack
+    place, stack = endpoints(workspace), workspace.stack
     paths = [path for path in GATEWAY_PATHS if path in stack.edge.paths][:1]
     alone = stack.domains.langfuse != stack.domains.gateway
 

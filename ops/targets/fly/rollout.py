@@ -40,7 +40,7 @@ class Rollout:
         self.wanted = wanted
         self.secrets = secrets
         self.say = say
-        limit = account.world.environ.get("RUNBOOK_HEALTH_WAIT_S", "")
+        limit = account.workspace.environ.get("RUNBOOK_HEALTH_WAIT_S", "")
         self.healthy_s = float(limit) if limit else HEALTHY_S
 
     def go(self) -> None:
@@ -144,7 +144,7 @@ class Rollout:
     def _count_machines(self, standing: Standing) -> None:
         counts = {group: self.wanted.groups[group] for group in (*standing.few, *standing.many)}
         self.say("setting the number of machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
-        region, client = self.account.world.stack.fly.region, self.account.client
+        region, client = self.account.workspace.stack.fly.region, self.account.client
         self._patiently(lambda: client.scale_count(self.wanted.app, counts, region=region, config=self.wanted.config))
 
     def _restart(self, standing: Standing) -> None:

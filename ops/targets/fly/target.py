@@ -28,16 +28,16 @@ class Fly:
     """Production on Fly.io. Making one reads and changes nothing.
 
     Args:
-        world: whose paths, stack and vault it works with.
+        workspace: whose paths, stack and vault it works with.
     """
 
     name = "fly"
     production = True
 
-    def __init__(self, world: Workspace) -> None:
-        self._world = world
-        self.account = Account(world)
-        minio = world.stack.storage.provider == "minio"
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.account = Account(workspace)
+        minio = workspace.stack.storage.provider == "minio"
         secrets = Secrets(self.account)
         release = Release(self.account, secrets)
         self.redis: Part = Redis(self.account)
@@ -75,7 +75,7 @@ class Fly:
 
         # While the lock is being taken; whoever holds it changes things, but then this run ends here, or forgets.
         self._look_early()
-        with held(self._world) as waited:
+        with held(self._workspace) as waited:
             if waited:
                 self.account.forget()
             yield
@@ -85,8 +85,8 @@ class Fly:
 
         The look that waits longest, for one answer after the other, goes first.
         """
-        account, world = self.account, self._world
-        gateway, *stores = apps(world)
+        account, workspace = self.account, self._workspace
+        gateway, *stores = apps(workspace)
         reads: list[Callable[[], Any]] = []
         for app in (*stores, gateway):
             kinds = (account.machines, account.secrets, account.releases, account.addresses)
@@ -94,25 +94,25 @@ class Fly:
         reads += [account.apps, account.databases, partial(account.certificates, gateway)]
         # Without a token nothing is asked, and every step says so.
         with contextlib.suppress(FlyError):
-            account.begin(*reads, partial(self.clickhouse.look, world))
+            account.begin(*reads, partial(self.clickhouse.look, workspace))
 
     def endpoints(self) -> Endpoints:
         """The public names."""
         from ops.targets.fly.reaching import endpoints
 
-        return endpoints(self._world)
+        return endpoints(self._workspace)
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask a gateway's admin route, from inside its machine."""
         from ops.targets.fly.inside import admin
 
-        return admin(self._world, self.account, method, path, body)
+        return admin(self._workspace, self.account, method, path, body)
 
     def requirements(self) -> Sequence[Requirement]:
         """What this machine and the account need."""
         from ops.targets.fly.doctor import requirements
 
-        return requirements(self._world, self.account)
+        return requirements(self._workspace, self.account)
 
     def check_operable(self) -> None:
         """Fly has machines."""
@@ -121,53 +121,53 @@ class Fly:
         """Every machine of the stack's apps."""
         from ops.targets.fly.operate import status
 
-        return status(self._world, self.account)
+        return status(self._workspace, self.account)
 
     def logs(self, app: str, group: str, lines: int) -> Iterator[list[str]]:
         """The newest log lines, then what comes."""
         from ops.targets.fly.operate import logs
 
-        return logs(self._world, self.account, app, group, lines)
+        return logs(self._workspace, self.account, app, group, lines)
 
     def rollback(self, say: Say, *, to: str = "", fast: bool = False) -> str:
         """Put the last good image back into service, and hold it there."""
         from ops.targets.fly.going_back import rollback
 
-        return rollback(self._world, self.account, say, to=to, fast=fast)
+        return rollback(self._workspace, self.account, say, to=to, fast=fast)
 
     def end_hold(self) -> str:
         """Forget that a rollback holds the image."""
         from ops.targets.fly import hold
 
-        held = hold.lift(self.account.memory, self._world.stack.fly.app)
+        held = hold.lift(self.account.memory, self._workspace.stack.fly.app)
         return f"{held} is no longer held" if held else "nothing is held"
 
     def scale(self, group: str, count: int, say: Say) -> str:
         """Change how many machines a group has."""
         from ops.targets.fly.operate import scale
 
-        return scale(self._world, self.account, group, count, say)
+        return scale(self._workspace, self.account, group, count, say)
 
     def run(self, app: str, group: str, command: str, say: Say) -> int:
         """Run a shell command in a machine, over SSH."""
         from ops.targets.fly.operate import app_named
         from ops.targets.fly.ssh import run
 
-        return run(self.account, app_named(self._world, app), group, command, say)
+        return run(self.account, app_named(self._workspace, app), group, command, say)
 
     @property
     def name_to_destroy(self) -> str:
         """The gateway app's name."""
-        return self._world.stack.fly.app
+        return self._workspace.stack.fly.app
 
     def check_destroy(self, typed: str) -> None:
         """Refuse unless the app's name was typed."""
         from ops.targets.fly.destroy import confirm
 
-        confirm(self._world, typed)
+        confirm(self._workspace, typed)
 
     def destroy(self, say: Say) -> Sequence[str]:
         """Destroy the apps, their volumes and the managed Redis."""
         from ops.targets.fly.destroy import destroy
 
-        return destroy(self._world, self.account, self._secrets, say)
+        return destroy(self._workspace, self.account, self._secrets, say)

@@ -35,7 +35,7 @@ def tunnel(account: Account, app: str, host: str, port: int, say: Say) -> Iterat
     Raises:
         RunbookError: FLY-046 the tunnel does not open.
     """
-    straight = _reach(account.world.environ.get(REACH, "")).get(f"{host}:{port}")
+    straight = _reach(account.workspace.environ.get(REACH, "")).get(f"{host}:{port}")
     if straight:
         yield straight
         return

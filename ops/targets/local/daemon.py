@@ -141,7 +141,7 @@ class Daemon:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.rehearsal = rehearsal
 
-    def look(self, world: Workspace) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         if self.rehearsal.supervisor.programs() is None:
             return missing("the supervisor does not run")
         if not is_current(self.rehearsal.layout):
@@ -151,5 +151,5 @@ class Daemon:
             return missing("the supervisor runs, but its pid is not on record")
         return satisfied(f"supervisord, pid {pid}")
 
-    def act(self, world: Workspace, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         start(self.rehearsal.supervisor, say)

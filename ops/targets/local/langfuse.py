@@ -48,19 +48,19 @@ def stage(layout: Layout) -> str:
     return (read(layout.stage) or DIRECT).strip()
 
 
-def openai_variables(world: Workspace, gateway_secrets: dict[str, str]) -> dict[str, str]:
+def openai_variables(workspace: Workspace, gateway_secrets: dict[str, str]) -> dict[str, str]:
     """What the OpenAI stand-in is given: the key it has to accept, the models it has to know."""
     return {
         "OPENAI_STANDIN_KEY": gateway_secrets["UPSTREAM_OPENAI_API_KEY"],
-        "OPENAI_STANDIN_MODELS": ",".join(world.stack.models.prices),
+        "OPENAI_STANDIN_MODELS": ",".join(workspace.stack.models.prices),
     }
 
 
-def langfuse_variables(world: Workspace, rehearsal: Rehearsal, ui_secrets: dict[str, str]) -> dict[str, str]:
+def langfuse_variables(workspace: Workspace, rehearsal: Rehearsal, ui_secrets: dict[str, str]) -> dict[str, str]:
     """What the Langfuse stand-in is given: the real one's variables, as far as it reads them."""
     from ops.render import processes
 
-    stack = world.stack
+    stack = workspace.stack
     port = rehearsal.ports.peek("edge_https")
     app = {
         **processes.env(stack),

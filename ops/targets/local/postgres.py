@@ -97,7 +97,7 @@ class PostgresServer:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def look(self, world: Workspace) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         chosen = home(self.layout)
         if chosen is None or not self._has_data(chosen):
             return missing("no database cluster yet")
@@ -105,9 +105,9 @@ class PostgresServer:
         found = self.rehearsal.standing(program(self.layout, chosen, port))
         if not found.satisfied:
             return found
-        if not world.vault.has(DIRECT):
+        if not workspace.vault.has(DIRECT):
             return missing(f"{DIRECT} is not in the rehearsal's vault")
-        secret = world.vault.get(DIRECT)
+        secret = workspace.vault.get(DIRECT)
         if urlsplit(secret.reveal()).port != port:
             return drifted(f"{DIRECT} names another port than {port}")
         import psycopg
@@ -118,15 +118,15 @@ class PostgresServer:
             return drifted(f"login on 127.0.0.1:{port} fails: {str(error).strip().splitlines()[-1]}")
         return satisfied(f"Postgres {version} on 127.0.0.1:{port}, run by {said(chosen)}")
 
-    def act(self, world: Workspace, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         chosen = choose(self.layout, say)
         port = self.rehearsal.free_port(NAME)
         # The password goes to the vault before the cluster is made with it: it can never be lost between the two.
-        known = world.vault.get(DIRECT) if world.vault.has(DIRECT) else None
+        known = workspace.vault.get(DIRECT) if workspace.vault.has(DIRECT) else None
         password = password_of(known) if known else secrets.token_urlsafe(24)
         secret = url(port, password)
         if known != secret:
-            world.vault.put({DIRECT: secret}, origin="provisioned")
+            workspace.vault.put({DIRECT: secret}, origin="provisioned")
         if not self._has_data(chosen):
             self._initialise(chosen, password, say)
         write_environment(self.layout, NAME, {})

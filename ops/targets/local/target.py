@@ -38,10 +38,10 @@ class Absent:
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def look(self, world: Workspace) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         return unavailable(self.reason)
 
-    def act(self, world: Workspace, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         return None
 
 
@@ -49,7 +49,7 @@ class Local(NoMachines):
     """The rehearsal. Making one reads and changes nothing.
 
     Args:
-        world: whose paths, stack and vault it works with.
+        workspace: whose paths, stack and vault it works with.
     """
 
     name = "local"
@@ -64,11 +64,11 @@ class Local(NoMachines):
         "deploy.release": ("local.environment",),
     }
 
-    def __init__(self, world: Workspace) -> None:
-        paths = world.paths
-        self._world = world
-        run = run_folder(paths.state, world.environ)
-        self.layout = Layout(paths.root, paths.state, run, lambda: world.gateway_dir)
+    def __init__(self, workspace: Workspace) -> None:
+        paths = workspace.paths
+        self._workspace = workspace
+        run = run_folder(paths.state, workspace.environ)
+        self.layout = Layout(paths.root, paths.state, run, lambda: workspace.gateway_dir)
         self.rehearsal = Rehearsal(self.layout)
         self._environment = Environment(self.rehearsal)
         self._daemon = Daemon(self.rehearsal)
@@ -131,7 +131,7 @@ class Local(NoMachines):
     def endpoints(self) -> Endpoints:
         """The edge's port in the URLs, and where to connect: the names need not resolve."""
         port = self.rehearsal.ports.peek("edge_https")
-        domains = self._world.stack.domains
+        domains = self._workspace.stack.domains
         return Endpoints(
             gateway=f"https://{domains.gateway}:{port}",
             langfuse=f"https://{domains.langfuse}:{port}",
@@ -144,7 +144,7 @@ class Local(NoMachines):
         from ops.targets.local import web
 
         port = self.rehearsal.ports.peek("gateway")
-        status, answer = web.ask(method, port, path, self._world.vault.get("LITELLM_MASTER_KEY"), body)
+        status, answer = web.ask(method, port, path, self._workspace.vault.get("LITELLM_MASTER_KEY"), body)
         if status != 200 or not isinstance(answer, dict):
             raise RunbookError(
                 "GW-001",
