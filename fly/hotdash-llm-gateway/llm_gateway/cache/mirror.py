@@ -86,7 +86,6 @@ class Mirror:
                     entry=fields["e"].decode(),
                     stamp=fields["a"].decode(),
                     end_user=fields["u"].decode(),
-                    tokens=int(fields["t"]),
                 )
                 followed.index.put(wording, fields["v"])
             elif fields.get("x") == b"*":
