@@ -340,7 +340,7 @@ def test_every_verdict_is_reserved_before_it_is_asked_and_costs_no_more(valkey: 
         assert len(one.provider.cases) == 2
         assert (one.limiter.booked, one.limiter.open) == ([VERDICT, VERDICT], 0)
         assert outcome.judged.tokens == 2 * VERDICT
-        messages = [judge.messages(judge.Case(*case.values())) for case in one.provider.cases]
+        messages = [judge.request(judge.Case(*case.values()))["messages"] for case in one.provider.cases]
         read = [count_texts(message["content"] for message in each) for each in messages]
         assert all(tokens < most < 1.2 * tokens + 40 for tokens, most in zip(read, one.limiter.reserved, strict=True))
 

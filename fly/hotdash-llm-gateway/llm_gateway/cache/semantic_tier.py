@@ -148,14 +148,16 @@ class SemanticTier:
                 continue
             if not asked and await self._alone(part, candidate):
                 await self._join(part, vector, candidate, "similarity")
-                return self._hit(new, candidate, body, "similarity")
-            case = judge.Case(question, _text(body), part.question, part.history)
-            if asked < VERDICTS and case.readable() and not self._asker.resting:
-                about = judge.request(case)
-                if await self._pays(about, candidate, body, outcome):
-                    asked += 1
-                    if await self._judged(part, vector, about, candidate, outcome):
-                        return self._hit(new, candidate, body, "judge")
+                return Hit("semantic", body, f"semantic:{new}", candidate.similarity, "similarity")
+            answer = json.loads(body)
+            case = judge.Case(question, answer["choices"][0]["message"]["content"], part.question, part.history)
+            if asked == VERDICTS or not case.readable() or self._asker.resting:
+                continue
+            about, saves = judge.request(case), spend(self._prices[outcome.model or ""], answer.get("usage") or {})
+            if await self._pays(part, about, candidate, saves):
+                asked += 1
+                if await self._judged(part, vector, about, candidate, outcome):
+                    return Hit("semantic", body, f"semantic:{new}", candidate.similarity, "judge")
         return None
 
     def _candidates(self, part: Partition, found: Sequence[tuple[float, Wording]]) -> list[Candidate]:
@@ -163,13 +165,13 @@ class SemanticTier:
         chosen: dict[tuple[str, str], Candidate] = {}
         for similarity, wording in found:
             answer = (wording.entry, wording.stamp)
-            if similarity < self._settings.candidate_from or answer in chosen:
+            if similarity < self._settings.candidate_from or answer in chosen or len(chosen) == CANDIDATES:
                 continue
             difference = compare(wording.question, part.question)
             if difference != "veto":
                 kind: Kind = "clear" if difference == "none" and not chosen else "doubt"
                 chosen[answer] = Candidate(wording, similarity, kind)
-        return list(chosen.values())[:CANDIDATES]
+        return list(chosen.values())
 
     async def _alone(self, part: Partition, candidate: Candidate) -> bool:
         """Whether similarity alone may decide: shown by labels to be right often enough, and not between two people."""
@@ -178,11 +180,10 @@ class SemanticTier:
         serve_from = (await self._labels.of(part.team)).serve_from(self._settings.max_wrong)
         return serve_from is not None and candidate.similarity >= serve_from
 
-    async def _pays(self, about: dict[str, Any], candidate: Candidate, body: bytes, outcome: Outcome) -> bool:
+    async def _pays(self, part: Partition, about: dict[str, Any], candidate: Candidate, saves: Spend) -> bool:
         """Whether a verdict may save what it costs."""
-        saves = spend(self._prices[outcome.model or ""], json.loads(body).get("usage") or {}).nano_usd
-        labels = await self._labels.of(outcome.team.name)
-        return labels.worth_asking(candidate.similarity, self._asker.at_most(about).nano_usd / max(saves, 1))
+        break_even = self._asker.at_most(about).nano_usd / max(saves.nano_usd, 1)
+        return (await self._labels.of(part.team)).worth_asking(candidate.similarity, break_even)
 
     async def _judged(
         self, part: Partition, vector: Vector, about: dict[str, Any], candidate: Candidate, outcome: Outcome
@@ -207,10 +208,6 @@ class SemanticTier:
         wording, similarity = candidate.wording, candidate.similarity
         await self._answers.join(part, vector, wording, similarity=similarity, kind=candidate.kind, how=how)
 
-    @staticmethod
-    def _hit(wording_id: str, candidate: Candidate, body: bytes, how: How) -> Hit:
-        return Hit("semantic", body, f"semantic:{wording_id}", candidate.similarity, how)
-
     async def _embed(self, part: Partition, outcome: Outcome) -> Vector | None:
         if not _fits(part):
             return None
@@ -225,8 +222,3 @@ class SemanticTier:
 
 def _fits(part: Partition) -> bool:
     return len(part.question.encode("utf-8", "replace")) <= LONGEST_QUESTION_BYTES
-
-
-def _text(body: bytes) -> str:
-    content: str = json.loads(body)["choices"][0]["message"]["content"]
-    return content
