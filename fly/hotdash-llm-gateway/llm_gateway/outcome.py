@@ -27,11 +27,11 @@ class Outcome:
         id: names the request and its trace, 32 hex digits.
         tier: which cache answered; `miss` if one was asked in vain, `bypass` if none was asked.
         similarity: measured cosine to the nearest known wording, whether its answer was served or not.
-        judged_tokens: of a stored question and answer, up to which a judge was reserved for.
         model: the model that really answered (for a cached answer: the one it was made with).
         fallback: the failure that made another model answer.
-        spend: what the answering model was paid; `overhead`: embedding and judge; `unsettled`: the most that attempts
-            may be billed that reached the provider and got no answer.
+        spend: what the answering model was paid; `overhead`: the embedding; `unsettled`: the most that attempts may be
+            billed that reached the provider and got no answer.
+        judged: what verdicts cost that came in time. Each is reserved and booked by itself, since it may come late.
         saved: what a cached answer would have cost.
         warning, error: what went wrong, by the client's or by anybody else's doing.
     """
@@ -45,7 +45,6 @@ class Outcome:
     model: str | None = None
     tier: Tier = "bypass"
     similarity: float | None = None
-    judged_tokens: int = 0
     how: str | None = None
     entry_id: str | None = None
     escalated: bool = False
@@ -62,6 +61,7 @@ class Outcome:
     spend: Spend = field(default_factory=Spend)
     overhead: Spend = field(default_factory=Spend)
     unsettled: Spend = field(default_factory=Spend)
+    judged: Spend = field(default_factory=Spend)
     status: int = 200
     warning: str | None = None
     error: str | None = None
@@ -75,9 +75,14 @@ class Outcome:
         return self.tier in ("exact", "semantic", "alias")
 
     @property
+    def due(self) -> Spend:
+        """What its own reservation is settled with."""
+        return self.spend + self.overhead + self.unsettled
+
+    @property
     def total(self) -> Spend:
         """All that was paid for this request."""
-        return self.spend + self.overhead + self.unsettled
+        return self.due + self.judged
 
     def headers(self) -> dict[str, str]:
         """The response headers that say what happened and what is left."""

@@ -135,7 +135,6 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         part = ask_part(question)
         outcome = Outcome(settings.teams["a"], model="m")
         provider.vector = vector
-        await parts.tier.at_most(part, outcome, 50)
         return await parts.tier.lookup(part, outcome)
 
     made = vectors(entries)

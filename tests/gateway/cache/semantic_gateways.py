@@ -20,6 +20,7 @@ from llm_gateway.cache.semantic_tier import Lookup
 from llm_gateway.config import GatewayConfig, parse
 from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.pricing import Spend
+from llm_gateway.limits.reservations import Grant, Refusal, Remaining
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
 from llm_gateway.upstream import provider as upstream
@@ -80,6 +81,7 @@ class Provider:
     delay_s: float = 0
     fresh: str = "fresh"
     embeds: bool = True
+    unsettled: bool = False
     embedded: list[str] = field(default_factory=list)
     cases: list[dict[str, str]] = field(default_factory=list)
     answered: int = 0
@@ -98,24 +100,30 @@ class Provider:
         self.cases.append(json.loads(body["messages"][1]["content"]))
         await asyncio.sleep(self.delay_s)
         if self.says == "raise":
-            raise UpstreamError(503, "away")
+            raise UpstreamError(503, "away", unsettled=self.unsettled)
         self.told += 1
         return answer(self.says) | {"usage": JUDGED}
 
 
+@dataclass
 class Grants:
-    """A limiter that grants everything and notes what is booked without a reservation."""
+    """A limiter that grants everything or nothing, and notes the tokens that are booked and were reserved for them."""
 
-    def __init__(self) -> None:
-        self.booked: list[int] = []
+    full: bool = False
+    booked: list[int] = field(default_factory=list)
+    reserved: list[int] = field(default_factory=list)
+    open: int = 0
 
-    async def add(self, team: Any, *, tokens: int, nano_usd: int) -> None:
-        self.booked.append(tokens)
+    async def reserve(self, team: Any, *, tokens: int, nano_usd: int, requests: int) -> Grant | Refusal:
+        assert requests == 0, "a verdict or a check is no request of the client"
+        if self.full:
+            return Refusal("usd", 60.0, Remaining(0, 0, 0))
+        self.open += 1
+        return Grant("g", team.name, tokens, nano_usd, Remaining(0, 0, 0), at=0)
 
-    async def reserve(self, team: Any, **_: Any) -> object:
-        return object()
-
-    async def settle(self, grant: object, *, tokens: int, nano_usd: int) -> None:
+    async def settle(self, grant: Grant, *, tokens: int, nano_usd: int) -> None:
+        self.open -= 1
+        self.reserved.append(grant.tokens)
         self.booked.append(tokens)
 
 
@@ -164,10 +172,9 @@ class Gateway:
         return (await self.looked(question, **more))[0]
 
     async def looked(self, question: str, **more: Any) -> tuple[Lookup, Outcome]:
-        """Look up a question as a request does: reserve, then look."""
+        """Look up a question; what was noted of it."""
         part = ask_part(question, **more)
         outcome = self.outcome(part)
-        await self.parts.tier.at_most(part, outcome, 50)
         return await self.parts.tier.lookup(part, outcome), outcome
 
     async def teach(self, similarities: Iterable[float], *, right: int = 400, wrong: int = 0, team: str = "a") -> None:

@@ -12,7 +12,7 @@ def unit(rows: Vector) -> Vector:
 
 
 def wording(number: int, *, room: str = "r") -> Wording:
-    return Wording(f"e{number}", (1000 + number, 0), room, f"question {number}", f"e{number}", "", tokens=number)
+    return Wording(f"e{number}", (1000 + number, 0), room, f"question {number}", f"e{number}", "")
 
 
 def filled(vectors: Vector, *, room: str = "r") -> Index:
@@ -55,7 +55,6 @@ def test_rooms_and_widths_never_mix() -> None:
     assert {found.room for _, found in index.nearest("one", vectors[0], 20)} == {"one"}
     assert index.nearest("one", np.ones(4, np.float32), 5) == []
     assert index.nearest("nowhere", vectors[0], 5) == []
-    assert (index.most_tokens("one"), index.most_tokens("two"), index.most_tokens("nowhere")) == (7, 100, 0)
 
 
 def test_removed_and_replaced_wordings_are_not_found() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from llm_gateway.cache.judge import LONGEST, Case, comparison, messages, parse_verdict, request
+from llm_gateway.cache.judge import LONGEST, Case, comparison, parse_verdict, request
 from llm_gateway.cache.keys import Turn
 
 ATTACKS = (
@@ -24,14 +24,14 @@ def said(text: Any) -> dict[str, Any]:
 
 
 def test_the_judge_sees_both_questions_and_the_answer_as_it_would_be_served() -> None:
-    system, user = messages(Case("How long?", "3 days", "How many days?"))
+    system, user = request(Case("How long?", "3 days", "How many days?"))["messages"]
     assert system["role"] == "system"
     assert json.loads(user["content"]) == {"STORED": "How long?", "ANSWER": "3 days", "NEW": "How many days?"}
 
 
 def test_earlier_turns_are_shown_once_with_who_said_what() -> None:
     case = Case("And socks?", "Yes", "Socks too?", (Turn("user", "Shoes?"), Turn("assistant", "Yes")))
-    assert json.loads(messages(case)[1]["content"])["CONVERSATION"] == "user: Shoes?\nassistant: Yes"
+    assert json.loads(request(case)["messages"][1]["content"])["CONVERSATION"] == "user: Shoes?\nassistant: Yes"
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -39,8 +39,8 @@ def test_earlier_turns_are_shown_once_with_who_said_what() -> None:
 def test_no_text_leaves_its_place(attack: str, place: str) -> None:
     """Whatever a text says, the rules stay word for word what they are and the text stays a value of its name."""
     texts = {"stored": "When?", "answer": "At 9", "new": "At what time?"} | {place: attack}
-    system, user = messages(Case(**texts))
-    assert system == messages(Case("a", "b", "c"))[0]
+    system, user = request(Case(**texts))["messages"]
+    assert system == request(Case("a", "b", "c"))["messages"][0]
     assert json.loads(user["content"]) == {name.upper(): text for name, text in texts.items()}
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llm_gateway.cache import judge
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.semantic_tier import Lookup
 from llm_gateway.limits.pricing import Spend
+from llm_gateway.limits.tokens import count_texts
 
 from tests.gateway.cache.semantic_gateways import EMBEDDED, JUDGED, Gateway, answer, ask_part, gateways, said
 from tests.gateway.cache.test_vetoes import NEVER_BY_SIMILARITY
 from tests.gateway.conftest import Valkey
 
+VERDICT = JUDGED["prompt_tokens"] + JUDGED["completion_tokens"]
 STORED, NEW = "How long does delivery take?", "How many days does delivery take?"
 
 
@@ -26,13 +29,15 @@ def test_a_yes_serves_and_the_new_wording_is_served_at_once_from_then_on(valkey:
         assert outcome.similarity == found.hit.similarity
         assert 0.5 < (outcome.similarity or 0) < 1
         assert one.provider.cases == [{"STORED": STORED, "ANSWER": "3 days", "NEW": NEW}]
-        assert outcome.overhead.tokens == EMBEDDED.tokens + JUDGED["prompt_tokens"] + JUDGED["completion_tokens"]
+        assert (outcome.overhead, outcome.judged.tokens) == (EMBEDDED, VERDICT)
+        assert outcome.due == EMBEDDED  # The verdict has been booked by itself.
+        assert one.limiter.booked == [VERDICT]
         for gateway in (one, two):
             gateway.provider.embedded.clear()
             again, outcome = await gateway.looked("how many days  does delivery take")
             assert said(again.hit) == "3 days"
             assert outcome.similarity == found.hit.similarity
-            assert outcome.overhead == Spend()
+            assert outcome.total == Spend()
             assert gateway.provider.embedded == []
         assert len(one.provider.cases) == 1
         assert two.provider.cases == []
@@ -153,9 +158,10 @@ def test_a_verdict_that_comes_late_is_a_miss_but_booked_and_learned(valkey: Valk
         found, outcome = await one.looked(NEW)
         assert found.hit is None
         assert one.provider.told == 0
-        assert outcome.overhead == EMBEDDED
+        assert outcome.total == EMBEDDED
+        assert one.limiter.open == 1  # What it may cost stays reserved after the request is over.
         await one.parts.tier.close()
-        assert one.limiter.booked == [JUDGED["prompt_tokens"] + JUDGED["completion_tokens"]]
+        assert one.limiter.booked == [VERDICT]
         assert len(await one.parts.labels.of("a")) == 1
         one.provider.delay_s = 0
         assert (await one.look(NEW)).hit is None
@@ -182,10 +188,11 @@ def test_a_background_team_misses_without_waiting_and_learns(valkey: Valkey) -> 
         found, outcome = await one.looked(NEW, team="late")
         assert one.provider.told == 0
         assert found.hit is None
-        assert outcome.overhead == EMBEDDED
+        assert outcome.total == EMBEDDED
+        assert one.limiter.open == 1
         await one.parts.tier.close()
         assert len(one.provider.cases) == len(await one.parts.labels.of("late")) == 1
-        assert one.limiter.booked == [JUDGED["prompt_tokens"] + JUDGED["completion_tokens"]]
+        assert one.limiter.booked == [VERDICT]
         assert said((await one.look(NEW, team="late")).hit) == "3 days"
 
     gateways(valkey.url, valkey.prefix, check)
@@ -313,42 +320,59 @@ def test_an_unfinished_answer_is_not_kept(valkey: Valkey) -> None:
     gateways(valkey.url, valkey.prefix, check)
 
 
-def test_nothing_is_reserved_for_what_will_not_be_embedded_or_judged(valkey: Valkey) -> None:
-    """G8: a question too long to be embedded reserves nothing; an empty partition reserves no verdict."""
+def test_nothing_is_reserved_for_what_will_not_be_embedded(valkey: Valkey) -> None:
+    """G8: a question too long to be embedded reserves nothing."""
 
     async def check(one: Gateway) -> None:
         tier = one.parts.tier
-
-        async def most(question: str, input_tokens: int) -> Spend:
-            part = ask_part(question)
-            return await tier.at_most(part, one.outcome(part), input_tokens)
-
-        assert await most("word " * 14_500, 14_500) == Spend()
-        empty = await most(NEW, 20)
-        assert 20 <= empty.tokens <= 40
-        await one.put(STORED, "3 days")
-        judged = await most(NEW, 20)
-        assert 2 * 400 < judged.tokens - empty.tokens < 2 * 800
-        assert (await most("why? " * 450, 900)).tokens < 1100  # Embedded, but too long for the judge.
-        part = ask_part(NEW)
-        outcome = one.outcome(part)  # Nothing was reserved for a verdict: none is asked.
-        assert (await tier.lookup(part, outcome)).hit is None
-        assert one.provider.cases == []
+        assert tier.at_most(ask_part("word " * 14_500), 14_500) == Spend()
+        assert 20 <= tier.at_most(ask_part(NEW), 20).tokens <= 40
 
     gateways(valkey.url, valkey.prefix, check)
 
 
-def test_what_a_request_spends_is_never_more_than_was_reserved(valkey: Valkey) -> None:
+def test_every_verdict_is_reserved_before_it_is_asked_and_costs_no_more(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         for number in range(5):
             await one.put(f"How long does delivery {number * 'really '}take?", "3 days " * 40 * (number + 1))
         one.provider.says = "no"
-        part = ask_part(NEW)
-        outcome = one.outcome(part)
-        most = await one.parts.tier.at_most(part, outcome, 20)
-        await one.parts.tier.lookup(part, outcome)
+        _, outcome = await one.looked(NEW)
         assert len(one.provider.cases) == 2
-        assert outcome.overhead.tokens <= most.tokens
-        assert outcome.overhead.nano_usd <= most.nano_usd
+        assert (one.limiter.booked, one.limiter.open) == ([VERDICT, VERDICT], 0)
+        assert outcome.judged.tokens == 2 * VERDICT
+        messages = [judge.request(judge.Case(*case.values()))["messages"] for case in one.provider.cases]
+        read = [count_texts(message["content"] for message in each) for each in messages]
+        assert all(tokens < most < 1.2 * tokens + 40 for tokens, most in zip(read, one.limiter.reserved, strict=True))
+
+    gateways(valkey.url, valkey.prefix, check)
+
+
+@pytest.mark.parametrize("team", ["a", "late"])
+def test_a_team_without_room_in_its_limits_gets_no_verdict(valkey: Valkey, team: str) -> None:
+    async def check(one: Gateway) -> None:
+        await one.put(STORED, "3 days", team=team)
+        one.limiter.full = True
+        for _ in range(4):
+            found, outcome = await one.looked(NEW, team=team)
+            assert found.hit is None
+            assert outcome.total == EMBEDDED
+        await one.parts.tier.close()
+        assert one.provider.cases == one.limiter.booked == []
+        assert one.counts[team, "judge_limited"] == 4
+        one.limiter.full = False
+        await one.look(NEW, team=team)  # The judge is not taken for one that fails.
+        await one.parts.tier.close()
+        assert len(one.provider.cases) == 1
+
+    gateways(valkey.url, valkey.prefix, check)
+
+
+@pytest.mark.parametrize("unsettled", [False, True])
+def test_a_verdict_that_may_be_billed_although_it_failed_is_booked_at_most(valkey: Valkey, unsettled: bool) -> None:
+    async def check(one: Gateway) -> None:
+        await one.put(STORED, "3 days")
+        one.provider.says, one.provider.unsettled = "raise", unsettled
+        await one.look(NEW)
+        assert one.limiter.booked == (one.limiter.reserved if unsettled else [0])
 
     gateways(valkey.url, valkey.prefix, check)

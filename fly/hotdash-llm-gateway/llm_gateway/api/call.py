@@ -53,10 +53,10 @@ class Call:
             return
         self.booked = True
         self.share(None)
-        total, left = self.outcome.total, self.grant.remaining
+        due, left = self.outcome.due, self.grant.remaining
         self.outcome.remaining = replace(
             left,
-            tokens=left.tokens + self.grant.tokens - total.tokens,
-            nano_usd=left.nano_usd + self.grant.nano_usd - total.nano_usd,
+            tokens=left.tokens + self.grant.tokens - due.tokens,
+            nano_usd=left.nano_usd + self.grant.nano_usd - due.nano_usd,
         )
-        await asyncio.shield(limiter.settle(self.grant, tokens=total.tokens, nano_usd=total.nano_usd))
+        await asyncio.shield(limiter.settle(self.grant, tokens=due.tokens, nano_usd=due.nano_usd))

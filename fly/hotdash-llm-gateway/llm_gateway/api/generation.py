@@ -120,7 +120,7 @@ class Generation:
             return self._served(outcome, request, hit)
 
         most = self._intake.most(request, choice.model)
-        bound = await self._bound(most, read, outcome)
+        bound = self._bound(most, read)
         admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
@@ -312,11 +312,11 @@ class Generation:
 
         return Reply(200, replayed(), outcome.headers(), "text/event-stream")
 
-    async def _bound(self, most: Mapping[str, Spend], read: Read, outcome: Outcome) -> Spend:
+    def _bound(self, most: Mapping[str, Spend], read: Read) -> Spend:
         """What to reserve: the tokens of the larger attempt, and the dollars of both, since both may be billed."""
         bound = Spend(max(spend.tokens for spend in most.values()), sum(spend.nano_usd for spend in most.values()))
         if read.partition is not None and self._semantic is not None:
-            bound += await self._semantic.at_most(read.partition, outcome, read.request.size.text)
+            bound += self._semantic.at_most(read.partition, read.request.size.text)
         return bound
 
     def _failed(self, call: Call) -> Any:

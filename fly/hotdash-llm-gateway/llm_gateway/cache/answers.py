@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..limits.tokens import count_text
 from .exact import Hit, How, pack, unpack
 from .index import Vector, Wording, quantise
-from .judge import LONGEST
 from .keys import CacheKey, Partition, digest
 from .ledger import Ledger
 from .wording import Aliases, normal
@@ -81,9 +79,8 @@ class Answers:
         """Keep a complete answer under its wording; return the entry's id, None if it is too large."""
         entry, answer = self.wording_id(part), response["choices"][0]["message"]["content"]
         stamp = digest("answer", answer)
-        tokens = count_text(part.question) + count_text(answer) if len(answer) <= LONGEST["ANSWER"] else 0
         value = pack({"exact": exact.digest, "q": part.question, "a": stamp}, response)
-        row = self._row(part, vector, entry, stamp, tokens)
+        row = self._row(part, vector, entry, stamp)
         return entry if await self._ledger.keep(part.team, "semantic", entry, value, ttl_s=ttl_s, row=row) else None
 
     async def join(
@@ -93,17 +90,16 @@ class Answers:
         if await self._ledger.read(part.team, "semantic", self.wording_id(part)):
             return
         about = {"of": wording.entry, "a": wording.stamp, "s": similarity, "kind": kind, "how": how}
-        row = self._row(part, vector, wording.entry, wording.stamp, wording.tokens)
+        row = self._row(part, vector, wording.entry, wording.stamp)
         await self._ledger.keep(part.team, "semantic", self.wording_id(part), pack(about, {}), row=row)
 
     async def _entry(self, team: str, entry: str) -> tuple[dict[str, Any], bytes]:
         value = await self._ledger.read(team, "semantic", entry)
         return unpack(value) if value else ({}, b"")
 
-    def _row(self, part: Partition, vector: Vector, entry: str, stamp: str, tokens: int) -> dict[str, bytes | str]:
+    def _row(self, part: Partition, vector: Vector, entry: str, stamp: str) -> dict[str, bytes | str]:
         question, codes = part.question.encode("utf-8", "replace"), quantise(vector).tobytes()
-        row: dict[str, bytes | str] = {"p": self.room(part), "q": question, "v": codes, "e": entry, "a": stamp}
-        return row | {"t": str(tokens), "u": part.end_user}
+        return {"p": self.room(part), "q": question, "v": codes, "e": entry, "a": stamp, "u": part.end_user}
 
     def _group(self, part: Partition) -> str | None:
         return None if part.history else self._aliases.group(part.question)

@@ -27,7 +27,6 @@ class Wording:
         entry: id of the wording that the answer was given to; its own, if it is that one.
         stamp: digest of that answer: a verdict is about one answer, not about whatever has its place later.
         end_user: digest of the person who asked, empty if unnamed.
-        tokens: of question and answer, what a judge has to read.
     """
 
     id: str
@@ -37,7 +36,6 @@ class Wording:
     entry: str
     stamp: str
     end_user: str = ""
-    tokens: int = 0
 
 
 def quantise(vector: Vector) -> Codes:
@@ -61,7 +59,6 @@ class Room:
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
         self.wordings: list[Wording] = []
-        self.most_tokens = 0
         self._place: dict[str, int] = {}
         # Vectors stay as they came, since enlarging an array of thousands of them would hold up everybody. One column
         # to begin with: every conversation is a room of its own, and most hold one question.
@@ -77,7 +74,6 @@ class Room:
         self.wordings[place : place + 1] = [wording]
         self._codes[place : place + 1] = [codes]
         self._signs[:, place] = _signs(np.frombuffer(codes, np.int8))
-        self.most_tokens = max(self.most_tokens, wording.tokens)
 
     def remove(self, wording_id: str) -> None:
         place, last, codes = self._place.pop(wording_id), self.wordings.pop(), self._codes.pop()
@@ -120,11 +116,6 @@ class Index:
         """The nearest wordings of one room by cosine, best first. `vector` has length 1."""
         found = self._rooms.get(room)
         return found.nearest(vector, count) if found is not None and len(vector) == found.dimensions else []
-
-    def most_tokens(self, room: str) -> int:
-        """The longest question and answer a judge could be given from this room; 0 if nothing is kept in it."""
-        found = self._rooms.get(room)
-        return found.most_tokens if found is not None else 0
 
     def remove(self, wording_id: str) -> None:
         """Forget a wording, if it is known."""

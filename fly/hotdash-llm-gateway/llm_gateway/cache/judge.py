@@ -70,26 +70,22 @@ class Case:
         return all(len(text) <= LONGEST[name] for name, text in self.data().items())
 
 
-def messages(case: Case) -> list[dict[str, str]]:
-    """The chat messages for one verdict."""
-    return _messages(INSTRUCTIONS, case.data())
-
-
 def request(case: Case) -> dict[str, Any]:
     """The whole request to the judging model, without its name."""
-    return {"messages": messages(case), "temperature": 0, "max_tokens": MAX_TOKENS}
+    return _yes_or_no(INSTRUCTIONS, case.data())
 
 
 def comparison(question: str, served: str, fresh: str) -> dict[str, Any]:
     """The request that asks whether two answers to one question say the same."""
     data = {"QUESTION": question, "A": served[: LONGEST["ANSWER"]], "B": fresh[: LONGEST["ANSWER"]]}
-    return {"messages": _messages(SAME, data), "temperature": 0, "max_tokens": MAX_TOKENS}
+    return _yes_or_no(SAME, data)
 
 
-def _messages(instructions: str, data: Mapping[str, str]) -> list[dict[str, str]]:
+def _yes_or_no(instructions: str, data: Mapping[str, str]) -> dict[str, Any]:
     # The texts travel as one JSON object, so that none can end its own quotes.
     said = json.dumps(data, ensure_ascii=False)
-    return [{"role": "system", "content": instructions}, {"role": "user", "content": said}]
+    messages = [{"role": "system", "content": instructions}, {"role": "user", "content": said}]
+    return {"messages": messages, "temperature": 0, "max_tokens": MAX_TOKENS}
 
 
 def parse_verdict(answer: Mapping[str, Any]) -> bool | None:

@@ -1,7 +1,7 @@
 """Keeps this process' indexes equal to the semantic logs in Redis, which are the record.
 
-A lookup reads what is new in its team's log, while the question is being embedded: no gateway misses what another one
-has kept or purged before. After Redis was away everything is read anew, so that a Redis that came back empty, or with
+A lookup reads what is new in its team's log once its question is embedded: no gateway misses what another one has kept
+or purged before. After Redis was away everything is read anew, so that a Redis that came back empty, or with
 other data, is believed.
 """
 
@@ -86,7 +86,6 @@ class Mirror:
                     entry=fields["e"].decode(),
                     stamp=fields["a"].decode(),
                     end_user=fields["u"].decode(),
-                    tokens=int(fields["t"]),
                 )
                 followed.index.put(wording, fields["v"])
             elif fields.get("x") == b"*":

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ..config import GatewayConfig
@@ -30,7 +30,6 @@ from .judge import comparison
 from .labels import LabelStore
 from .ledger import Ledger
 from .purge import confirm, take_back
-from .semantic_tier import JUDGE_TOKENS
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +126,8 @@ class SecondOpinion:
         most = at_most(
             self._prices[model],
             model=model,
-            size=replace(request.size, text=request.size.text + JUDGE_TOKENS),
-            output_tokens=3 * request.output_tokens,  # The fresh answer, and both as the judge reads them.
+            size=request.size,
+            output_tokens=request.output_tokens,
         )
         grant = await self._limiter.reserve(outcome.team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)
         if isinstance(grant, Refusal):
@@ -143,8 +142,7 @@ class SecondOpinion:
             if " ".join(served.split()) == " ".join(again.split()):
                 return "agree"
             question = str(request.body["messages"][-1].get("content"))
-            same, cost = await self._asker.ask(outcome.team, comparison(question, served, again), name="check")
-            paid += cost
+            same, _ = await self._asker.ask(outcome.team, comparison(question, served, again), name="check")
             return {True: "agree", False: "differ", None: "unknown"}[same]  # type: ignore[return-value]
         except UpstreamError as error:
             log.info("a check of a hit had no fresh answer (%d)", error.status)

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..config import GatewayConfig, Semantic
 from ..limits.pricing import INPUT_MARGIN, Spend, spend
-from ..limits.tokens import count_text
 from ..outcome import Outcome
 from ..store import StoreUnavailable
 from . import judge
@@ -38,8 +37,6 @@ VERDICTS = 2
 """Asked for one request at most."""
 LONGEST_QUESTION_BYTES = 8000
 """Longer questions are left out of the tier: an embedding says little about the details of a long text."""
-JUDGE_TOKENS = 560
-"""The judge's instructions and the names of the texts, generously."""
 
 
 @dataclass(frozen=True)
@@ -81,30 +78,17 @@ class SemanticTier:
         self._embedder, self._asker, self._count = embedder, asker, count
         self._keepable = keepable
 
-    async def at_most(self, part: Partition, outcome: Outcome, input_tokens: int) -> Spend:
-        """What embedding and judging may cost on top of the answer, to be reserved: nothing that will not happen.
-
-        It reads what is new in the team's log, so that `lookup` finds what this allowed for.
+    def at_most(self, part: Partition, input_tokens: int) -> Spend:
+        """What embedding the question may cost, to be reserved with the answer. Verdicts are reserved one by one.
 
         Args:
             part: the request's partition.
-            outcome: notes how long an answer may be to be judged for what is reserved.
             input_tokens: our own count of the whole request.
         """
         if not _fits(part):
             return Spend()
         read = int(input_tokens * INPUT_MARGIN) + 8
-        most = Spend(read, read * self._embedding_price.input)
-        try:
-            index = await self._mirror.sync(part.team)
-        except StoreUnavailable:
-            return most
-        outcome.judged_tokens = index.most_tokens(self._answers.room(part))
-        if outcome.judged_tokens and judge.Case("", "", part.question, part.history).readable():
-            read, written = int((JUDGE_TOKENS + outcome.judged_tokens + input_tokens) * INPUT_MARGIN), judge.MAX_TOKENS
-            price = self._asker.price
-            most += Spend(VERDICTS * (read + written), VERDICTS * (read * price.input + written * price.output))
-        return most
+        return Spend(read, read * self._embedding_price.input)
 
     async def lookup(self, part: Partition, outcome: Outcome) -> Lookup:
         """Find an answer that may be served; what that cost is on the outcome, hit or miss."""
@@ -149,7 +133,7 @@ class SemanticTier:
         await self._asker.close()
 
     async def _nearest(self, part: Partition, vector: Vector, outcome: Outcome) -> Hit | None:
-        index = self._mirror.index(part.team)
+        index = await self._mirror.sync(part.team)
         found = index.nearest(self._answers.room(part), vector, NEAREST)
         outcome.similarity = found[0][0] if found else None
         candidates, new = self._candidates(part, found), self._answers.wording_id(part)
@@ -165,12 +149,16 @@ class SemanticTier:
                 continue
             if not asked and await self._alone(part, candidate):
                 await self._join(part, vector, candidate, "similarity")
-                return self._hit(new, candidate, body, "similarity")
-            case = judge.Case(question, _text(body), part.question, part.history)
-            if asked < VERDICTS and await self._worth(case, candidate, body, outcome):
+                return Hit("semantic", body, f"semantic:{new}", candidate.similarity, "similarity")
+            answer = json.loads(body)
+            case = judge.Case(question, answer["choices"][0]["message"]["content"], part.question, part.history)
+            if asked == VERDICTS or not case.readable() or self._asker.resting:
+                continue
+            about, saves = judge.request(case), spend(self._prices[outcome.model or ""], answer.get("usage") or {})
+            if await self._pays(part, about, candidate, saves):
                 asked += 1
-                if await self._judged(part, vector, case, candidate, outcome):
-                    return self._hit(new, candidate, body, "judge")
+                if await self._judged(part, vector, about, candidate, outcome):
+                    return Hit("semantic", body, f"semantic:{new}", candidate.similarity, "judge")
         return None
 
     def _candidates(self, part: Partition, found: Sequence[tuple[float, Wording]]) -> list[Candidate]:
@@ -178,13 +166,13 @@ class SemanticTier:
         chosen: dict[tuple[str, str], Candidate] = {}
         for similarity, wording in found:
             answer = (wording.entry, wording.stamp)
-            if similarity < self._settings.candidate_from or answer in chosen:
+            if similarity < self._settings.candidate_from or answer in chosen or len(chosen) == CANDIDATES:
                 continue
             difference = compare(wording.question, part.question)
             if difference != "veto":
                 kind: Kind = "clear" if difference == "none" and not chosen else "doubt"
                 chosen[answer] = Candidate(wording, similarity, kind)
-        return list(chosen.values())[:CANDIDATES]
+        return list(chosen.values())
 
     async def _alone(self, part: Partition, candidate: Candidate) -> bool:
         """Whether similarity alone may decide: shown by labels to be right often enough, and not between two people."""
@@ -193,18 +181,13 @@ class SemanticTier:
         serve_from = (await self._labels.of(part.team)).serve_from(self._settings.max_wrong)
         return serve_from is not None and candidate.similarity >= serve_from
 
-    async def _worth(self, case: judge.Case, candidate: Candidate, body: bytes, outcome: Outcome) -> bool:
-        """Whether to ask the judge: it can read the case, that was reserved for, it answers of late, and it may pay."""
-        tokens = candidate.wording.tokens
-        if not case.readable() or not 0 < tokens <= outcome.judged_tokens or self._asker.resting:
-            return False
-        cost = self._asker.price.input * (JUDGE_TOKENS + tokens + count_text(case.new))
-        saves = spend(self._prices[outcome.model or ""], json.loads(body).get("usage") or {}).nano_usd
-        labels = await self._labels.of(outcome.team.name)
-        return labels.worth_asking(candidate.similarity, cost / max(saves, 1))
+    async def _pays(self, part: Partition, about: dict[str, Any], candidate: Candidate, saves: Spend) -> bool:
+        """Whether a verdict may save what it costs."""
+        break_even = self._asker.at_most(about).nano_usd / max(saves.nano_usd, 1)
+        return (await self._labels.of(part.team)).worth_asking(candidate.similarity, break_even)
 
     async def _judged(
-        self, part: Partition, vector: Vector, case: judge.Case, candidate: Candidate, outcome: Outcome
+        self, part: Partition, vector: Vector, about: dict[str, Any], candidate: Candidate, outcome: Outcome
     ) -> bool:
         """Whether the judge says yes within the time the team waits. A late verdict serves the next one who asks."""
 
@@ -218,17 +201,13 @@ class SemanticTier:
 
         team = self._teams[part.team]
         wait_s = self._settings.judge_timeout_s if team.semantic == "wait" else 0.0
-        verdict, cost = await self._asker.within(wait_s, team, judge.request(case), learn)
-        outcome.overhead += cost
+        verdict, cost = await self._asker.within(wait_s, team, about, learn)
+        outcome.judged += cost
         return verdict is True
 
     async def _join(self, part: Partition, vector: Vector, candidate: Candidate, how: How) -> None:
         wording, similarity = candidate.wording, candidate.similarity
         await self._answers.join(part, vector, wording, similarity=similarity, kind=candidate.kind, how=how)
-
-    @staticmethod
-    def _hit(wording_id: str, candidate: Candidate, body: bytes, how: How) -> Hit:
-        return Hit("semantic", body, f"semantic:{wording_id}", candidate.similarity, how)
 
     async def _embed(self, part: Partition, outcome: Outcome) -> Vector | None:
         if not _fits(part):
@@ -244,8 +223,3 @@ class SemanticTier:
 
 def _fits(part: Partition) -> bool:
     return len(part.question.encode("utf-8", "replace")) <= LONGEST_QUESTION_BYTES
-
-
-def _text(body: bytes) -> str:
-    content: str = json.loads(body)["choices"][0]["message"]["content"]
-    return content

@@ -51,9 +51,9 @@ class Tally:
             what = "failed"
         else:
             what = outcome.tier
-        new = Counter({(team, what): 1, (team, "spent_nano_usd"): outcome.total.nano_usd})
+        new = Counter({(team, what): 1, (team, "spent_nano_usd"): outcome.due.nano_usd})
         new[team, "saved_nano_usd"] = saved_nano_usd
-        new[team, "semantic_saved_nano_usd"] = saved_nano_usd if outcome.tier == "semantic" else 0
+        new[team, "semantic_saved_nano_usd"] = saved_nano_usd if outcome.how in ("judge", "similarity") else 0
         new[team, "escalated"] = int(outcome.escalated and not outcome.hit)
         new[team, "fallback"] = int(outcome.fallback is not None)
         self.totals.update(new)

@@ -179,7 +179,7 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
         "stream": outcome.stream,
         "status": outcome.status,
         # The part of the cost that is embeddings and judge.
-        "cache_cost_usd": outcome.overhead.nano_usd / NANO,
+        "cache_cost_usd": (outcome.overhead + outcome.judged).nano_usd / NANO,
         # Known for answers only, so that hit rate = true / (true + false).
         "cache_hit": None if outcome.answer is None else outcome.hit,
     }

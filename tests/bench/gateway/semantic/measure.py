@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import math
 import random
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_gateway.cache.acceptance import wilson
+from llm_gateway.cache.acceptance import THRESHOLDS, Labels, wilson
 from llm_gateway.cache.judge import Case
 
 from tests.bench.gateway.semantic.offline import Cache, Embeddings
@@ -177,21 +179,46 @@ async def _asked(
 def over_shuffles(
     stream: Sequence[Asked], times: int, max_wrong: float, run: Callable[[Sequence[Asked]], list[Stretch]]
 ) -> dict[str, Any]:
-    """The same questions in other orders: in how many are the answers served without a verdict right often enough?"""
-    unjudged, wrong, hits, held = 0, 0, 0, 0
+    """The same questions in other orders: in how many are the answers served without a verdict right often enough?
+
+    Args:
+        run: asks a stream, told in stretches of some questions: as exactly is known when the first such answer came.
+    """
+    unjudged, wrong, hits, held, verdicts = 0, 0, 0, 0, list[int]()
     for seed in range(times):
-        mixed = random.Random(seed).sample(list(stream), len(stream))
-        total = sum(run(mixed), Stretch())
+        stretches = run(random.Random(seed).sample(list(stream), len(stream)))
+        total = sum(stretches, Stretch())
         alone, bad = total.hits["similarity"], total.wrong["similarity"]
         held += bad <= max_wrong * alone
         unjudged, wrong, hits = unjudged + alone, wrong + bad, hits + total.hits.total()
+        if alone:
+            before = itertools.takewhile(lambda each: not each.hits["similarity"], stretches)
+            verdicts.append(sum(each.counts["judge_calls"] for each in before))
     return {
-        "shuffles": times,
+        "orders": times,
+        "orders in which answers were served unjudged": len(verdicts),
+        "verdicts until then, median": statistics.median(verdicts) if verdicts else None,
         "bound held": share(held, times),
         "unjudged of hits": share(unjudged, hits),
         "wrong of unjudged": share(wrong, unjudged),
         "delta": max_wrong,
     }
+
+
+def labels_until_open(wrong: float, max_wrong: float, *, most: int = 20_000, times: int = 9) -> float | None:
+    """Labels of pairs without doubts, this share of them wrong, until one is served unjudged; None: not within `most`.
+
+    The median of several random orders.
+    """
+    needed = []
+    for seed in range(times):
+        rng, labels, count = random.Random(seed), Labels(), 0
+        while count < most and labels.serve_from(max_wrong) is None:
+            bad, count = rng.random() < wrong, count + 1
+            labels.add(THRESHOLDS[0], "clear", right=not bad, wrong=bad)
+        needed.append(count)
+    found = statistics.median(needed)
+    return found if found < most else None
 
 
 def _drawn(*texts: str) -> float:

@@ -36,7 +36,6 @@ ANSWER_USAGE = {"prompt_tokens": 1500, "completion_tokens": 250}
 
 Vectors = NDArray[np.float32]
 Judge = Callable[[Case], bool]
-EVERYTHING = 1_000_000
 
 
 class Embeddings:
@@ -108,12 +107,9 @@ class _Memory:
         self.values[tier, entry] = value
         if row is not None:
             place = (len(self.values), 0)
-            wording = Wording(entry, place, row["p"], row["q"].decode(), row["e"], row["a"], row["u"], int(row["t"]))
+            wording = Wording(entry, place, row["p"], row["q"].decode(), row["e"], row["a"], row["u"])
             self.found.put(wording, row["v"])
         return f"{len(self.values)}-0"
-
-    def index(self, _team: str) -> Index:
-        return self.found
 
     async def sync(self, _team: str) -> Index:
         return self.found
@@ -129,6 +125,16 @@ class _Memory:
 
     async def refuse(self, _team: str, wording: str, entry: str, stamp: str) -> None:
         self.values["verdict", self.refusal(wording, entry, stamp)] = b"no"
+
+
+class _Unlimited:
+    """A limiter without limits."""
+
+    async def reserve(self, _team: Any, **_most: int) -> None:
+        return None
+
+    async def settle(self, _grant: None, **_paid: int) -> None:
+        return None
 
 
 class _Told:
@@ -162,9 +168,10 @@ class Cache:
         semantic = dataclasses.replace(config.cache.semantic, candidate_from=candidate_from, aliases=())
         memory: Any = _Memory()
         told: Any = _Told(judge)
+        limiter: Any = _Unlimited()
         self._team, self.counts = config.teams[TEAM], Counter[str]()
         self.labels: Labels = memory.labels
-        asker = Asker(told, told, self._count, model=semantic.judge_model, price=config.prices[semantic.judge_model])
+        asker = Asker(told, limiter, self._count, model=semantic.judge_model, price=config.prices[semantic.judge_model])
         self._tier = SemanticTier(
             config, semantic, answers=Answers(memory, Aliases(()), space="bench"), mirror=memory, labels=memory,
             embedder=embeddings, asker=asker, count=self._count, keepable=ChatAnswers().keepable,  # type: ignore[arg-type]
@@ -180,9 +187,8 @@ class Cache:
         part = partition({"messages": [{"role": "user", "content": question}]}, team=TEAM, model=MODEL)
         assert part is not None
         outcome = Outcome(self._team, model=MODEL)
-        await self._tier.at_most(part, outcome, EVERYTHING)
         found = await self._tier.lookup(part, outcome)
-        self.counts["spent"] += outcome.overhead.nano_usd
+        self.counts["spent"] += outcome.total.nano_usd
         if found.hit is not None:
             self.counts["saved"] += spend(_config().prices[MODEL], ANSWER_USAGE).nano_usd
             return json.loads(found.hit.body)["choices"][0]["message"]["content"], found.hit.how

@@ -8,6 +8,7 @@ Streams of others come as lines of two cells, split by a tab: the topic, the que
 
 from __future__ import annotations
 
+import itertools
 import random
 import tomllib
 from collections.abc import Sequence
@@ -45,6 +46,31 @@ class Intent:
 def frequent() -> list[Intent]:
     """The reported topics of which there are many wordings, without their near misses: a list of frequent questions."""
     return [intent for intent in intents() if len(intent.wordings) > 4]
+
+
+def worded() -> list[Intent]:
+    """The reported topics of frequent.toml, each with all its wordings."""
+    told = tomllib.loads((HERE / "frequent.toml").read_text("utf-8"))
+    found = []
+    for topic in told["topics"]:
+        parts = [told["pieces"].get(part, [part]) if isinstance(part, str) else part for part in topic["parts"]]
+        wordings = {" ".join(filter(None, pieces)) + "?" for pieces in itertools.product(*parts)}
+        if reported(topic["topic"]):
+            found.append(Intent(topic["topic"], topic["answer"], tuple(sorted(wordings))))
+    return found
+
+
+def each_once(topics: Sequence[Intent], length: int, *, seed: int) -> list[Asked]:
+    """A stream without repeats: wordings of topics of which some are asked far more often than others (Zipf)."""
+    rng = random.Random(seed)
+    mixed = rng.sample(list(topics), len(topics))
+    left = {topic.topic: rng.sample(topic.wordings, len(topic.wordings)) for topic in mixed}
+    asked: list[Asked] = []
+    while len(asked) < length and any(left.values()):
+        weights = [bool(left[topic.topic]) / place for place, topic in enumerate(mixed, 1)]
+        (topic,) = rng.choices(mixed, weights)
+        asked.append(Asked(topic.topic, left[topic.topic].pop()))
+    return asked
 
 
 def intents() -> list[Intent]:

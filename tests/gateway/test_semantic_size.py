@@ -1,0 +1,27 @@
+"""What decides about similarity stays small enough to be read in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CACHE = Path(__file__).parents[2] / "fly/hotdash-llm-gateway/llm_gateway/cache"
+DECIDES = ("wording", "index", "vetoes", "acceptance", "judge", "semantic_tier")
+"""What is the same wording, what is near, what differs exactly, what similarity has been shown to be good for, what
+the judge is asked, and the order of all that. Beside it stands what keeps records and talks to others (answers, mirror,
+labels, asking, embedding, second_opinion, purge, semantic_parts): it never says whether an answer is right."""
+
+
+def test_what_decides_about_similarity_has_under_700_lines_comments_included() -> None:
+    lines = {name: len((CACHE / f"{name}.py").read_text("utf-8").splitlines()) for name in DECIDES}
+    assert sum(lines.values()) < 700, lines
+    assert max(lines.values()) < 250, lines
+
+
+def test_nothing_that_only_keeps_records_compares_questions() -> None:
+    """Vetoes and bounds are asked in one place."""
+    users = {
+        path.stem
+        for path in CACHE.glob("*.py")
+        if any(mark in path.read_text("utf-8") for mark in ("compare(", ".serve_from(", ".worth_asking("))
+    }
+    assert users == {"vetoes", "semantic_tier"}
