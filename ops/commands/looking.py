@@ -47,10 +47,19 @@ def _number(n: str, next: str) -> int:
     return int(n)
 
 
-def plan(c: Context, target: str = "", json: bool = False, n: str = "", all: bool = False, cost: bool = False) -> None:
+def plan(
+    c: Context,
+    target: str = "",
+    json: bool = False,
+    n: str = "",
+    all: bool = False,
+    cost: bool = False,
+    out: str = "",
+) -> None:
     """What deploy.all would do, changing nothing. Exit 0 nothing to do, 2 changes pending, 1 error, 3 blocked.
 
-    --n 2 plans one phase, --all plans every phase, --cost estimates the monthly bill instead.
+    --n 2 plans one phase, --all plans every phase, --cost estimates the monthly bill instead. --out keeps the plan in
+    a file, which deploy.all --plan applies as it stands, or not at all.
     """
     from ops.phases.table import all_steps, included, phase_named
     from ops.session.opening import open_deployment
@@ -70,7 +79,7 @@ def plan(c: Context, target: str = "", json: bool = False, n: str = "", all: boo
     else:
         wanted = {step.phase for step in included(phase_named("deploy"))}
     keys = [step.key for step in all_steps(deployment).values() if step.phase in wanted]
-    code = show_plan(keys, target, json)
+    code = show_plan(keys, target, json, out=out)
     if code:
         raise Exit(code=code)
 
@@ -151,6 +160,7 @@ TASKS = (
         n="plan this phase only",
         all="plan every phase",
         cost="estimate the monthly bill from stack.toml",
+        out="keep the plan in this file",
     ),
     task(status, dry=LOOKS),
     task(doctor, dry=LOOKS),

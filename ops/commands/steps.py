@@ -76,13 +76,15 @@ def all_task(phase: Phase[Deployment]) -> Task[Any]:
         from_: str = "",
         wait: bool = False,
         release: bool = False,
+        plan: str = "",
     ) -> None:
         from ops.commands.deploying import end_hold
         from ops.session.choice import Choice
         from ops.session.running import execute
 
         first = end_hold if release else lambda deployment: None
-        execute(c, keys, target, json, yes, first=first, choice=Choice(only, skip, from_), wait=wait)
+        choice = Choice(only, skip, from_)
+        execute(c, keys, target, json, yes, first=first, choice=choice, wait=wait, kept_plan=plan)
 
     def chosen(only: str = "", skip: str = "", from_: str = "", **options: Any) -> Chosen:
         from ops.session.choice import Choice
@@ -93,4 +95,5 @@ def all_task(phase: Phase[Deployment]) -> Task[Any]:
     whole = deploy if phase.name == "deploy" else body
     whole.__doc__ = phase.all
     help: dict[str, Any] = {"release": "lift the hold of a rollback, and go forward", **CHOICE}
+    help["plan"] = "apply the plan kept in this file by inv plan --out, as it stands or not at all"
     return task(whole, "all", dry=plans, **help)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from ops.phases.table import all_steps
 from ops.runbook import interrupt, plan, run
 from ops.session.opening import open_deployment
 
 
-def show_plan(keys: Collection[str], target: str, json: bool, leaving: Collection[str] = ()) -> int:
+def show_plan(keys: Collection[str], target: str, json: bool, leaving: Collection[str] = (), out: str = "") -> int:
     """Look at the steps and what they need, print the answers, and return the plan's exit code.
 
     Args:
         keys: the steps' keys.
         target: as the command line names it.
         leaving: steps that are not acted on, and so not shown.
+        out: also keep the plan in this file.
         json: print one document for programs instead of lines.
     """
     from ops.runbook.console import plan_lines
@@ -26,5 +28,9 @@ def show_plan(keys: Collection[str], target: str, json: bool, leaving: Collectio
     chosen = [step for step in run.with_needs(all_steps(deployment), keys) if step.key not in leaving]
     interrupt.check()
     made = plan.make(chosen, deployment)
+    if out:
+        from ops.session import saved
+
+        saved.save(Path(out), deployment, made)
     print(plan_document(deployment.target_name, made) if json else "\n".join(plan_lines(made)))
     return made.exit_code

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import invoke
@@ -39,6 +40,7 @@ def execute(
     first: Callable[[Deployment], None] = lambda deployment: None,
     choice: Choice = EVERYTHING,
     wait: bool = False,
+    kept_plan: str = "",
 ) -> None:
     """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
 
@@ -49,6 +51,7 @@ def execute(
         first: done before the steps, once nobody else can change anything.
         choice: which of the steps; the others are only looked at where they are needed.
         wait: another run that is at work is waited for.
+        kept_plan: a file; only what that plan names is acted on, and only if all is as it was when it was made.
 
     Raises:
         invoke.Exit: when the run did not end well.
@@ -68,6 +71,11 @@ def execute(
         picked = choice.among(keys, steps)
         chosen = run.with_needs(steps, picked.keys)
         looked_at = {**only_looked_at(chosen, picked.keys), **picked.left_out}
+        if kept_plan:
+            from ops.session import saved
+
+            acting = saved.pending(Path(kept_plan), deployment, plan.make(chosen, deployment))
+            looked_at |= {step.key: "inv plan, and another run" for step in chosen if step.key not in acting}
         if deployment.target.production:
             _ask(chosen, looked_at, deployment, yes)
         result = _recorded(chosen, picked.keys, looked_at, steps, deployment, json, command)

@@ -91,3 +91,35 @@ def test_a_dry_command_ends_as_the_plan_of_its_steps(recorded: Recorded) -> None
         assert recorded.inv("--dry", "setup.all").returncode == 0
     finally:
         script.write_text(text)
+
+
+def test_a_kept_plan_is_applied_as_it_stands_or_not_at_all(recorded: Recorded, tmp_path: Path) -> None:
+    checkout, kept = recorded.checkout, str(tmp_path / "plan.json")
+    script = next(checkout.root.glob("fly/*/bin/start-litellm.sh"))
+    wanted = script.read_text()
+    script.write_text(wanted + "# changed\n")
+    assert checkout.inv("plan", "--out", kept).returncode == 2
+    other = next(checkout.root.glob("fly/*/Dockerfile"))
+    unchanged = other.read_text()
+    other.write_text(unchanged + "# changed\n")
+    refused = checkout.inv("deploy.all", "--plan", kept)
+    assert refused.returncode == 1
+    assert "CLI-015" in refused.stderr
+    assert "build.dockerfile: as wanted → differs" in refused.stderr
+    assert (script.read_text(), other.read_text()) == (wanted + "# changed\n", unchanged + "# changed\n")
+    other.write_text(unchanged)
+    applied = checkout.inv("deploy.all", "--plan", kept)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert script.read_text() == wanted
+    assert "CLI-015" in checkout.inv("deploy.all", "--plan", kept).stderr
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", '{"kind": "run"}', '{"kind": "plan", "steps": [], "target": "fly"}']
+)
+def test_what_is_no_plan_of_this_target_is_refused(recorded: Recorded, tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "plan.json"
+    if content is not None:
+        file.write_text(content)
+    refused = recorded.checkout.inv("deploy.all", "--plan", str(file))
+    assert (refused.returncode, "CLI-014" in refused.stderr) == (1, True), refused.stderr
