@@ -1,9 +1,9 @@
 """What a test says when it is not run: what is lacking here, and the one command that gets it.
 
-`inv dev.check` counts them by these words and repeats them in its last lines (`ops/not_run.py`).
+`inv dev.check` counts them by these words and repeats them in its last lines (`ops/development/not_run.py`).
 """
 
-from ops.not_run import BY_DESIGN, GET
+from ops.development.not_run import BY_DESIGN, GET
 
 SERVERS = "tests/install-test-servers.sh"
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ops import settings
-from ops.commands import namespace
-from ops.phases import build, deploy, document, late, setup, test
+from ops.commands.namespace import namespace
+from ops.description import settings
+from ops.phases import late
+from ops.phases.table import phases
 from ops.runbook.errors import RunbookError
 from tests.integration.checkout import Checkout
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = [step for phase in (setup, build, deploy, test, document) for step in phase.STEPS]
+STEPS = [step for phase in phases() for step in phase.steps]
 
 
 def inv(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
@@ -169,7 +170,7 @@ def test_both_spellings_of_the_phase_number_are_understood_by_inv_and_by_stock_i
 
 def test_two_tasks_of_one_name_are_both_run() -> None:
     """Invoke's own deduplication takes build.all and document.all for the same task."""
-    from ops.cli import Executor
+    from ops.commands.program import Executor
 
     executor = Executor(namespace())
     calls = executor.normalize(("deploy.all", "test.all", "document.all"))

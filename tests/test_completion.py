@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.session import COMMAND
-from ops.world import ROOT
+from ops.description.paths import ROOT
+from ops.session.opening import COMMAND
 
 
 def completed(text: str) -> str:

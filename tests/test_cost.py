@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.cost import estimate
+from ops.description.read import read
 from ops.runbook.errors import RunbookError
-from ops.stack import read
+from ops.session.cost import estimate
 
 FILE = Path(__file__).resolve().parents[1] / "ops" / "stack.toml"
 
@@ -54,7 +54,7 @@ def test_snapshots_the_regions_mark_up_and_redis_bandwidth_are_in_it() -> None:
     ("name", "value", "says"),
     [
         ("FLY__REGION", "xxx", "no region 'xxx'"),
-        ("FLY__GROUPS__UI__CPUS", "3", "3 shared CPUs"),
+        ("FLY__GROUPS__UI__CPUS", "3", "shared CPUs, not 3"),
         ("FLY__GROUPS__UI__MEMORY_MB", "2304", "256 to 2048 MB"),
         ("FLY__GROUPS__EDGE__MEMORY_MB", "300", "steps of 256"),
         ("FLY__GROUPS__EDGE__COUNT", "0", "at least 1"),

@@ -6,39 +6,42 @@ from pathlib import Path
 
 import pytest
 
-from ops import documents
+from ops.commands.namespace import namespace
+from ops.description.paths import ROOT
+from ops.document import guides as documents
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
-from ops.world import ROOT, World
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 
 GROUPS = ("deployment", "cutover", "monitoring", "vault")
 
 
 @pytest.fixture
-def world() -> World:
-    return World("local", {})
+def world() -> Deployment:
+    return compose("local", {}, commands=lambda: namespace().task_names)
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_committed_guides_are_up_to_date_and_true(world: World, group: str) -> None:
+def test_the_committed_guides_are_up_to_date_and_true(world: Deployment, group: str) -> None:
     look = documents.look(world, group)
     assert look.satisfied, f"{look.evidence}\n{look.diff}\nrun: ./inv document.all"
 
 
 @pytest.fixture
-def guide(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def guide(world: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "guide.md"
     monkeypatch.setattr(documents, "files", lambda world, group: [file])
     monkeypatch.setattr(documents, "_name", lambda world, file: file.name)
     return file
 
 
-def test_a_block_out_of_date_is_shown_as_a_difference_and_made_anew(world: World, guide: Path) -> None:
+def test_a_block_out_of_date_is_shown_as_a_difference_and_made_anew(world: Deployment, guide: Path) -> None:
     guide.write_text("Mine.\n<!-- generated: success -->\nold\n<!-- end -->\nAlso mine.\n")
     look = documents.look(world, "cutover")
     assert look.state is State.DRIFTED
     assert "-old" in look.diff
-    documents.write(world, lambda text: None, "cutover")
+    documents.write(world, "cutover", lambda text: None)
     text = guide.read_text()
     assert text.startswith("Mine.\n")
     assert text.endswith("Also mine.\n")
@@ -54,22 +57,22 @@ def test_a_block_out_of_date_is_shown_as_a_difference_and_made_anew(world: World
         ("```bash\n./inv --dry plan.all\n```", "inv plan.all is no command"),
     ],
 )
-def test_prose_that_names_what_does_not_exist_is_a_fault(world: World, guide: Path, prose: str, says: str) -> None:
+def test_prose_that_names_what_does_not_exist_is_a_fault(world: Deployment, guide: Path, prose: str, says: str) -> None:
     guide.write_text(prose + "\n")
     assert says in documents.look(world, "cutover").diff
     with pytest.raises(RunbookError) as caught:
-        documents.write(world, lambda text: None, "cutover")
+        documents.write(world, "cutover", lambda text: None)
     assert caught.value.code == "DOC-002"
 
 
-def test_a_missing_guide_is_restored_from_git_not_made_up(world: World, guide: Path) -> None:
+def test_a_missing_guide_is_restored_from_git_not_made_up(world: Deployment, guide: Path) -> None:
     assert documents.look(world, "cutover").state is State.MISSING
     with pytest.raises(RunbookError) as caught:
-        documents.write(world, lambda text: None, "cutover")
+        documents.write(world, "cutover", lambda text: None)
     assert (caught.value.code, caught.value.next) == ("DOC-001", "git checkout -- guide.md")
 
 
-def test_an_unknown_block_is_refused_with_those_there_are(world: World, guide: Path) -> None:
+def test_an_unknown_block_is_refused_with_those_there_are(world: Deployment, guide: Path) -> None:
     guide.write_text("<!-- generated: weather -->\n<!-- end -->\n")
     with pytest.raises(RunbookError) as caught:
         documents.look(world, "cutover")
@@ -77,5 +80,5 @@ def test_an_unknown_block_is_refused_with_those_there_are(world: World, guide: P
     assert "teams" in caught.value.why
 
 
-def test_the_readme_names_only_commands_and_files_there_are(world: World) -> None:
+def test_the_readme_names_only_commands_and_files_there_are(world: Deployment) -> None:
     assert list(documents.faults(world, ROOT / "README.md")) == []

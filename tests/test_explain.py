@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.explain import catalogue, text
+from ops.document.explain import catalogue, text
 from ops.runbook.errors import RunbookError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ops import not_run
+from ops.development import not_run
 
 TESTS = """
 import pytest

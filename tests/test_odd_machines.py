@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ops import settings
+from ops.description import settings
 from ops.runbook import lock
 from ops.runbook.errors import RunbookError, refused
 from ops.runbook.journal import Journal
 from ops.runbook.progress import Outbox
-from ops.world import World
+from ops.session.compose import compose
 from tests.integration.checkout import ROOT, Checkout
 
 PIPX = (
@@ -142,18 +142,18 @@ def test_a_planted_link_is_an_error_of_one_sentence(checkout: Checkout, tmp_path
 def test_each_stack_of_a_checkout_has_a_state_of_its_own(tmp_path: Path) -> None:
     """R9: another stack's tests are not shown as this one's."""
     (tmp_path / "ops").mkdir()
-    own = World("local", {}, tmp_path).paths.state
+    own = compose("local", {}, tmp_path).paths.state
     assert own == tmp_path / ".state" / "local"
     named = {"RUNBOOK_STACK": str(tmp_path / "ops" / "stack.toml")}
-    assert World("local", named, tmp_path).paths.state == own
+    assert compose("local", named, tmp_path).paths.state == own
     places = {
-        World(target, {"RUNBOOK_STACK": file}, tmp_path).paths.state
+        compose(target, {"RUNBOOK_STACK": file}, tmp_path).paths.state
         for file in ("staging.toml", "ops/staging.toml", "second/stack.toml")
         for target in ("local", "fly")
     }
     assert len({own, *places}) == 7
     assert all(tmp_path / ".state" in place.parents for place in places)
-    relative = World("local", {"RUNBOOK_STACK": "staging.toml"}, tmp_path).paths
+    relative = compose("local", {"RUNBOOK_STACK": "staging.toml"}, tmp_path).paths
     assert relative.stack_file == tmp_path / "staging.toml"  # whatever the current folder is
 
 

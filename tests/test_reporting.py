@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from ops.recording import Recorder, outbox
-from ops.reporting import CUTOVER, Reporter
+from ops.reports.milestones import CUTOVER, Reporter
+from ops.reports.recording import Recorder, outbox
 from ops.runbook import progress
 from ops.runbook.errors import RunbookError
 from ops.runbook.journal import Journal
 from ops.runbook.run import run
 from ops.runbook.step import Step, blocked, missing, satisfied
-from ops.world import World
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 from tests.runbook.support import put
 
 SMOKE = dataclasses.replace(put("4.1", "test.smoke", ("d",)), look=lambda world: satisfied("200"), check=True)
@@ -32,14 +33,13 @@ PHASES = ["Phase 1 Setup", "Phase 2 Build", "Phase 3 Deploy", "Phase 4 Test", "P
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World("fly", {})
-    world.paths = dataclasses.replace(world.paths, state=tmp_path)
-    return world
+def world(tmp_path: Path) -> Deployment:
+    world = compose("fly", {})
+    return dataclasses.replace(world, paths=dataclasses.replace(world.paths, state=tmp_path))
 
 
 def reports(
-    world: World,
+    world: Deployment,
     steps: list[Step[dict[str, Any]]],
     state: dict[str, Any],
     open_line: Callable[[], str] = lambda: "",
@@ -54,7 +54,7 @@ def reports(
     return [(entry.script, *entry.arguments) for entry in box.queued()[before:]]
 
 
-def test_every_phase_is_reported_once_in_order_with_what_its_reader_needs(world: World) -> None:
+def test_every_phase_is_reported_once_in_order_with_what_its_reader_needs(world: Deployment) -> None:
     """R5: phase, percent, evidence that opens, and the true next action; 100 % is what completion says."""
     *logged, done = reports(world, STEPS, {})
     identity = ("log-progress.ts", world.stack.stack.agent, world.stack.stack.task)
@@ -72,7 +72,7 @@ def test_every_phase_is_reported_once_in_order_with_what_its_reader_needs(world:
     assert done[:2] == ("complete-task.ts", world.stack.stack.task)
 
 
-def test_the_next_action_is_the_first_open_phase(world: World) -> None:
+def test_the_next_action_is_the_first_open_phase(world: Deployment) -> None:
     later = reports(world, [STEPS[2]], {})
     assert [report[6] for report in later] == ["Phase 1 Setup: inv setup.all --target fly"]
     state: dict[str, Any] = {"c": True}
@@ -80,13 +80,13 @@ def test_the_next_action_is_the_first_open_phase(world: World) -> None:
     assert first[6] == "Phase 3 Deploy: inv deploy.all --target fly"
 
 
-def test_a_run_that_changes_nothing_has_nothing_to_report(world: World) -> None:
+def test_a_run_that_changes_nothing_has_nothing_to_report(world: Deployment) -> None:
     state: dict[str, Any] = {}
     reports(world, STEPS[:4], state)
     assert reports(world, STEPS[:4], state) == []
 
 
-def test_the_task_is_completed_once_and_nothing_is_reported_after_it(world: World) -> None:
+def test_the_task_is_completed_once_and_nothing_is_reported_after_it(world: Deployment) -> None:
     """R4: not again after a mended failure, a change, or in the next command."""
     state: dict[str, Any] = {}
     assert sum(report[0] == "complete-task.ts" for report in reports(world, STEPS, state)) == 1
@@ -97,7 +97,7 @@ def test_the_task_is_completed_once_and_nothing_is_reported_after_it(world: Worl
     assert reports(world, STEPS, state) == []
 
 
-def test_completion_waits_for_the_whole_checklist(world: World) -> None:
+def test_completion_waits_for_the_whole_checklist(world: Deployment) -> None:
     state: dict[str, Any] = {}
     last = reports(world, STEPS, state, open_line=lambda: "Langfuse UI accessible")[-1]
     assert last[0] == "log-progress.ts"
@@ -105,7 +105,7 @@ def test_completion_waits_for_the_whole_checklist(world: World) -> None:
     assert [report[0] for report in reports(world, STEPS, state)] == ["complete-task.ts"]
 
 
-def test_a_test_counts_only_while_nothing_is_deployed_after_it(world: World) -> None:
+def test_a_test_counts_only_while_nothing_is_deployed_after_it(world: Deployment) -> None:
     state: dict[str, Any] = {}
     reports(world, STEPS[:5], state)
     del state["d"]
@@ -116,7 +116,7 @@ def test_a_test_counts_only_while_nothing_is_deployed_after_it(world: World) -> 
     assert [report[4] for report in tested] == ["Phase 4 Test complete: 4.1 Test.Smoke"]
 
 
-def test_what_a_person_must_give_is_reported_once_and_what_follows_from_it_is_not(world: World) -> None:
+def test_what_a_person_must_give_is_reported_once_and_what_follows_from_it_is_not(world: Deployment) -> None:
     def act(state: dict[str, Any], say: object) -> None:
         raise RunbookError("X-001", "no key", next="put OPENAI_API_KEY into .env", blocked=True)
 
@@ -129,7 +129,7 @@ def test_what_a_person_must_give_is_reported_once_and_what_follows_from_it_is_no
     assert [one for one in reports(world, steps, {}) if "Waiting" in one[4]] == []
 
 
-def test_a_wait_goes_through_its_own_script_where_the_repository_has_one(world: World, tmp_path: Path) -> None:
+def test_a_wait_goes_through_its_own_script_where_the_repository_has_one(world: Deployment, tmp_path: Path) -> None:
     repository = tmp_path / "shop"
     (repository / "scripts" / "agent").mkdir(parents=True)
     (repository / "scripts" / "agent" / "log-blocked.ts").touch()
@@ -139,7 +139,7 @@ def test_a_wait_goes_through_its_own_script_where_the_repository_has_one(world: 
     assert report[:3] == ("log-blocked.ts", world.stack.stack.agent, world.stack.stack.task)
 
 
-def test_a_failure_is_reported_at_once_and_its_phase_is_not_through(world: World) -> None:
+def test_a_failure_is_reported_at_once_and_its_phase_is_not_through(world: Deployment) -> None:
     def act(state: dict[str, Any], say: object) -> None:
         raise RunbookError("X-002", "disk full", next="df -h")
 
@@ -150,15 +150,15 @@ def test_a_failure_is_reported_at_once_and_its_phase_is_not_through(world: World
 
 
 def test_two_silent_hours_are_reported_also_when_they_began_in_another_command(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports(world, STEPS[:2], {})
-    monkeypatch.setattr("ops.reporting.age_hours", lambda stamp: None if stamp is None else 2.5)
+    monkeypatch.setattr("ops.reports.milestones.age_hours", lambda stamp: None if stamp is None else 2.5)
 
     def during(reporter: Reporter) -> None:
         reporter.started(STEPS[3], "deploying")
         reporter.tick()
-        monkeypatch.setattr("ops.reporting.age_hours", progress.age_hours)
+        monkeypatch.setattr("ops.reports.milestones.age_hours", progress.age_hours)
         reporter.tick()  # it has just spoken
 
     found = reports(world, STEPS[:2], {"a": 1, "b": 1}, during=during)

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ops import session
+from ops.phases.table import with_reasons
 from ops.runbook.step import Look, Status, Step
-from ops.world import World
+from ops.session import running as session
+from ops.session.opening import COMMAND
+from ops.targets.deployment import Deployment
 from tests.integration.checkout import Checkout
 from tests.targets.local import support
 
 
-def fails(world: World) -> Look:
+def fails(world: Deployment) -> Look:
     raise ValueError("a fault of ours")
 
 
@@ -22,18 +24,18 @@ def test_a_fault_is_told_also_where_its_details_cannot_be_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = support.world(tmp_path / "no such folder")
-    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], world, [], False)
+    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, world, [], False)
     assert result.outcomes["a"].status is Status.FAILED
     assert "unexpected ValueError: a fault of ours" in capsys.readouterr().out
 
 
-def breaks(world: World) -> Look:
+def breaks(world: Deployment) -> Look:
     raise ConnectionResetError(104, "Connection reset by peer")
 
 
 def test_a_broken_connection_is_not_taken_for_a_full_disk() -> None:
     with pytest.raises(ConnectionResetError):
-        session._with_reasons(breaks)(support.world(Path("/")))
+        with_reasons(breaks)(support.world(Path("/")))
 
 
 def test_what_the_system_refuses_a_step_is_no_fault_of_the_runbook(tmp_path: Path) -> None:
@@ -61,4 +63,4 @@ def test_what_the_system_refuses_a_step_is_no_fault_of_the_runbook(tmp_path: Pat
 )
 def test_advice_names_the_target_once(text: str, completed: str) -> None:
     """R26."""
-    assert session.COMMAND.sub(r"\g<0> --target fly", text) == completed
+    assert COMMAND.sub(r"\g<0> --target fly", text) == completed

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.description.read import read
 from ops.runbook.errors import RunbookError
-from ops.stack import read
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "ops" / "stack.toml").read_text()

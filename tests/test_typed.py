@@ -34,4 +34,4 @@ def test_nobody_converts_around_the_lock() -> None:
         if "standins" not in file.parts
         and ("msgspec.convert" in file.read_text() or "msgspec.json.encode" in file.read_text())
     ]
-    assert users == ["ops/typed.py"]
+    assert users == ["ops/description/typed.py"]

@@ -16,10 +16,10 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ops.checks.shapes import Chunk, Completion, Embeddings, Response
+from ops.description.stack import Models
+from ops.description.typed import convert
 from ops.services import events
 from ops.services.gateway import Answer, Gateway
-from ops.stack import Models
-from ops.typed import convert
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 
 from ops.services.gateway import Answer, Gateway
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 
-def caller(world: World, key: str) -> Gateway:
+def caller(deployment: Deployment, key: str) -> Gateway:
     """A caller with the key of that name in the vault."""
-    return Gateway(world.target.endpoints(), world.vault.get(key))
+    return Gateway(deployment.target.endpoints(), deployment.vault.get(key))
 
 
 def unique() -> str:

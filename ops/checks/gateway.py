@@ -7,12 +7,12 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.checks.asking import caller, told, unique
+from ops.description.stack import Team
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, missing, satisfied, say, unavailable
 from ops.services.gateway import Answer, Gateway
-from ops.stack import Team
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 FAST = 0.100  # seconds; the seed's bound for an exact hit
 SHOP = (
@@ -38,12 +38,12 @@ OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be retu
 """Another subject, and a negation."""
 
 
-def exact_cache(world: World) -> Look:
+def exact_cache(deployment: Deployment) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
     # A system prompt of its own: a similar question of an earlier run must not answer for the first one.
     question, system = "What are your opening hours?", f"You answer for a shop. Conversation {unique()}."
-    with caller(world, world.stack.test_team.key) as gateway:
-        answers = [gateway.chat(world.stack.models.default, question, system=system) for _ in range(3)]
+    with caller(deployment, deployment.stack.test_team.key) as gateway:
+        answers = [gateway.chat(deployment.stack.models.default, question, system=system) for _ in range(3)]
     first, *hits = answers
     times = ", ".join(f"{answer.cache or answer.status} {answer.seconds * 1000:.0f} ms" for answer in answers)
     if first.status != 200 or first.cache != "miss":
@@ -58,20 +58,22 @@ def exact_cache(world: World) -> Look:
     return satisfied(times)
 
 
-def quota(world: World, key: str = "") -> Look:
+def quota(deployment: Deployment, key: str = "") -> Look:
     """4.4: with the probe key, as many requests as the limit pass within a minute and the next one is 429.
 
     Args:
         key: a team to test instead of the probe; only on explicit request, since it spends that team's quota.
     """
-    team = world.stack.probe_team if not key else world.team(key)
+    team = deployment.stack.probe_team if not key else deployment.team(key)
     question = f"quota probe {unique()}"
-    with caller(world, team.key) as gateway:
-        first = _fresh_window(gateway, world, team, question)
+    with caller(deployment, team.key) as gateway:
+        first = _fresh_window(gateway, deployment, team, question)
         # The same question again and again: after the first answer these are cache hits, which count but cost nothing.
         with ThreadPoolExecutor(8) as pool:
-            rest = list(pool.map(lambda _: gateway.chat(world.stack.models.default, question), range(team.rpm - 1)))
-        over = gateway.chat(world.stack.models.default, question)
+            rest = list(
+                pool.map(lambda _: gateway.chat(deployment.stack.models.default, question), range(team.rpm - 1))
+            )
+        over = gateway.chat(deployment.stack.models.default, question)
     passed = sum(answer.status == 200 for answer in (first, *rest))
     if passed != team.rpm:
         odd = next(answer for answer in (first, *rest) if answer.status != 200)
@@ -85,26 +87,26 @@ def quota(world: World, key: str = "") -> Look:
     return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({limit}), Retry-After {wait} s")
 
 
-def semantic_cache(world: World) -> Look:
+def semantic_cache(deployment: Deployment) -> Look:
     """4.3: three wordings of one question and one drawn from several are one answer; two other questions are not.
 
     The draw is told in the evidence; the variable RUNBOOK_SEED repeats it.
     """
-    if not world.stack.cache.semantic:
+    if not deployment.stack.cache.semantic:
         return unavailable("this stack has no semantic cache (cache.semantic = false)")
-    team = world.stack.test_team
+    team = deployment.stack.test_team
     if team.semantic != "wait":
         return missing(
             f"the semantic cache is on, but the tests' team {team.name} does not wait for its judge: "
             f'semantic = "{team.semantic}" in teams.{team.name}'
         )
-    seed = world.environ.get("RUNBOOK_SEED") or str(secrets.randbelow(10_000))
+    seed = deployment.environ.get("RUNBOOK_SEED") or str(secrets.randbelow(10_000))
     drawn = FURTHER_WORDINGS[zlib.crc32(seed.encode()) % len(FURTHER_WORDINGS)]
     # A system prompt of its own makes a fresh partition, so that an earlier run cannot answer for this one.
     system = f"{SHOP} Conversation {unique()}."
-    with caller(world, team.key) as gateway:
+    with caller(deployment, team.key) as gateway:
         first, *rest = [
-            gateway.chat(world.stack.models.default, text, system=system)
+            gateway.chat(deployment.stack.models.default, text, system=system)
             for text in (*WORDINGS, drawn, *OTHER_QUESTIONS)
         ]
     similar, others = rest[: -len(OTHER_QUESTIONS)], rest[-len(OTHER_QUESTIONS) :]
@@ -120,11 +122,11 @@ def semantic_cache(world: World) -> Look:
     return satisfied(shown)
 
 
-def escalation(world: World) -> Look:
+def escalation(deployment: Deployment) -> Look:
     """4.5: more input tokens than the threshold is answered by the larger model."""
-    models = world.stack.models
+    models = deployment.stack.models
     words = " ".join(f"word{number}" for number in range(models.escalate_over_input_tokens))
-    with caller(world, world.stack.test_team.key) as gateway:
+    with caller(deployment, deployment.stack.test_team.key) as gateway:
         long = gateway.chat(models.default, f"{unique()} Summarise: {words}", max_tokens=16)
         short = gateway.chat(models.default, f"{unique()} Say hello.", max_tokens=16)
     if long.status != 200 or long.model != models.fallback:
@@ -134,12 +136,12 @@ def escalation(world: World) -> Look:
     return satisfied(f"long question answered by {long.model}, short one by {short.model}")
 
 
-def _fresh_window(gateway: Gateway, world: World, team: Team, question: str) -> Answer:
+def _fresh_window(gateway: Gateway, deployment: Deployment, team: Team, question: str) -> Answer:
     """The first counted request of a window nobody else has used; waits for older ones to leave it."""
     answers: list[Answer] = []
 
     def untouched() -> bool:
-        answer = gateway.chat(world.stack.models.default, question)
+        answer = gateway.chat(deployment.stack.models.default, question)
         answers.append(answer)
         if answer.status not in (200, 429):
             raise RunbookError("TEST-001", f"the probe key got {told(answer)}", next="inv test.smoke")

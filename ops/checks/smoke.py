@@ -6,14 +6,14 @@ from ops.checks import abilities
 from ops.checks.asking import caller, told, unique
 from ops.runbook.step import Look, missing, satisfied
 from ops.services.gateway import Gateway
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 
-def smoke(world: World) -> Look:
+def smoke(deployment: Deployment) -> Look:
     """An answer for the operators' key, and everything an agent needs; 401, 404 and 4xx for what must be refused."""
-    models = world.stack.models
-    offered = abilities.offered(world.stack.edge.paths)
-    with caller(world, world.stack.test_team.key) as gateway:
+    models = deployment.stack.models
+    offered = abilities.offered(deployment.stack.edge.paths)
+    with caller(deployment, deployment.stack.test_team.key) as gateway:
         answer = gateway.chat(models.default, f"Test message {unique()}")
         if answer.status != 200 or not answer.text:
             return missing(f"expected 200 with an answer, got {told(answer)}")
@@ -25,11 +25,11 @@ def smoke(world: World) -> Look:
             return missing(f"an unknown model answered {other.status}, not 4xx")
         if unmet := abilities.unmet(gateway, models, offered):
             return missing("; ".join(unmet))
-    with Gateway(world.target.endpoints(), None) as stranger:
+    with Gateway(deployment.target.endpoints(), None) as stranger:
         unknown = stranger.chat(models.default, "Test message")
     if unknown.status != 401:
         return missing(f"a request without a key answered {unknown.status}, not 401")
-    if alive := still_working(world):
+    if alive := still_working(deployment):
         return missing(f"rotated, but the old value still works: {', '.join(alive)}")
     tried = [", ".join(offered)]
     if withheld := [name for name in abilities.ABILITIES if name not in offered]:
@@ -38,13 +38,13 @@ def smoke(world: World) -> Look:
     return satisfied("; ".join([seconds, *tried, "401, 404 and 4xx where due"]))
 
 
-def still_working(world: World) -> list[str]:
+def still_working(deployment: Deployment) -> list[str]:
     """Names of the team keys whose replaced value, kept in the vault's version before, is not refused."""
-    replaced = world.vault.replaced()
+    replaced = deployment.vault.replaced()
     alive = []
-    for team in world.stack.resolved_teams:
+    for team in deployment.stack.resolved_teams:
         if team.key in replaced:
-            with Gateway(world.target.endpoints(), replaced[team.key]) as holder:
+            with Gateway(deployment.target.endpoints(), replaced[team.key]) as holder:
                 # Every stack offers chat. To a key that works an empty body is 400, at no cost.
                 if holder.request("POST", abilities.CHAT, json={}).status != 401:
                     alive.append(team.key)

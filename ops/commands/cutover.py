@@ -6,8 +6,8 @@ from typing import Any
 
 from invoke import Context, Exit, Task
 
-from ops.commands import task
-from ops.dry import LOOKS
+from ops.commands.dry import LOOKS
+from ops.commands.task import task
 from ops.runbook.errors import EXIT_FAILED, RunbookError
 
 
@@ -25,11 +25,15 @@ def _asked_for(team: str, command: str) -> str:
 def plan(c: Context, team: str = "", framework: str = "", target: str = "", json: bool = False) -> None:
     """What a team's agents must set, framework by framework: inv cutover.plan --team NAME."""
     from ops.cutover import settings, show
-    from ops.session import open_world
+    from ops.session.opening import open_deployment
 
-    world = open_world(target)
-    made = settings.settings(world, _asked_for(team, "plan"), framework)
-    print(show.plan_document(made, world.target_name) if json else "\n".join(show.plan_lines(made, world.target_name)))
+    deployment = open_deployment(target)
+    made = settings.settings(deployment, _asked_for(team, "plan"), framework)
+    print(
+        show.plan_document(made, deployment.target_name)
+        if json
+        else "\n".join(show.plan_lines(made, deployment.target_name))
+    )
 
 
 def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target: str = "", json: bool = False) -> None:
@@ -42,15 +46,15 @@ def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target:
 
     from ops.cutover import moments, report
     from ops.cutover.verify import verify as look
-    from ops.session import open_world
+    from ops.session.opening import open_deployment
 
-    world, now = open_world(target), datetime.now(UTC)
+    deployment, now = open_deployment(target), datetime.now(UTC)
     name = _asked_for(team, "verify")
-    found = look(world, name, moments.span(since), moments.moment(cut, now) if cut else None, now)
+    found = look(deployment, name, moments.span(since), moments.moment(cut, now) if cut else None, now)
     if json:
-        print(report.as_json(found, world.target_name))
+        print(report.as_json(found, deployment.target_name))
     else:
-        print("\n".join(report.lines(found, world.stack.success)))
+        print("\n".join(report.lines(found, deployment.stack.success)))
     if not found.good:
         raise Exit(code=EXIT_FAILED)
 
@@ -58,11 +62,15 @@ def verify(c: Context, team: str = "", since: str = "1h", cut: str = "", target:
 def back(c: Context, team: str = "", framework: str = "", target: str = "", json: bool = False) -> None:
     """The way back to OpenAI, framework by framework: what to unset."""
     from ops.cutover import settings, show
-    from ops.session import open_world
+    from ops.session.opening import open_deployment
 
-    world = open_world(target)
-    made = settings.settings(world, _asked_for(team, "back"), framework)
-    print(show.back_document(made, world.target_name) if json else "\n".join(show.back_lines(made, world.target_name)))
+    deployment = open_deployment(target)
+    made = settings.settings(deployment, _asked_for(team, "back"), framework)
+    print(
+        show.back_document(made, deployment.target_name)
+        if json
+        else "\n".join(show.back_lines(made, deployment.target_name))
+    )
 
 
 TEAM = "whose agents, a table [teams.NAME] of stack.toml"

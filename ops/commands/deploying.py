@@ -9,42 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit, Task
 
-from ops.commands import task
-from ops.consent import confirm
-from ops.dry import LOOKS
-from ops.runbook.errors import EXIT_FAILED, RunbookError
+from ops.commands.dry import LOOKS, Says
+from ops.commands.task import task
+from ops.runbook.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
-    from ops.targets.fly import Fly
-    from ops.world import World
+    from ops.targets.deployment import Deployment
 
 
-def _production(target: str) -> tuple[World, Fly]:
-    """The world and its Fly.
+def _operated(target: str) -> Deployment:
+    """The deployment, on a target that has machines to operate.
 
     Raises:
-        RunbookError: FLY-051 the target is another.
+        RunbookError: FLY-051 the target has none.
     """
-    from ops.session import open_world
-    from ops.targets.fly import Fly
+    from ops.session.opening import open_deployment
 
-    world = open_world(target)
-    if not isinstance(world.target, Fly):
-        raise RunbookError(
-            "FLY-051",
-            f"target {world.target_name} has no machines at Fly",
-            why="this task is for production; the rehearsal has inv local.status and inv local.logs",
-            next="the same command with --target fly",
-        )
-    return world, world.target
+    deployment = open_deployment(target)
+    deployment.target.check_operable()
+    return deployment
 
 
 @contextlib.contextmanager
-def _alone(world: World, fly: Fly, command: str) -> Iterator[None]:
+def _alone(deployment: Deployment, command: str) -> Iterator[None]:
     """Nobody else changes the stack meanwhile, here or elsewhere."""
     from ops.runbook import lock
 
-    with lock.held(world.paths.state / "lock", command), fly.exclusive():
+    with lock.held(deployment.paths.state / "lock", command), deployment.target.exclusive():
         yield
 
 
@@ -56,31 +47,25 @@ def _say(text: str) -> None:
 
 def rollback(c: Context, target: str = "", to: str = "", fast: bool = False, yes: bool = False) -> None:
     """Put the last good image back into service; waits until every group is healthy."""
-    from ops.targets.fly.going_back import rollback as go
 
-    world, fly = _production(target)
-    confirm(f"{to or 'the last good image'} would be put back into service, machine by machine", yes)
-    with _alone(world, fly, "inv deploy.rollback"):
-        print(go(world, fly, _say, to=to, fast=fast))
+    deployment = _operated(target)
+    with _alone(deployment, "inv deploy.rollback"):
+        print(deployment.target.rollback(_say, to=to, fast=fast))
 
 
-def lift_hold(world: World) -> None:
+def end_hold(deployment: Deployment) -> None:
     """Forget that a rollback holds the image; says which it was. A rehearsal has nothing to hold."""
-    from ops.targets.fly import Fly, hold
-
-    if isinstance(world.target, Fly):
-        held = hold.lift(world.target.account.memory, world.stack.fly.app)
-        _say(f"{held} is no longer held" if held else "nothing is held")
+    said = deployment.target.end_hold()
+    if said:
+        _say(said)
 
 
 def scale(c: Context, group: str = "", count: int = 0, target: str = "", yes: bool = False) -> None:
     """Change how many machines a group has: inv deploy.scale --group gateway --count 2."""
-    from ops.targets.fly.operate import scale as go
 
-    world, fly = _production(target)
-    confirm(f"{group or 'the group'} would have {count} machines", yes)
-    with _alone(world, fly, "inv deploy.scale"):
-        print(go(world, fly, group, count, _say))
+    deployment = _operated(target)
+    with _alone(deployment, "inv deploy.scale"):
+        print(deployment.target.scale(group, count, _say))
 
 
 def status(c: Context, target: str = "", json: bool = False) -> None:
@@ -89,12 +74,12 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
 
     from ops.runbook import table
     from ops.runbook.report import document
-    from ops.targets.fly.operate import status as go
+    from ops.session.opening import open_deployment
 
-    world, fly = _production(target)
-    rows = go(world, fly)
+    deployment = open_deployment(target)
+    rows = deployment.target.machines()
     if json:
-        print(document("deploy.status", target=world.target_name, machines=[asdict(row) for row in rows]))
+        print(document("deploy.status", target=deployment.target_name, machines=[asdict(row) for row in rows]))
     else:
         cells = [[row.group, row.machine, row.state, row.health, f"v{row.release}"] for row in rows]
         for app in dict.fromkeys(row.app for row in rows):
@@ -109,40 +94,61 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
 
 def logs(c: Context, app: str = "", group: str = "", lines: int = 100, follow: bool = False, target: str = "") -> None:
     """The newest log lines: inv deploy.logs --group ui, or --app clickhouse; --follow goes on until Ctrl-C."""
-    from ops.targets.fly import operate
+    from ops.session.opening import open_deployment
 
-    world, fly = _production(target)
-    for found in operate.follow(world, fly, app, group, lines):
+    for found in open_deployment(target).target.logs(app, group, lines):
         for line in found:
             print(line, flush=follow)
         if not follow:
             return
 
 
-def run(c: Context, command: str, group: str = "gateway", app: str = "", target: str = "") -> None:
+def run(c: Context, command: str, group: str = "gateway", app: str = "", target: str = "", yes: bool = False) -> None:
     """Run a shell command in a machine: inv deploy.run 'df -h' --app clickhouse --group app."""
-    from ops.targets.fly.operate import app_named
-    from ops.targets.fly.ssh import run as go
+    from ops.session.opening import open_deployment
 
-    world, fly = _production(target)
-    code = go(fly.account, app_named(world, app), group, command, _say)
+    code = open_deployment(target).target.run(app, group, command, _say)
     if code:
         raise Exit(code=code)
 
 
+def _would_roll_back(target: str = "", to: str = "", fast: bool = False) -> str:
+    _operated(target)
+    how = "on all machines at once: every request meanwhile fails" if fast else "machine by machine"
+    return f"{to or 'the last good image'} would be put back into service, {how}"
+
+
+def _would_scale(group: str = "", count: int = 0, target: str = "") -> str:
+    _operated(target)
+    return f"{group or 'the group'} would have {count} machines"
+
+
+def _would_run(command: str, group: str = "gateway", app: str = "", target: str = "") -> str:
+    _operated(target)
+    return f"{command!r} would be run by the shell of a machine of {app or 'the gateway'}, group {group}"
+
+
+def _would_destroy(name: str = "", target: str = "") -> str:
+    deployment = _operated(target)
+    return (
+        f"{deployment.target.name_to_destroy} and what belongs to it would be destroyed, its data with it;"
+        " the vault and the Postgres schema would stay"
+    )
+
+
 def destroy(c: Context, name: str = "", target: str = "") -> None:
     """Destroy the apps, their volumes and the managed Redis; asks for the app's name."""
-    from ops.targets.fly.destroy import confirm
-    from ops.targets.fly.destroy import destroy as go
+    from ops.session.opening import open_deployment
 
-    world, fly = _production(target)
+    deployment = open_deployment(target)
+    wanted = deployment.target.name_to_destroy
     if not name and sys.stdin.isatty():
-        question = f"this destroys production and its data; type {world.stack.fly.app} to go on: "
+        question = f"this destroys production and its data; type {wanted} to go on: "
         print(question, end="", file=sys.stderr, flush=True)
         name = sys.stdin.readline()
-    confirm(world, name)
-    with _alone(world, fly, "inv deploy.destroy"):
-        done = go(world, fly, _say)
+    deployment.target.check_destroy(name)
+    with _alone(deployment, "inv deploy.destroy"):
+        done = deployment.target.destroy(_say)
     print(f"destroyed: {', '.join(done) or 'nothing was there'}; the vault and the Postgres schema are as they were")
 
 
@@ -156,10 +162,21 @@ TASKS: tuple[Task[Any], ...] = (
         lines="how many",
         follow="go on",
     ),
-    task(rollback, to="this image instead of the last good one", fast="all machines at once"),
-    task(scale, group="edge, gateway, ui or worker", count="how many machines"),
     task(
-        run, command="for the machine's shell", group="edge, gateway, ui or worker", app="gateway, clickhouse or minio"
+        rollback,
+        dry=Says(_would_roll_back),
+        asks=True,
+        to="this image instead of the last good one",
+        fast="all machines at once",
     ),
-    task(destroy, name="the app's name, to say that you mean it"),
+    task(scale, dry=Says(_would_scale), asks=True, group="edge, gateway, ui or worker", count="how many machines"),
+    task(
+        run,
+        dry=Says(_would_run),
+        asks=True,
+        command="for the machine's shell",
+        group="edge, gateway, ui or worker",
+        app="gateway, clickhouse or minio",
+    ),
+    task(destroy, dry=Says(_would_destroy), name="the app's name, to say that you mean it"),
 )

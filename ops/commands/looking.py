@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from ops.commands import task
-from ops.dry import LOOKS, Plans
+from ops.commands.dry import LOOKS, Plans
+from ops.commands.task import task
+from ops.phases.table import phases
 from ops.runbook.errors import EXIT_FAILED, RunbookError
+
+NEWEST_RUNS = 20
+PHASES = ", ".join(f"{phase.number} {phase.name}" for phase in phases())
 
 
 def phase(c: Context, n: str = "", target: str = "", json: bool = False, yes: bool = False) -> None:
-    """Run one phase by its number: inv phase --n 1 ... --n 5."""
-    from ops import session
+    """Run one phase by its number: inv phase --n 1."""
+    from ops.session.running import execute
 
-    session.execute(c, _steps_of(n, target), target, json, yes)
+    execute(c, _steps_of(n, target), target, json, yes)
 
 
 def _steps_of(n: str = "", target: str = "", **options: object) -> list[str]:
@@ -22,51 +26,63 @@ def _steps_of(n: str = "", target: str = "", **options: object) -> list[str]:
     Raises:
         RunbookError: CLI-001 there is no such phase.
     """
-    from ops import session
+    from ops.phases.table import all_steps
+    from ops.session.opening import open_deployment
 
-    names = {"1": "setup", "2": "build", "3": "deploy", "4": "test", "5": "document"}
-    if n not in names:
-        raise RunbookError(
-            "CLI-001",
-            f"there is no phase '{n}'" if n else "which phase?",
-            why="phases are 1 setup, 2 build, 3 deploy, 4 test, 5 document",
-            next="inv phase --n 1",
-        )
-    world = session.open_world(target)
-    _ = world.stack
-    return [step.key for step in session.all_steps(world).values() if step.phase == int(n)]
+    number = _number(n, "inv phase --n 1")
+    deployment = open_deployment(target)
+    _ = deployment.stack
+    return [step.key for step in all_steps(deployment).values() if step.phase == number]
+
+
+def _number(n: str, next: str) -> int:
+    """The number of a phase, as typed.
+
+    Raises:
+        RunbookError: CLI-001 there is no such phase.
+    """
+    if n not in {str(phase.number) for phase in phases()}:
+        what = f"there is no phase '{n}'" if n else "which phase?"
+        raise RunbookError("CLI-001", what, why=f"phases are {PHASES}", next=next)
+    return int(n)
 
 
 def plan(c: Context, target: str = "", json: bool = False, n: str = "", all: bool = False, cost: bool = False) -> None:
     """What deploy.all would do, changing nothing. Exit 0 nothing to do, 2 changes pending, 1 error, 3 blocked.
 
-    --n 2 plans one phase, --all plans all five, --cost estimates the monthly bill instead.
+    --n 2 plans one phase, --all plans every phase, --cost estimates the monthly bill instead.
     """
-    from ops import session
+    from ops.phases.table import all_steps, included, phase_named
+    from ops.session.opening import open_deployment
+    from ops.session.planning import show_plan
 
-    world = session.open_world(target)
-    _ = world.stack
+    deployment = open_deployment(target)
+    _ = deployment.stack
     if cost:
-        from ops.cost import show
+        from ops.session.cost import show
 
-        show(world.stack, json)
+        show(deployment.stack, json)
         return
-    if n and n not in ("1", "2", "3", "4", "5"):
-        raise RunbookError("CLI-001", f"there is no phase '{n}'", why="phases are 1 to 5", next="inv plan --n 1")
-    phases = {int(n)} if n else {1, 2, 3, 4, 5} if all else {1, 2, 3}
-    keys = [step.key for step in session.all_steps(world).values() if step.phase in phases]
-    code = session.show_plan(keys, target, json)
+    if n:
+        wanted = {_number(n, "inv plan --n 1")}
+    elif all:
+        wanted = {phase.number for phase in phases()}
+    else:
+        wanted = {step.phase for step in included(phase_named("deploy"))}
+    keys = [step.key for step in all_steps(deployment).values() if step.phase in wanted]
+    code = show_plan(keys, target, json)
     if code:
         raise Exit(code=code)
 
 
 def status(c: Context, target: str = "", json: bool = False) -> None:
     """The acceptance checklist, each line with live evidence; endpoints included."""
-    from ops import acceptance, session
+    from ops.reports import acceptance
+    from ops.session.opening import open_deployment
 
-    world = session.open_world(target)
-    _ = world.stack
-    report = acceptance.gather(world)
+    deployment = open_deployment(target)
+    _ = deployment.stack
+    report = acceptance.gather(deployment)
     print(acceptance.as_json(report) if json else acceptance.as_text(report))
     if not report.complete:
         raise Exit(code=EXIT_FAILED)
@@ -74,13 +90,13 @@ def status(c: Context, target: str = "", json: bool = False) -> None:
 
 def doctor(c: Context, target: str = "", json: bool = False) -> None:
     """What this machine lacks for this target, and how to get it."""
-    from ops import session
     from ops.runbook.report import document
+    from ops.session.opening import open_deployment
 
-    world = session.open_world(target)
-    lines = list(world.target.requirements())
+    deployment = open_deployment(target)
+    lines = list(deployment.target.requirements())
     if json:
-        print(document("doctor", target=world.target_name, requirements=[vars(line) for line in lines]))
+        print(document("doctor", target=deployment.target_name, requirements=[vars(line) for line in lines]))
     else:
         for line in lines:
             print(f"{'ok' if line.ok else 'MISSING':<8} {line.name}: {line.found}")
@@ -92,21 +108,52 @@ def doctor(c: Context, target: str = "", json: bool = False) -> None:
 
 def explain(c: Context, code: str) -> None:
     """What an error code means, at length: inv explain VAULT-002."""
-    from ops.explain import text
+    from ops.document.explain import text
 
     print(text(code))
 
 
+def journal(c: Context, target: str = "", run: int = 0, html: bool = False, json: bool = False) -> None:
+    """Past runs: who, what, how long, what changed; --run N shows its steps as bars, --html as a page."""
+    from dataclasses import asdict
+
+    from ops.phases.table import all_steps
+    from ops.reports import history, timeline
+    from ops.runbook import table
+    from ops.runbook.journal import Journal
+    from ops.runbook.report import document
+    from ops.session.opening import open_deployment
+
+    deployment = open_deployment(target)
+    runs = history.read(Journal(deployment.paths.state / "journal.jsonl").read())
+    if not run and not html:
+        newest = runs[-NEWEST_RUNS:]
+        told = [asdict(each) for each in newest]
+        print(document("journal", runs=told) if json else "\n".join(timeline.overview(newest)))
+        return
+    found = next((each for each in reversed(runs) if run in (0, each.number)), None)
+    if found is None:
+        raise RunbookError("CLI-013", f"there is no run {run or 'yet'}", next="inv journal")
+    chain = history.longest_chain(found, {step.key: step.needs for step in all_steps(deployment).values()})
+    if html:
+        print(timeline.page(found, chain))
+    elif json:
+        print(document("journal", runs=[asdict(found)], longest_chain=sorted(chain)))
+    else:
+        print("\n".join(timeline.bars(found, chain, table.width())))
+
+
 TASKS = (
-    task(phase, dry=Plans(_steps_of), n="1 setup, 2 build, 3 deploy, 4 test, 5 document"),
+    task(phase, dry=Plans(_steps_of), n=PHASES),
     task(
         plan,
         dry=LOOKS,
         n="plan this phase only",
-        all="plan all five phases",
+        all="plan every phase",
         cost="estimate the monthly bill from stack.toml",
     ),
     task(status, dry=LOOKS),
     task(doctor, dry=LOOKS),
+    task(journal, dry=LOOKS, run="this run, by its number", html="a run as a page, on standard output"),
     task(explain, dry=LOOKS, code="as printed behind 'error' or 'more'"),
 )

@@ -11,14 +11,15 @@ def quota(c: Context, target: str = "", key: str = "", json: bool = False) -> No
     With the probe key, which mirrors a production team's limits. --key TEAM tests that team's own key,
     and spends its quota.
     """
-    from ops.session import execute, open_world
+    from ops.session.opening import open_deployment
+    from ops.session.running import execute
 
     if not key:
         execute(c, ["test.quota"], target, json)
         return
     from ops.checks.gateway import quota as check
 
-    look = check(open_world(target), key)
+    look = check(open_deployment(target), key)
     print(look.evidence)
     if not look.satisfied:
         raise Exit(code=1)

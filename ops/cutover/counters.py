@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.runbook.errors import RunbookError
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Counters:
     lost: int | None
 
 
-def read(world: World, team: str) -> Counters:
+def read(deployment: Deployment, team: str) -> Counters:
     """Ask a gateway's admin routes.
 
     Raises:
         RunbookError: GW-001 or the target's own codes when it does not answer, GW-002 when the team is unknown to it.
     """
-    teams = world.target.admin("GET", "/gateway/admin/teams")
-    cache = world.target.admin("GET", "/gateway/admin/cache")
-    status = world.target.admin("GET", "/gateway/admin/status")
+    teams = deployment.target.admin("GET", "/gateway/admin/teams")
+    cache = deployment.target.admin("GET", "/gateway/admin/cache")
+    status = deployment.target.admin("GET", "/gateway/admin/status")
     traces: Mapping[str, Any] = status.get("traces") or {}
     try:
         row = next(row for row in teams["teams"] if row["name"] == team)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from ops.description.stack import Stack
+from ops.description.typed import convert
 from ops.runbook.errors import RunbookError
-from ops.stack import Stack
-from ops.typed import convert
 
 FILE = Path(__file__).with_name("frameworks.toml")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ops.cutover.frameworks import Framework, frameworks
 from ops.cutover.settings import KEY_VARIABLE
-from ops.markdown import table
-from ops.stack import Stack
+from ops.description.stack import Stack
+from ops.runbook.markdown import table
 
 
 def settings(stack: Stack) -> str:

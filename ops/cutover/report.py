@@ -9,8 +9,8 @@ from typing import Any
 
 from ops.cutover.traffic import Newest, Span, Traffic
 from ops.cutover.verify import Verification
+from ops.description.stack import Success
 from ops.runbook.report import document
-from ops.stack import Success
 
 MOST_KINDS = 10
 LABEL, CELL = 16, 36

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ops.cutover.frameworks import Framework, frameworks
-from ops.stack import Team
-from ops.world import World
+from ops.description.stack import Team
+from ops.targets.deployment import Deployment
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 
@@ -37,14 +37,14 @@ class Settings:
         return f'export {KEY_VARIABLE}="$({self.vault_command})"'
 
 
-def settings(world: World, team: str, framework: str = "") -> Settings:
+def settings(deployment: Deployment, team: str, framework: str = "") -> Settings:
     """The settings of a team's agents, for all frameworks or one.
 
     Raises:
         RunbookError: CLI-004 there is no such team, CUT-003 there is no such framework.
     """
-    found = world.team(team)
-    endpoints = world.target.endpoints()
+    found = deployment.team(team)
+    endpoints = deployment.target.endpoints()
     reach = ""
     if endpoints.ca is not None:
         where = (
@@ -53,8 +53,8 @@ def settings(world: World, team: str, framework: str = "") -> Settings:
         reach = f"in rehearsal the name does not resolve: {where}"
     return Settings(
         team=found,
-        base=f"https://{world.stack.domains.gateway}",
-        vault_command=f"./inv vault.get {found.key} --target {world.target_name}",
+        base=f"https://{deployment.stack.domains.gateway}",
+        vault_command=f"./inv vault.get {found.key} --target {deployment.target_name}",
         reach=reach,
-        frameworks=frameworks(world.stack, framework),
+        frameworks=frameworks(deployment.stack, framework),
     )

@@ -10,11 +10,11 @@ from typing import TypeVar
 from ops.cutover import counters, traffic
 from ops.cutover.counters import Counters
 from ops.cutover.traffic import Newest, Span, Traffic
+from ops.description.stack import Success
 from ops.runbook.errors import RunbookError
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PUBLIC, SECRET
-from ops.stack import Success
-from ops.world import World
+from ops.targets.deployment import Deployment
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Verification:
         return not self.problems
 
 
-def verify(world: World, team: str, since: timedelta, cut: datetime | None, now: datetime) -> Verification:
+def verify(deployment: Deployment, team: str, since: timedelta, cut: datetime | None, now: datetime) -> Verification:
     """Look at traces and counters; changes nothing.
 
     Args:
@@ -60,7 +60,7 @@ def verify(world: World, team: str, since: timedelta, cut: datetime | None, now:
     Raises:
         RunbookError: CLI-004 there is no such team.
     """
-    name = world.team(team).name
+    name = deployment.team(team).name
     after = Span(cut or now - since, now)
     before = Span(cut - since, cut) if cut else None
     unknown: list[str] = []
@@ -72,11 +72,13 @@ def verify(world: World, team: str, since: timedelta, cut: datetime | None, now:
             unknown.append(f"{what}: {error.what}")
             return None
 
-    with Langfuse(world.target.endpoints(), world.vault.get(PUBLIC), world.vault.get(SECRET)) as langfuse:
+    with Langfuse(
+        deployment.target.endpoints(), deployment.vault.get(PUBLIC), deployment.vault.get(SECRET)
+    ) as langfuse:
         traffic_after = seen("traces", lambda: traffic.read(langfuse, name, after))
         traffic_before = seen("traces before the cut", lambda: traffic.read(langfuse, name, before)) if before else None
         newest = seen("last request", lambda: traffic.newest(langfuse, name, Span(now - LOOK_BACK, now)))
-    counted = seen("counters", lambda: counters.read(world, name))
+    counted = seen("counters", lambda: counters.read(deployment, name))
     if counted and counted.lost:
         unknown.append(f"{counted.lost} traces were lost on their way to Langfuse: there were more requests than shown")
     if counted and counted.waiting:
@@ -91,7 +93,7 @@ def verify(world: World, team: str, since: timedelta, cut: datetime | None, now:
         newest=newest,
         counters=counted,
         unknown=tuple(unknown),
-        problems=tuple(judge(traffic_after, counted, after, world.stack.success)),
+        problems=tuple(judge(traffic_after, counted, after, deployment.stack.success)),
         notes=tuple(noted(counted)) if counted else (),
     )
 

@@ -1,1 +1,1 @@
-"""The five phases, one file each, in the numbering of the runbook."""
+"""The phases: a package each, a module for each of its steps; `table` lists them."""

@@ -1,37 +1,47 @@
-"""Looks and acts named by where they are: `inv --list` shows the steps without loading their services."""
+"""Looks and acts named by where they are: `inv --list` shows the steps without loading what they call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook.step import Look, Say, Step
-from ops.world import World
+
+if TYPE_CHECKING:
+    from ops.targets.deployment import Deployment
+
+Parts = Callable[["Deployment"], Sequence[Any]]
+"""Which parts of a deployment a function is called with."""
 
 
-def look(place: str, *more: Any) -> Callable[[World], Look]:
-    """A look at `module:function`, called with the world and `more`."""
+def whole(deployment: Deployment) -> Sequence[Any]:
+    """The deployment itself, for what needs most of it."""
+    return (deployment,)
 
-    def late(world: World) -> Look:
-        answer: Look = resolve(place)(world, *more)
+
+def look(place: str, parts: Parts = whole) -> Callable[[Deployment], Look]:
+    """A look at `module:function`, called with `parts` of the deployment."""
+
+    def late(deployment: Deployment) -> Look:
+        answer: Look = resolve(place)(*parts(deployment))
         return answer
 
     late.__doc__ = place
     return late
 
 
-def act(place: str, *more: Any) -> Callable[[World, Say], None]:
-    """An act at `module:function`, called with the world, `say` and `more`."""
+def act(place: str, parts: Parts = whole) -> Callable[[Deployment, Say], None]:
+    """An act at `module:function`, called with `parts` of the deployment and `say`."""
 
-    def late(world: World, say: Say) -> None:
-        resolve(place)(world, say, *more)
+    def late(deployment: Deployment, say: Say) -> None:
+        resolve(place)(*parts(deployment), say)
 
     late.__doc__ = place
     return late
 
 
-def load(steps: Iterable[Step[World]]) -> None:
+def load(steps: Iterable[Step[Deployment]]) -> None:
     """Import what the steps will call, one after the other: threads that import at once get in each other's way."""
     for step in steps:
         for function in (step.look, step.act):

@@ -10,7 +10,7 @@ from ops.render.processes import DRAIN_S
 from ops.render.template import fill
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
+    from ops.description.stack import Stack
 
 RETRY_S = 30  # how long a request waits for a machine that takes it
 LEAVE_S = 8  # longer than the interval of Fly's check of the edge

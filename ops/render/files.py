@@ -1,8 +1,7 @@
-"""All rendered files: what they hold, how they differ from what lies on disk, and how they get there."""
+"""All rendered files: their names, texts and permissions, from the description alone."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.render import edge_lock, processes
@@ -10,8 +9,7 @@ from ops.render.edge import caddyfile
 from ops.render.template import fill
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
-    from ops.world import World
+    from ops.description.stack import Stack
 
 CLICKHOUSE_VOLUME = "clickhouse_data"
 CLICKHOUSE_ADMIN = "admin"
@@ -61,7 +59,8 @@ def render(stack: Stack, name: str) -> str:
 
 def _values(stack: Stack) -> dict[str, object]:
     """What the templates use beside the stack itself."""
-    from ops.render import litellm, sizes
+    from ops.description import sizes
+    from ops.render import litellm
     from ops.render.edge import answer_s
 
     return {
@@ -84,57 +83,3 @@ def _values(stack: Stack) -> dict[str, object]:
 def mode(name: str) -> int:
     """Permissions of a rendered file."""
     return 0o755 if name.startswith("bin/") else 0o644
-
-
-def drift(world: World, only: tuple[str, ...] | None = None) -> str:
-    """What rendering would change on disk, as one unified diff; empty when nothing.
-
-    Args:
-        only: names of the files to compare; None for all. Files that are not rendered are never looked at.
-    """
-    stack, folder = world.stack, world.gateway_dir
-    return "".join(_difference(folder, name, render(stack, name)) for name in only or names(stack))
-
-
-def _difference(folder: Path, name: str, want: str) -> str:
-    file = folder / name
-    try:
-        have = file.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        have = None
-    if have != want:
-        import difflib
-
-        lines = difflib.unified_diff(
-            (have or "").splitlines(keepends=True),
-            want.splitlines(keepends=True),
-            f"a/{name}" if have is not None else "/dev/null",
-            f"b/{name}",
-        )
-        # A file cut off in mid-line must not run into the next line of the difference.
-        return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
-    have_mode = file.stat().st_mode & 0o777
-    # Only whether it can be executed is the repository's business; the rest is the operator's umask.
-    if bool(have_mode & 0o100) != bool(mode(name) & 0o100):
-        return f"--- a/{name}\n+++ b/{name}\nold mode {have_mode:o}\nnew mode {mode(name):o}\n"
-    return ""
-
-
-def write(world: World, only: tuple[str, ...] | None = None) -> list[str]:
-    """Bring the rendered files on disk to what the stack says; returns the names of those that changed.
-
-    Args:
-        only: names of the files to write; None for all. Files that are not rendered are left alone.
-
-    Raises:
-        OSError: a file cannot be written; each file is whole, old or new.
-    """
-    from ops.runbook.files import write_atomic
-
-    changed = []
-    for name in only or names(world.stack):
-        want = render(world.stack, name)
-        if _difference(world.gateway_dir, name, want):
-            write_atomic(world.gateway_dir / name, want, mode(name))
-            changed.append(name)
-    return changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
+    from ops.description.stack import Stack
 
 
 def prices(stack: Stack) -> dict[str, dict[str, float]]:

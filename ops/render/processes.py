@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
+    from ops.description.stack import Stack
 
 
 # How long a stopping process may finish what is in flight, in seconds; Fly kills it after KILL_S.

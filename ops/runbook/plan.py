@@ -66,7 +66,7 @@ class Plan:
         return EXIT_PENDING if self.pending else EXIT_OK
 
 
-def make(steps: Sequence[Step[W]], world: W) -> Plan:
+def make(steps: Sequence[Step[W]], context: W) -> Plan:
     """Look at every step, in parallel.
 
     A look that fails while something the step needs is not as wanted is no error: the answer is
@@ -79,7 +79,7 @@ def make(steps: Sequence[Step[W]], world: W) -> Plan:
 
     def look(step: Step[W]) -> None:
         try:
-            found[step.key] = step.look(world)
+            found[step.key] = step.look(context)
         except RunbookError as error:
             found[step.key] = error
         except Interrupted:

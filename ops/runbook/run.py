@@ -71,7 +71,7 @@ def with_needs(steps: Mapping[str, Step[W]], select: Collection[str]) -> list[St
 
 def run(
     steps: Sequence[Step[W]],
-    world: W,
+    context: W,
     observers: Sequence[Observer],
     *,
     brought_by: Mapping[str, str] | None = None,
@@ -81,7 +81,7 @@ def run(
 
     Args:
         steps: closed under `needs` (see `with_needs`).
-        world: handed to every look and act.
+        context: handed to every look and act.
         observers: told of everything, always from the calling thread.
         brought_by: steps that are only looked at, by key, with the command that brings them about: a test needs
             them, and changes nothing.
@@ -90,7 +90,7 @@ def run(
     Returns:
         The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
     """
-    return _Run(steps, world, observers, brought_by or {}, crash_log).go()
+    return _Run(steps, context, observers, brought_by or {}, crash_log).go()
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ class _Run(Generic[W]):
     def __init__(
         self,
         steps: Sequence[Step[W]],
-        world: W,
+        context: W,
         observers: Sequence[Observer],
         brought_by: Mapping[str, str],
         crash_log: Callable[[str], None],
     ) -> None:
         self.steps = {step.key: step for step in steps}
-        self.world = world
+        self.context = context
         self.observers = observers
         self.brought_by = brought_by
         self.crash_log = crash_log
@@ -168,7 +168,7 @@ class _Run(Generic[W]):
     def _first_look(self, step: Step[W]) -> None:
         # What cannot be seen yet is looked at again once its needs are done, so errors do not count here.
         try:
-            self.first_looks[step.key] = step.look(self.world)
+            self.first_looks[step.key] = step.look(self.context)
         except (Exception, Interrupted):
             return
 
@@ -219,7 +219,7 @@ class _Run(Generic[W]):
             return self._look_act_verify(step, say)
 
     def _look_act_verify(self, step: Step[W], say: Say) -> Outcome:
-        look = self._valid_first_look(step) or step.look(self.world)
+        look = self._valid_first_look(step) or step.look(self.context)
         if look.state is State.SATISFIED:
             return Outcome(Status.OK, look.evidence)
         if look.state is State.UNAVAILABLE:
@@ -243,9 +243,9 @@ class _Run(Generic[W]):
                 why="what looks and tests changes nothing, so this is not brought about now",
                 next=self.brought_by[step.key],
             )
-        step.act(self.world, say)
+        step.act(self.context, say)
         interrupt.check()
-        after = (step.verify or step.look)(self.world)
+        after = (step.verify or step.look)(self.context)
         if after.satisfied:
             return Outcome(Status.CHANGED, after.evidence, diff=look.diff)
         if after.state is State.BLOCKED:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-W = TypeVar("W")
+W = TypeVar("W", contravariant=True)
 Say = Callable[[str], None]
 
 
@@ -128,8 +128,25 @@ def say(text: str) -> None:
         listener(text)
 
 
-def _nothing(world: object, say: Say) -> None:
+def _nothing(context: object, say: Say) -> None:
     return None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A line of the acceptance checklist that a step answers for.
+
+    Attributes:
+        group: the heading it stands under.
+        place: its place below that heading.
+        text: what is claimed; ``{stack...}`` is filled in from the description.
+        also: keys of further steps that must be as wanted for the line to hold.
+    """
+
+    group: str
+    place: int
+    text: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,6 +166,9 @@ class Step(Generic[W]):
             them to succeed.
         check: a test instead of a change: it has no act; `look` itself runs it and anything but
             SATISFIED or UNAVAILABLE is a failure. Plans list it without running it.
+        effect: what its act does to whoever uses production, asked about beforehand; empty where it only writes
+            into the checkout.
+        criteria: the lines of the acceptance checklist that it answers for.
     """
 
     number: str
@@ -161,6 +181,8 @@ class Step(Generic[W]):
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     check: bool = False
+    effect: str = ""
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def phase(self) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.runbook.secret import Secret
+from ops.services.endpoints import Endpoints
 from ops.services.web import Site
-from ops.targets.base import Endpoints
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
+from ops.services.endpoints import Endpoints
 from ops.services.web import Site
-from ops.targets.base import Endpoints
 
 
 class Langfuse:

@@ -14,13 +14,15 @@ import msgspec
 
 from ops.runbook.interrupt import wait_until
 from ops.runbook.step import Look, Say, drifted, satisfied, unknown
-from ops.services.postgres import setup, urls
+from ops.services.postgres import setup
 from ops.services.postgres.session import session
+from ops.vault import postgres_urls as urls
 
 if TYPE_CHECKING:
     import psycopg
 
-    from ops.world import World
+    from ops.description.stack import Stack
+    from ops.vault import Vault
 
 NOTE = "Provisioned API Key"  # what Langfuse writes behind a pair from its environment
 ROUNDS = 12  # of bcrypt, as Langfuse has it (credentialsServerUtils.ts)
@@ -42,23 +44,23 @@ class Stale(msgspec.Struct, frozen=True):
     password: bool = False
 
 
-def look(world: World) -> Look:
+def look(stack: Stack, vault: Vault) -> Look:
     """The pairs and the password against the vault's; nothing is stale where Langfuse has not been yet.
 
     Raises:
         RunbookError: PG-0xx where the connection is no good.
     """
     names = (PUBLIC, SECRET, PASSWORD, "SUPABASE_DIRECT_URL", "LANGFUSE_DB_PASSWORD")
-    if absent := [name for name in names if not world.vault.has(name)]:
+    if absent := [name for name in names if not vault.has(name)]:
         return unknown(f"not in the vault yet: {', '.join(absent)}", until="1.2")
     # The digest is asked before the server: Supabase bans addresses after failed logins.
-    if setup.password_pending(world):
+    if setup.password_pending(vault):
         return unknown("the role's password is not known to be the vault's", until="1.3")
-    with _as_langfuse(world) as connection:
-        stale = _read(connection, world)
+    with as_langfuse(stack.postgres.role, vault) as connection:
+        stale = _read(connection, stack, vault)
     differences = [f"key pair {key}: valid → deleted" for key in stale.keys]
     if stale.password:
-        differences.append(f"password of {world.stack.stack.operator_email}: not the vault's → the vault's")
+        differences.append(f"password of {stack.stack.operator_email}: not the vault's → the vault's")
     if differences:
         return drifted("Langfuse takes what was replaced", "\n".join(differences))
     if not stale.known:
@@ -66,17 +68,17 @@ def look(world: World) -> Look:
     return satisfied("the vault's key pair is the only provisioned one")
 
 
-def act(world: World, say: Say) -> None:
+def act(stack: Stack, vault: Vault, say: Say) -> None:
     """Delete replaced pairs once Langfuse knows the vault's; give the first user the vault's password.
 
     Raises:
         RunbookError: LF-003 Langfuse does not know the vault's pair; PG-0xx as `look`.
     """
-    with _as_langfuse(world) as connection:
+    with as_langfuse(stack.postgres.role, vault) as connection:
 
         def known() -> bool:
             connection.rollback()  # the next look is to see what has come since
-            return _read(connection, world).known
+            return _read(connection, stack, vault).known
 
         wait_until(
             known,
@@ -86,59 +88,64 @@ def act(world: World, say: Say) -> None:
             code="LF-003",
             next="inv deploy.release",
         )
-        stale = _read(connection, world)
+        stale = _read(connection, stack, vault)
         for key in stale.keys:
             say(f"deleting the key pair {key}")
-            _execute(connection, world, "DELETE FROM {}.api_keys WHERE public_key = %s AND note = %s", key, NOTE)
+            _execute(connection, stack, "DELETE FROM {}.api_keys WHERE public_key = %s AND note = %s", key, NOTE)
         if stale.password:
             say("setting the first user's password")
             import bcrypt
 
-            hashed = bcrypt.hashpw(world.vault.get(PASSWORD).reveal().encode(), bcrypt.gensalt(ROUNDS)).decode()
+            hashed = bcrypt.hashpw(vault.get(PASSWORD).reveal().encode(), bcrypt.gensalt(ROUNDS)).decode()
             statement = "UPDATE {}.users SET password = %s, updated_at = now() WHERE email = %s"
-            _execute(connection, world, statement, hashed, _email(world))
+            _execute(connection, stack, statement, hashed, _email(stack))
         connection.commit()
 
 
-def _as_langfuse(world: World) -> AbstractContextManager[psycopg.Connection[Any]]:
-    direct = urls.direct(world.vault.get("SUPABASE_DIRECT_URL"))
-    return session(direct.as_role(world.stack.postgres.role, world.vault.get("LANGFUSE_DB_PASSWORD")))
+def as_langfuse(role: str, vault: Vault) -> AbstractContextManager[psycopg.Connection[Any]]:
+    """A direct connection as Langfuse's own role.
+
+    Raises:
+        RunbookError: PG-0xx where it is no good.
+    """
+    direct = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
+    return session(direct.as_role(role, vault.get("LANGFUSE_DB_PASSWORD")))
 
 
-def _read(connection: psycopg.Connection[Any], world: World) -> Stale:
+def _read(connection: psycopg.Connection[Any], stack: Stack, vault: Vault) -> Stale:
     name = "SELECT to_regclass(format('%%I.api_keys', %s::text)) IS NOT NULL"
-    if connection.execute(name, (world.stack.postgres.schema,)).fetchone() != (True,):
+    if connection.execute(name, (stack.postgres.schema,)).fetchone() != (True,):
         return Stale()
     statement = "SELECT public_key FROM {}.api_keys WHERE project_id = %s AND note = %s ORDER BY 1"
-    rows = _execute(connection, world, statement, world.stack.langfuse.project_id, NOTE).fetchall()
-    mine, keys = world.vault.get(PUBLIC).reveal(), [str(row[0]) for row in rows]
-    user = _execute(connection, world, "SELECT password FROM {}.users WHERE email = %s", _email(world)).fetchone()
+    rows = _execute(connection, stack, statement, stack.langfuse.project_id, NOTE).fetchall()
+    mine, keys = vault.get(PUBLIC).reveal(), [str(row[0]) for row in rows]
+    user = _execute(connection, stack, "SELECT password FROM {}.users WHERE email = %s", _email(stack)).fetchone()
     # Until it is replaced the password is the one Langfuse was started with, or what the user has made of it.
     hashed = str(user[0]) if user and user[0] else ""
-    password = bool(hashed) and _replaced(world) and not _opens(world, hashed)
+    password = bool(hashed) and _replaced(vault) and not _opens(vault, hashed)
     return Stale(mine in keys, tuple(key for key in keys if key != mine), password)
 
 
 def _execute(
-    connection: psycopg.Connection[Any], world: World, statement: LiteralString, *values: str
+    connection: psycopg.Connection[Any], stack: Stack, statement: LiteralString, *values: str
 ) -> psycopg.Cursor[Any]:
     from psycopg import sql
 
-    return connection.execute(sql.SQL(statement).format(sql.Identifier(world.stack.postgres.schema)), values)
+    return connection.execute(sql.SQL(statement).format(sql.Identifier(stack.postgres.schema)), values)
 
 
-def _email(world: World) -> str:
-    return world.stack.stack.operator_email.lower()
+def _email(stack: Stack) -> str:
+    return stack.stack.operator_email.lower()
 
 
-def _replaced(world: World) -> bool:
-    return any(entry.name == PASSWORD and entry.changed > entry.created for entry in world.vault.entries())
+def _replaced(vault: Vault) -> bool:
+    return any(entry.name == PASSWORD and entry.changed > entry.created for entry in vault.entries())
 
 
-def _opens(world: World, hashed: str) -> bool:
+def _opens(vault: Vault, hashed: str) -> bool:
     import bcrypt
 
     try:
-        return bcrypt.checkpw(world.vault.get(PASSWORD).reveal().encode(), hashed.encode())
+        return bcrypt.checkpw(vault.get(PASSWORD).reveal().encode(), hashed.encode())
     except ValueError:  # no bcrypt hash
         return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ops.runbook.errors import RunbookError
-from ops.targets.base import Endpoints
+from ops.services.endpoints import Endpoints
 
 if TYPE_CHECKING:
     import httpx

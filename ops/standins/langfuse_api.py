@@ -27,7 +27,7 @@ from ops.standins.langfuse_database import Database, DatabaseProblem
 from ops.standins.langfuse_filters import BadQuery
 from ops.standins.langfuse_metrics_query import Query
 from ops.standins.langfuse_settings import VERSION, Settings
-from ops.standins.langfuse_store import Lines, Observation, Score
+from ops.standins.langfuse_store import MERGE_S, Lines, Observation, Score
 
 INGESTION_VERSION = 4
 RECENT_S = 180
@@ -50,12 +50,14 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
     """What can be changed while it runs.
 
     ``drop``: answer 200 to traces and store nothing. ``visibility_delay_s``: seconds before what came in can
-    be read. ``otlp_status``: answer traces with this status instead of storing them.
+    be read. ``otlp_status``: answer traces with this status instead of storing them. ``merge_s``: seconds for which
+    what was sent twice is there twice.
     """
 
     drop: bool = False
     visibility_delay_s: float = 2.0
     otlp_status: int | None = None
+    merge_s: float = MERGE_S
 
 
 def problem(status: int, message: str, error: str) -> JSONResponse:
@@ -147,7 +149,7 @@ class PublicApi:
         return self.database.knows_key(public, secret)
 
     def _visible(self) -> list[Observation]:
-        return self.observations.visible(self.switches.visibility_delay_s)
+        return self.observations.visible(self.switches.visibility_delay_s, self.switches.merge_s)
 
     async def health(self, request: Request) -> Response:
         """``GET health``: 503 when asked about a store which does not answer."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -28,23 +29,46 @@ PRISMA_ONLY = frozenset(
     {"schema", "pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"}
 )
 MIGRATIONS: tuple[tuple[str, str], ...] = (
-    ("0001_projects", "CREATE TABLE standin_projects (id text PRIMARY KEY, name text NOT NULL)"),
+    ("0001_projects", "CREATE TABLE IF NOT EXISTS standin_projects (id text PRIMARY KEY, name text NOT NULL)"),
     (
         "0002_boots",
-        "CREATE TABLE standin_boots (at timestamptz NOT NULL DEFAULT now(), pid integer NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS standin_boots (at timestamptz NOT NULL DEFAULT now(), pid integer NOT NULL)",
     ),
     # The columns of Langfuse's own tables that matter here (packages/shared/prisma/schema.prisma of 4.16.0).
     (
         "0003_api_keys",
-        "CREATE TABLE api_keys (id text PRIMARY KEY, created_at timestamp(3) NOT NULL DEFAULT now(), note text,"
+        "CREATE TABLE IF NOT EXISTS api_keys (id text PRIMARY KEY,"
+        " created_at timestamp(3) NOT NULL DEFAULT now(), note text,"
         " public_key text NOT NULL UNIQUE, hashed_secret_key text NOT NULL UNIQUE, display_secret_key text NOT NULL,"
         " project_id text REFERENCES standin_projects (id) ON DELETE CASCADE)",
     ),
     (
         "0004_users",
-        "CREATE TABLE users (id text PRIMARY KEY, name text, email text UNIQUE, password text,"
+        "CREATE TABLE IF NOT EXISTS users (id text PRIMARY KEY, name text, email text UNIQUE, password text,"
         " created_at timestamp(3) NOT NULL DEFAULT now(), updated_at timestamp(3) NOT NULL DEFAULT now())",
     ),
+    (
+        "0005_background_migrations",
+        "CREATE TABLE IF NOT EXISTS background_migrations (id text PRIMARY KEY,"
+        " name text NOT NULL UNIQUE, script text NOT NULL,"
+        " args jsonb NOT NULL, state jsonb NOT NULL DEFAULT '{}', finished_at timestamp(3), failed_at timestamp(3),"
+        " failed_reason text, worker_id text, locked_at timestamp(3))",
+    ),
+    (
+        "0006_a_background_migration",
+        "INSERT INTO background_migrations (id, name, script, args, finished_at)"
+        " VALUES ('standin', '0006_nothing_to_move', 'nothing', '{}', now()) ON CONFLICT DO NOTHING",
+    ),
+)
+# Prisma's own account, as it makes it.
+ACCOUNT: LiteralString = (
+    "CREATE TABLE IF NOT EXISTS _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL,"
+    " finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,"
+    " started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0)"
+)
+NOTED: LiteralString = (
+    "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)"
+    " VALUES (%s, '', %s, now(), 1)"
 )
 
 
@@ -115,15 +139,12 @@ class Database:
                 _enter(connection, self._direct.schema)
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS standin_migrations "
-                    "(name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
-                )
-                done = {row[0] for row in connection.execute("SELECT name FROM standin_migrations")}
+                connection.execute(ACCOUNT)
+                done = {row[0] for row in connection.execute("SELECT migration_name FROM _prisma_migrations")}
                 for name, statement in MIGRATIONS:
                     if name not in done:
                         connection.execute(statement.encode())
-                        connection.execute("INSERT INTO standin_migrations (name) VALUES (%s)", (name,))
+                        connection.execute(NOTED, (str(uuid.uuid4()), name))
                 _provision(connection, settings)
                 connection.execute("INSERT INTO standin_boots (pid) VALUES (%s)", (pid,))
         except psycopg.Error as exc:

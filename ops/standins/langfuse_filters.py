@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -121,21 +122,26 @@ def moment(text: Any) -> datetime:
     return made.astimezone(UTC)
 
 
-def predicate(filters: Iterable[Filter]) -> Predicate:
-    """One test that holds when all ``filters`` do. Raises BadQuery for a filter Langfuse refuses."""
-    tests = [_test(item) for item in filters]
+def predicate(filters: Iterable[Filter], columns: frozenset[str] | None = None) -> Predicate:
+    """One test that holds when all ``filters`` do. Raises BadQuery for a filter Langfuse refuses.
+
+    ``columns`` are those that may be filtered by, if not all that observations have.
+    """
+    tests = [_test(item, columns) for item in filters]
     return lambda observation: all(test(observation) for test in tests)
 
 
-def _test(item: Filter) -> Predicate:
+def _test(item: Filter, allowed: frozenset[str] | None) -> Predicate:
+    if allowed is not None and item.column not in allowed:
+        raise BadQuery(f"Invalid filter column: {item.column}")
     if item.column == "metadata":
         return _metadata_test(item)
-    for columns, types in TYPES:
-        if item.column in columns:
+    for known, types in TYPES:
+        if item.column in known:
             if item.type not in types:
-                allowed = ", ".join(types)
-                raise BadQuery(f"Invalid filter type '{item.type}' for '{item.column}', use one of: {allowed}")
-            return _column_test(item, columns[item.column])
+                fitting = ", ".join(types)
+                raise BadQuery(f"Invalid filter type '{item.type}' for '{item.column}', use one of: {fitting}")
+            return _column_test(item, known[item.column])
     raise BadQuery(f"Invalid filter column: {item.column}")
 
 
@@ -145,16 +151,20 @@ def _metadata_test(item: Filter) -> Predicate:
     key = item.key
     if item.type == "stringObject":
         compare = _operator(item, TEXT_OPERATORS)
-        return lambda o: bool(compare(o.metadata.get(key, ""), str(item.value)))
+        return lambda o: bool(compare(_as_text(o.metadata.get(key, "")), str(item.value)))
     order = _operator(item, ORDER_OPERATORS)
 
     def numeric(observation: Observation) -> bool:
         try:
             return bool(order(float(observation.metadata[key]), item.value))
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return False
 
     return numeric
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _column_test(item: Filter, get: Getter) -> Predicate:

@@ -11,9 +11,10 @@ import json
 import secrets
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -24,6 +25,14 @@ from ops.standins.langfuse_settings import Settings
 from ops.standins.langfuse_store import iso
 
 SESSION_S = 30 * 24 * 3600
+
+
+class _SignUp(msgspec.Struct):
+    """What an account is made from."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+    password: Annotated[str, msgspec.Meta(min_length=8)]
 
 
 class Login:
@@ -155,8 +164,16 @@ class Login:
         return JSONResponse({"user": user, "expires": expires, "environment": environment})
 
     async def sign_up(self, request: Request) -> Response:
-        """``POST /api/auth/signup``: switched off."""
-        return JSONResponse({"message": "Sign up is disabled."}, 422)
+        """``POST /api/auth/signup``: the body is checked before anything else, as Langfuse does."""
+        try:
+            asked = msgspec.json.decode(await request.body(), type=_SignUp)
+        except msgspec.MsgspecError:
+            return JSONResponse({"message": "Invalid body"}, 422)
+        if not self._settings.sign_up:
+            return JSONResponse({"message": "Sign up is disabled."}, 422)
+        if asked.email.lower() == self._settings.email:
+            return JSONResponse({"message": "User with email already exists. Please sign in."}, 422)
+        return JSONResponse({"message": "User created"})
 
     async def page(self, request: Request) -> Response:
         """``GET /auth/sign-in``: the form."""

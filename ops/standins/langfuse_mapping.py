@@ -113,7 +113,8 @@ def _costs(attributes: Mapping[str, Any]) -> dict[str, float]:
     return {name: number for name, value in given.items() if (number := _number(value)) is not None}
 
 
-def _metadata(span: Span) -> dict[str, str]:
+def _metadata(span: Span) -> dict[str, Any]:
+    """Values keep their JSON type (seen on 4.16)."""
     nested: dict[str, Any] = {"resourceAttributes": span.resource}
     nested["scope"] = {"name": span.scope_name, "version": span.scope_version}
     if not span.scope_name.startswith("langfuse-sdk"):
@@ -123,7 +124,7 @@ def _metadata(span: Span) -> dict[str, str]:
         for name, value in span.attributes.items():
             if name.startswith(prefix + "."):
                 nested[name.removeprefix(prefix + ".")] = value
-    return {name: text for name, value in _flat(nested) if (text := _text(value)) is not None}
+    return {name: value for name, value in _flat(nested) if value is not None}
 
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

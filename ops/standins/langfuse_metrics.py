@@ -1,8 +1,8 @@
 """``GET /api/public/v2/metrics``: counting, summing and percentiles over stored observations.
 
-As in Langfuse, where ClickHouse answers: counts and token sums are 64-bit integers and come as strings,
-latencies are milliseconds, percentiles interpolate, and a series over time that is not ordered otherwise has
-a row of zeros for every empty interval. The views over scores are refused: nothing is aggregated there.
+As seen on Langfuse 4.16 over ClickHouse: counts and token sums are numbers, latencies are milliseconds, percentiles
+interpolate, tags are grouped by their whole set, and a series over time that is not ordered otherwise has a row for
+every empty interval, with a count of 0 and no sum. The views over scores are refused: nothing is aggregated there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.standins.langfuse_filters import moment, predicate
-from ops.standins.langfuse_metrics_query import DIMENSIONS, INTEGERS, MEASURES, TIME, Metric, Order, Query
+from ops.standins.langfuse_metrics_query import DIMENSIONS, FILTERED, INTEGERS, MEASURES, TIME, Metric, Order, Query
 from ops.standins.langfuse_store import Observation
 
 ROWS = 100
@@ -23,18 +23,18 @@ ROWS = 100
 def rows(query: Query, stored: Sequence[Observation]) -> list[dict[str, Any]]:
     """The rows that answer ``query``. Raises BadQuery for a filter Langfuse refuses."""
     begin, end = moment(query.from_timestamp), moment(query.to_timestamp)
-    wanted = predicate(query.filters)
+    wanted = predicate(query.filters, FILTERED)
     chosen = [o for o in stored if begin <= o.start_time < end and wanted(o)]
     interval = _interval(query, begin, end)
     groups: dict[tuple[Any, ...], list[Observation]] = defaultdict(list)
     for item in chosen:
-        for key in _keys(query, item, interval):
-            groups[key].append(item)
+        groups[_group(query, item, interval)].append(item)
     if not query.dimensions and interval is None:
         groups.setdefault((), [])
     names = [*([TIME] if interval else []), *(d.field for d in query.dimensions)]
     made = [
-        dict(zip(names, key, strict=True)) | {m.alias: _figure(m, items, query.config.bins) for m in query.metrics}
+        dict(zip(names, map(_shown, key), strict=True))
+        | {m.alias: _figure(m, items, query.config.bins) for m in query.metrics}
         for key, items in groups.items()
     ]
     if interval is not None and not query.order_by:
@@ -43,18 +43,22 @@ def rows(query: Query, stored: Sequence[Observation]) -> list[dict[str, Any]]:
     return made[: query.config.row_limit or ROWS]
 
 
-def _keys(query: Query, item: Observation, interval: str | None) -> Iterator[tuple[Any, ...]]:
-    """The groups an observation belongs to: more than one when it is grouped by several tags."""
-    fixed: list[tuple[Any, ...]] = [(_label(item.start_time, interval),) if interval else ()]
-    for dimension in query.dimensions:
-        values = item.tags if dimension.field == "tags" else [DIMENSIONS[dimension.field](item)]
-        fixed = [(*key, value) for key in fixed for value in values]
-    yield from fixed
+def _group(query: Query, item: Observation, interval: str | None) -> tuple[Any, ...]:
+    """The group an observation belongs to."""
+    values = [
+        tuple(sorted(set(item.tags))) if dimension.field == "tags" else DIMENSIONS[dimension.field](item)
+        for dimension in query.dimensions
+    ]
+    return (*([_label(item.start_time, interval)] if interval else []), *values)
+
+
+def _shown(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _figure(metric: Metric, items: Sequence[Observation], bins: int) -> Any:
     if metric.aggregation == "count":
-        return str(len(items))
+        return len(items)
     get = MEASURES[metric.measure]
     values = sorted(value for item in items if (value := get(item)) is not None)
     if not values:
@@ -72,7 +76,7 @@ def _figure(metric: Metric, items: Sequence[Observation], bins: int) -> Any:
             return _histogram(values, bins)
         case percentile:
             return _quantile(values, int(percentile[1:]) / 100)
-    return str(int(made)) if metric.measure in INTEGERS else made
+    return int(made) if metric.measure in INTEGERS else made
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
@@ -120,15 +124,14 @@ def _next(at: datetime, interval: str) -> datetime:
 
 
 def _label(at: datetime, interval: str) -> str:
-    return _start(at, interval).strftime("%Y-%m-%d %H:%M:%S" if interval in ("minute", "hour") else "%Y-%m-%d")
+    return _start(at, interval).strftime("%Y-%m-%dT%H:%M:%SZ" if interval in ("minute", "hour") else "%Y-%m-%d")
 
 
 def _zeros(query: Query, interval: str, have: set[str], begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     at, last = _start(begin, interval), _start(end, interval)
     empty: dict[str, Any] = {d.field: "" for d in query.dimensions}
     for metric in query.metrics:
-        counts = metric.aggregation == "count" or (metric.measure in INTEGERS and metric.aggregation == "sum")
-        empty[metric.alias] = "0" if counts else 0
+        empty[metric.alias] = 0 if metric.aggregation == "count" else None
     while at < last:
         if (label := _label(at, interval)) not in have:
             yield {TIME: label, **empty}

@@ -62,6 +62,8 @@ MEASURES: dict[str, Getter] = {
     **{name: NUMBERS[name] for name in ("inputTokens", "outputTokens", "totalTokens")},
     **{name: NUMBERS[name] for name in ("inputCost", "outputCost", "totalCost")},
 }
+FILTERED = frozenset({*DIMENSIONS, "tags", "traceTags", "metadata", "startTime", "endTime"})
+"""Columns that a metrics query may be filtered by; measures, texts and the status message are refused."""
 INTEGERS = frozenset({"count", "inputTokens", "outputTokens", "totalTokens"})
 
 

@@ -1,4 +1,8 @@
-"""``GET /api/public/v2/observations``: selection, paging and shape."""
+"""``GET /api/public/v2/observations``: selection, paging and shape.
+
+As seen on Langfuse 4.16: the model stands under ``model``, whatever its description says, and a text that was never
+given is empty. Groups of fields it does not know are left out.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +43,13 @@ def _basic(o: Observation) -> dict[str, Any]:
     return {
         "name": o.name,
         "level": o.level,
-        "statusMessage": o.status_message,
-        "version": o.version,
+        "statusMessage": o.status_message or "",
+        "version": o.version or "",
         "environment": o.environment,
         "bookmarked": False,
         "public": False,
-        "userId": o.user_id,
-        "sessionId": o.session_id,
+        "userId": o.user_id or "",
+        "sessionId": o.session_id or "",
         "isRootObservation": o.is_root_observation,
     }
 
@@ -67,7 +71,7 @@ def _usage(o: Observation) -> dict[str, Any]:
 
 def _model(o: Observation) -> dict[str, Any]:
     return {
-        "providedModelName": o.provided_model_name,
+        "model": o.provided_model_name or "",
         "internalModelId": None,
         "modelParameters": o.model_parameters,
     }
@@ -77,13 +81,13 @@ GROUPS: dict[str, Callable[[Observation], dict[str, Any]]] = {
     "core": _core,
     "basic": _basic,
     "time": _time,
-    "io": lambda o: {"input": o.input, "output": o.output},
+    "io": lambda o: {"input": o.input or "", "output": o.output or ""},
     "metadata": lambda o: {"metadata": o.metadata},
     "model": _model,
     "usage": _usage,
-    "prompt": lambda o: {"promptId": None, "promptName": o.prompt_name, "promptVersion": o.prompt_version},
+    "prompt": lambda o: {"promptId": None, "promptName": o.prompt_name or "", "promptVersion": o.prompt_version},
     "metrics": lambda o: {"latency": o.latency_s, "timeToFirstToken": o.first_token_s},
-    "trace_context": lambda o: {"traceName": o.trace_name, "tags": o.tags, "release": o.release},
+    "trace_context": lambda o: {"traceName": o.trace_name or "", "tags": o.tags, "release": o.release or ""},
 }
 
 
@@ -109,9 +113,7 @@ def page(stored: Sequence[Observation], query: QueryParams) -> dict[str, Any]:
 
 def _groups(given: str | None) -> list[str]:
     groups = [name.strip() for name in given.split(",")] if given else ["core", "basic"]
-    if unknown := set(groups) - set(GROUPS):
-        raise BadQuery(f"Unknown field groups: {', '.join(sorted(unknown))}")
-    return ["core", *(name for name in groups if name != "core")]
+    return ["core", *(name for name in groups if name != "core" and name in GROUPS)]
 
 
 def _limit(given: str | None) -> int:
@@ -147,8 +149,12 @@ def _render(o: Observation, groups: Sequence[str], whole: set[str]) -> dict[str,
     for group in groups:
         shown |= GROUPS[group](o)
     if "metadata" in shown:
-        shown["metadata"] = {k: v if k in whole else v[:LONGEST_METADATA] for k, v in o.metadata.items()}
+        shown["metadata"] = {k: v if k in whole else _cut(v) for k, v in o.metadata.items()}
     return shown
+
+
+def _cut(value: Any) -> Any:
+    return value[:LONGEST_METADATA] if isinstance(value, str) else value
 
 
 def _position(o: Observation) -> tuple[str, str, str]:

@@ -79,7 +79,7 @@ def _row(o: Observation) -> str:
     ]
     cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
     cells += "".join(f'<td class="number">{escape(text)}</td>' for text in numbers)
-    cells += f"<td>{escape(o.metadata.get('cache_hit', ''))}</td><td>{escape(', '.join(o.tags))}</td>"
+    cells += f"<td>{escape(str(o.metadata.get('cache_hit', '')).lower())}</td><td>{escape(', '.join(o.tags))}</td>"
     return f'<tr class="{escape(o.level)}">{cells}</tr>'
 
 

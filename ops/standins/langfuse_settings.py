@@ -27,6 +27,7 @@ class Settings:
     project_name: str
     database_url: str = field(repr=False)
     direct_url: str = field(repr=False)
+    sign_up: bool
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -66,4 +67,5 @@ class Settings:
             project_name=get("LANGFUSE_INIT_PROJECT_NAME", default="Provisioned Project"),
             database_url=url,
             direct_url=get("DIRECT_URL", default=url),
+            sign_up=get("AUTH_DISABLE_SIGNUP") != "true",
         )

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 KEPT_RECORDS = 20_000
+MERGE_S = 90.0
+"""Seconds for which a record that was sent twice is there twice: ClickHouse merges such rows some time later."""
 
 
 def iso(moment: datetime) -> str:
@@ -47,7 +49,7 @@ class Observation(msgspec.Struct, rename="camel"):
     completion_start_time: datetime | None = None
     input: str | None = None
     output: str | None = None
-    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     provided_model_name: str | None = None
     model_parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     usage_details: dict[str, int] = msgspec.field(default_factory=dict)
@@ -114,14 +116,15 @@ Record = TypeVar("Record", Observation, Score)
 class Lines(Generic[Record]):
     """The newest ``limit`` records of one kind, appended to a file of JSON lines that survives a restart.
 
-    A record with a key already known replaces the earlier one. The file is rewritten once it holds twice the
-    limit; a line cut short by a crash is left out.
+    A record with a key already known replaces the earlier one, which is seen beside it for a while. The file is
+    rewritten once it holds twice the limit; a line cut short by a crash is left out.
     """
 
     def __init__(self, path: Path, kind: type[Record], limit: int = KEPT_RECORDS) -> None:
         self._path = path
         self._limit = limit
         self._records: dict[str, Record] = {}
+        self._doubles: list[Record] = []
         self._lines = 0
         self._load(msgspec.json.Decoder(kind))
         self._file = self._open()
@@ -142,7 +145,9 @@ class Lines(Generic[Record]):
         return io.FileIO(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a")
 
     def _keep(self, record: Record) -> None:
-        self._records.pop(record.key, None)
+        earlier = self._records.pop(record.key, None)
+        if earlier is not None:
+            self._doubles.append(earlier)
         self._records[record.key] = record
         if len(self._records) > self._limit:
             del self._records[next(iter(self._records))]
@@ -176,6 +181,7 @@ class Lines(Generic[Record]):
     def clear(self) -> None:
         """Forget all records."""
         self._records.clear()
+        self._doubles.clear()
         self._rewrite()
 
     def _rewrite(self) -> None:
@@ -183,10 +189,18 @@ class Lines(Generic[Record]):
         self._compact()
         self._file = self._open()
 
-    def visible(self, delay_s: float) -> list[Record]:
-        """The records that came in at least ``delay_s`` seconds ago, oldest first."""
-        limit = time.time() - delay_s
-        return [record for record in self._records.values() if record.received <= limit]
+    def visible(self, delay_s: float, merge_s: float = MERGE_S) -> list[Record]:
+        """The records that came in at least ``delay_s`` seconds ago, oldest first.
+
+        One that came in again is there twice until ``merge_s`` seconds have passed since.
+        """
+        now = time.time()
+        limit, unmerged = now - delay_s, now - merge_s
+        again = {key for key, record in self._records.items() if record.received > unmerged}
+        self._doubles = [record for record in self._doubles if record.key in again]
+        seen = list(self._doubles)
+        seen.extend(self._records.values())
+        return [record for record in seen if record.received <= limit]
 
     def __len__(self) -> int:
         return len(self._records)

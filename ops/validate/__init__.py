@@ -1,1 +1,1 @@
-"""Are the rendered files right? Asked of the tools that will read them, and of rules no tool knows."""
+"""Judging rendered files: the tools that will read them, and rules of ours that no tool knows."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ops.validate.fly_schema import unknown_keys
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
+    from ops.description.stack import Stack
 
 PUBLIC_GROUP = "edge"
 _SECRET_NAME = re.compile(r"(^|_)(KEY|PASSWORD|SECRET|TOKEN|SALT|DATABASE_URL|DIRECT_URL|REDIS_URL)$")

@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from ops.runbook.advice import advice
-from ops.vault import contract as contracts
 from ops.vault.formats import fault
 from ops.vault.report import due
-from ops.vault.setup import given
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.vault.inventory import Inventory
 
 
 @dataclass(frozen=True)
@@ -27,22 +25,22 @@ class Finding:
     next: str
 
 
-def findings(world: World, now: datetime | None = None) -> tuple[Finding, ...]:
+def findings(inventory: Inventory, now: datetime | None = None) -> tuple[Finding, ...]:
     """Everything that is wrong, in the contract's order. `now` is for tests; by default the clock's UTC."""
     now = now or datetime.now(UTC)
-    rules = contracts.read().rules(world.stack, world.target_name)
-    entries = {entry.name: entry for entry in world.vault.entries()}
+    rules = inventory.rules()
+    entries = {entry.name: entry for entry in inventory.vault.entries()}
     result: list[Finding] = []
     for rule in rules.values():
         entry = entries.get(rule.name)
-        if rule.origin == "derived" or (not rule.stored and given(world, rule)):
+        if rule.origin == "derived" or (not rule.stored and inventory.given(rule)):
             continue
         if entry is None:
             maker = f"inv setup.all (step {rule.step})" if rule.step else "inv setup.secrets"
             result.append(Finding("missing", rule.name, "is not there", advice(maker)))
             continue
         mend = advice(f"inv vault.rotate {rule.name}")
-        why = fault(rule.format, world.vault.get(rule.name))
+        why = fault(rule.format, inventory.vault.get(rule.name))
         if why:
             result.append(Finding("malformed", rule.name, why, mend))
         limit = due(rule, entry.changed)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from ops.description.paths import ROOT
+from ops.description.typed import convert
 from ops.runbook.errors import RunbookError
-from ops.typed import convert
-from ops.world import ROOT
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
+    from ops.description.stack import Stack
 
 FILE = ROOT / "vault-template" / "llm-gateway-secrets.toml"
 

@@ -12,8 +12,8 @@ from ops.vault.contract import Contract, Rule
 from ops.vault.store import Vault
 
 if TYPE_CHECKING:
-    from ops.stack import Stack
-    from ops.world import World
+    from ops.description.stack import Stack
+    from ops.vault.inventory import Inventory
 
 Database = Literal["direct", "pooled"]
 
@@ -84,7 +84,7 @@ def _value(vault: Vault, rules: Mapping[str, Rule], stack: Stack, name: str, dat
     absent = [rules[source] for source in _sources(rule) if not vault.has(source)]
     if absent:
         raise _lacking(absent)
-    from ops.services.postgres import urls
+    from ops.vault import postgres_urls as urls
 
     postgres = stack.postgres
     password = vault.get("LANGFUSE_DB_PASSWORD")
@@ -97,17 +97,16 @@ def _value(vault: Vault, rules: Mapping[str, Rule], stack: Stack, name: str, dat
     return url.prisma(postgres.schema, pooled=database == "pooled", connection_limit=postgres.connection_limit)
 
 
-def value_of(world: World, name: str) -> Secret:
+def value_of(inventory: Inventory, name: str) -> Secret:
     """One value by name, wherever it is: in the vault, computed, or in the operator's settings.
 
     Raises:
         RunbookError: VAULT-015 the contract knows no such name; VAULT-001, VAULT-013 it is not there yet.
     """
-    contract = contracts.read()
-    rule = contract.rule(name, world.stack, world.target_name)
+    rule = inventory.rule(name)
     if rule.stored or rule.derive is not None:
-        return value(world.vault, contract, world.stack, name)
-    text = world.environ.get(name, "").strip()
+        return value(inventory.vault, contracts.read(), inventory.stack, name)
+    text = inventory.settings.get(name, "").strip()
     if not text:
         raise RunbookError("VAULT-001", f"{name} is not in the environment", next="put it into .env")
     return Secret(text)

@@ -42,7 +42,7 @@ def fault(format: Format | None, value: Secret) -> str | None:
     if format.pattern is not None and not re.fullmatch(format.pattern, value.reveal()):
         return f"is not {format.says}"
     if format.check is not None:
-        from ops.services.postgres import urls
+        from ops.vault import postgres_urls as urls
 
         try:
             (urls.direct if format.check == "postgres-direct" else urls.pooled)(value)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ops.vault import contract as contracts
 from ops.vault.contract import Rotation, Rule
-from ops.vault.setup import given
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.description.stack import Stack
+    from ops.vault.inventory import Inventory
 
 State = Literal["stored", "missing", "derived", "environment"]
 
@@ -38,17 +38,17 @@ class Row:
     purpose: str
 
 
-def rows(world: World, now: datetime | None = None) -> tuple[Row, ...]:
+def rows(inventory: Inventory, now: datetime | None = None) -> tuple[Row, ...]:
     """Every secret this target needs, and what of it is there. `now` is for tests; by default the clock's UTC."""
     now = now or datetime.now(UTC)
-    entries = {entry.name: entry for entry in world.vault.entries()}
+    entries = {entry.name: entry for entry in inventory.vault.entries()}
     result = []
-    for rule in contracts.read().rules(world.stack, world.target_name).values():
+    for rule in inventory.rules().values():
         entry = entries.get(rule.name)
         state: State = "stored" if entry else "missing"
         if rule.origin == "derived":
             state = "derived"
-        elif not rule.stored and given(world, rule):
+        elif not rule.stored and inventory.given(rule):
             state = "environment"
         result.append(
             Row(
@@ -70,19 +70,19 @@ def due(rule: Rule, changed: datetime) -> datetime | None:
     return changed + timedelta(days=rule.rotate_days) if rule.rotate_days else None
 
 
-def as_json(world: World) -> str:
+def as_json(inventory: Inventory) -> str:
     """The rows as one versioned document."""
     from ops.runbook.report import document
 
     secrets: list[dict[str, Any]] = []
-    for row in rows(world):
+    for row in rows(inventory):
         fields = asdict(row)
         fields["due"] = row.due.date().isoformat() if row.due else None
         secrets.append(fields)
-    return document("vault", target=world.target_name, file=str(world.vault.path), secrets=secrets)
+    return document("vault", target=inventory.vault.target, file=str(inventory.vault.path), secrets=secrets)
 
 
-def as_text(world: World) -> str:
+def as_text(inventory: Inventory) -> str:
     """The rows as a table in plain text."""
     lines = [("NAME", "STATE", "ORIGIN", "AGE", "DUE", "ROTATION", "READ BY")]
     lines += [
@@ -95,7 +95,7 @@ def as_text(world: World) -> str:
             row.rotation if row.state != "derived" else "",
             ", ".join(row.consumers),
         )
-        for row in rows(world)
+        for row in rows(inventory)
     ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
@@ -103,13 +103,13 @@ def as_text(world: World) -> str:
     )
 
 
-def schedule_table(world: World) -> str:
+def schedule_table(stack: Stack) -> str:
     """The rotation schedule of production as a Markdown table; the same whatever target is chosen."""
     lines = [
         "| secret | purpose | comes from | read by | replace | costs | afterwards |",
         "|---|---|---|---|---|---|---|",
     ]
-    for rule in contracts.read().rules(world.stack, "fly").values():
+    for rule in contracts.read().rules(stack, "fly").values():
         period = f"every {rule.rotate_days} days" if rule.rotate_days else "on demand"
         cells = (
             f"`{rule.name}`",

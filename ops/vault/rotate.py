@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.vault import contract as contracts
 from ops.vault.contract import Rule
 from ops.vault.formats import fault, make
-from ops.vault.setup import given
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.vault.inventory import Inventory
 
 COSTS = {
     "free": "nothing that runs notices",
@@ -21,7 +19,7 @@ COSTS = {
 }
 
 
-def rotate(world: World, name: str, *, confirmed: bool = False) -> str:
+def rotate(inventory: Inventory, name: str, *, confirmed: bool = False) -> str:
     """Replace a value: a generated one by a new one, a given one by what `.env` or the environment now holds.
 
     Of a pair (a public and a secret key) both are replaced. The vault as it was is kept beside it.
@@ -36,16 +34,15 @@ def rotate(world: World, name: str, *, confirmed: bool = False) -> str:
         RunbookError: VAULT-015 no such name, VAULT-016 must never be replaced, VAULT-017 nothing to replace it
             with here, VAULT-019 not confirmed.
     """
-    contract = contracts.read()
-    rule = contract.rule(name, world.stack, world.target_name)
+    rule = inventory.rule(name)
     if rule.rotation == "never":
         raise RunbookError("VAULT-016", f"{name} must never be replaced", why=rule.note, next="inv explain VAULT-016")
     if rule.origin == "generated":
-        rules = contract.rules(world.stack, world.target_name)
+        rules = inventory.rules()
         group = [rule, *(rules[other] for other in rule.together if other in rules)]
         values = {one.name: make(one.format) for one in group if one.format}
     elif rule.origin == "given" and rule.stored:
-        values = {name: _newly_given(world, rule)}
+        values = {name: _newly_given(inventory, rule)}
     else:
         source = f"step {rule.step}" if rule.step else "other secrets" if rule.derive else "the environment"
         raise RunbookError(
@@ -62,9 +59,9 @@ def rotate(world: World, name: str, *, confirmed: bool = False) -> str:
             next=f"inv vault.rotate {name} --yes",
             blocked=True,
         )
-    world.vault.put(values, origin="generated" if rule.origin == "generated" else "given")
+    inventory.vault.put(values, origin="generated" if rule.origin == "generated" else "given")
     lines = [
-        f"{' and '.join(values)} replaced; the vault as it was is {world.vault.previous}",
+        f"{' and '.join(values)} replaced; the vault as it was is {inventory.vault.previous}",
         f"cost: {COSTS[rule.rotation]}",
     ]
     if rule.note:
@@ -74,32 +71,32 @@ def rotate(world: World, name: str, *, confirmed: bool = False) -> str:
     return "\n".join(lines)
 
 
-def remove(world: World, name: str) -> str:
+def remove(inventory: Inventory, name: str) -> str:
     """Take out a secret the contract no longer names (a team that is gone, say). The vault as it was is kept.
 
     Raises:
         RunbookError: VAULT-018 the contract still wants it, VAULT-001 it is not there.
     """
-    if name in contracts.read().rules(world.stack, world.target_name):
+    if name in inventory.rules():
         raise RunbookError(
             "VAULT-018",
             f"{name} is still wanted by the contract",
             why="only what nobody reads is taken out",
             next=f"inv vault.rotate {name}",
         )
-    world.vault.get(name)
-    world.vault.remove([name])
-    return f"{name} taken out; the vault as it was is {world.vault.previous}\nnext: inv deploy.secrets"
+    inventory.vault.get(name)
+    inventory.vault.remove([name])
+    return f"{name} taken out; the vault as it was is {inventory.vault.previous}\nnext: inv deploy.secrets"
 
 
-def _newly_given(world: World, rule: Rule) -> Secret:
-    value = given(world, rule)
-    if value is None or (world.vault.has(rule.name) and value == world.vault.get(rule.name)):
+def _newly_given(inventory: Inventory, rule: Rule) -> Secret:
+    value = inventory.given(rule)
+    if value is None or (inventory.vault.has(rule.name) and value == inventory.vault.get(rule.name)):
         raise RunbookError(
             "VAULT-017",
             f"there is no new {rule.name} to take",
             why=".env and the environment have none, or the one the vault has already",
-            next=f"put the new value into {world.paths.root / '.env'}, then inv vault.rotate {rule.name}",
+            next=f"put the new value into {inventory.settings_file}, then inv vault.rotate {rule.name}",
             blocked=True,
         )
     why = fault(rule.format, value)

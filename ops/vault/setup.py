@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Say, blocked, missing, satisfied
-from ops.vault import contract as contracts
+from ops.vault import postgres_urls as urls
 from ops.vault.contract import Rule
 from ops.vault.formats import fault, make
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.vault.inventory import Inventory
 
 
 @dataclass
@@ -29,13 +29,13 @@ class _Survey:
     newer: list[str] = field(default_factory=list)  # given, and the environment has another value
 
 
-def look(world: World) -> Look:
+def look(inventory: Inventory) -> Look:
     """What the vault holds against its contract. Reads only the vault and the settings."""
-    survey = _survey(world)
+    survey = _survey(inventory)
     if survey.faults:
         return blocked(
             f"in the vault, {_sentence(survey.faults)}",
-            next=f"inv vault.rotate {next(iter(survey.faults))} (or restore {world.vault.previous.name})",
+            next=f"inv vault.rotate {next(iter(survey.faults))} (or restore {inventory.vault.previous.name})",
         )
     wanted = ", ".join(survey.awaited)
     parts = [f"{len(survey.there)} secrets in the vault"]
@@ -48,7 +48,7 @@ def look(world: World) -> Look:
     if survey.awaited:
         return blocked(
             f"{len(survey.there)} secrets in the vault; only you can give: {_sentence(survey.awaited)}",
-            next=f"put {wanted} into {world.paths.root / '.env'}, then inv setup.secrets",
+            next=f"put {wanted} into {inventory.settings_file}, then inv setup.secrets",
         )
     if survey.later:
         steps = sorted(set(survey.later.values()))
@@ -58,38 +58,30 @@ def look(world: World) -> Look:
     return satisfied(", ".join(parts))
 
 
-def act(world: World, say: Say) -> None:
+def act(inventory: Inventory, say: Say) -> None:
     """Make what is missing, take what is given, in one write each; never change what is there.
 
     What only a person can give and has not is left to the look that follows: it says what and where.
     """
-    survey = _survey(world)
+    survey = _survey(inventory)
     if survey.to_make:
         say(f"making {len(survey.to_make)} secrets")
         made = {rule.name: make(rule.format) for rule in survey.to_make if rule.format}
-        world.vault.put(made, origin="generated")
+        inventory.vault.put(made, origin="generated")
     if survey.to_take:
         say(f"taking {', '.join(survey.to_take)} from .env or the environment")
-        world.vault.put(survey.to_take, origin="given")
+        inventory.vault.put(survey.to_take, origin="given")
 
 
 def _sentence(faults: dict[str, str]) -> str:
     return "; ".join(f"{name} {what}" for name, what in faults.items())
 
 
-def given(world: World, rule: Rule) -> Secret | None:
-    """A given secret as the operator's settings have it, or None. In rehearsal they are never asked."""
-    if world.target_name == "local":
-        return None
-    text = world.environ.get(rule.name, "").strip()
-    return Secret(text) if text else None
-
-
-def _survey(world: World) -> _Survey:
-    vault = world.vault
+def _survey(inventory: Inventory) -> _Survey:
+    vault = inventory.vault
     names = set(vault.names())
     survey = _Survey()
-    for rule in contracts.read().rules(world.stack, world.target_name).values():
+    for rule in inventory.rules().values():
         if rule.origin == "derived":
             continue
         if rule.stored and rule.name in names:
@@ -99,7 +91,7 @@ def _survey(world: World) -> _Survey:
                 survey.faults[rule.name] = why
             else:
                 survey.there.append(rule.name)
-                offered = given(world, rule) if rule.origin == "given" else None
+                offered = inventory.given(rule) if rule.origin == "given" else None
                 if offered is not None and offered != value:
                     survey.newer.append(rule.name)
         elif rule.origin == "generated":
@@ -107,13 +99,13 @@ def _survey(world: World) -> _Survey:
         elif rule.origin == "provisioned":
             survey.later[rule.name] = rule.step
         else:
-            _survey_given(world, rule, survey)
-    _check_pair(world, survey)
+            _survey_given(inventory, rule, survey)
+    _check_pair(inventory, survey)
     return survey
 
 
-def _survey_given(world: World, rule: Rule, survey: _Survey) -> None:
-    offered = given(world, rule)
+def _survey_given(inventory: Inventory, rule: Rule, survey: _Survey) -> None:
+    offered = inventory.given(rule)
     if offered is None:
         survey.awaited[rule.name] = f"({rule.format.says})" if rule.format else ""
         return
@@ -124,16 +116,14 @@ def _survey_given(world: World, rule: Rule, survey: _Survey) -> None:
         survey.to_take[rule.name] = offered
 
 
-def _check_pair(world: World, survey: _Survey) -> None:
+def _check_pair(inventory: Inventory, survey: _Survey) -> None:
     """Two URLs that are each well-formed may still lead to two databases."""
-    from ops.services.postgres import urls
-
     pair = []
     for name in ("SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"):
         if name in survey.to_take:
             pair.append(survey.to_take[name])
         elif name in survey.there:
-            pair.append(world.vault.get(name))
+            pair.append(inventory.vault.get(name))
     if len(pair) < 2:
         return
     try:

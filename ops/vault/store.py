@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from ops.description.typed import convert, encode
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.typed import convert, encode
 from ops.vault.file import PrivateFile
 
 VERSION = 1

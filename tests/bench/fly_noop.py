@@ -41,18 +41,18 @@ from tests.targets.fly.support import Site, site
 Execute = Callable[[Json, Json, str], tuple[int, str, str]]
 LIMIT = 1.5  # times the round trips of the longest chain
 
-# As `ops.session.execute` does it, without Invoke, journal and console.
+# As `ops.session.running.execute` does it, without Invoke, journal and console.
 RUNNER = """
 import json, pathlib, sys
 root, environ = json.loads(sys.stdin.read())
-from ops import session
+from ops.phases.table import all_steps
 from ops.runbook import run
-from ops.world import World
+from ops.session.compose import compose
 import time
 start = time.monotonic()
-world = World("fly", environ, pathlib.Path(root))
+world = compose("fly", environ, pathlib.Path(root))
 with world.target.exclusive():
-    steps = session.all_steps(world)
+    steps = all_steps(world)
     keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
     result = run.run(run.with_needs(steps, keys), world, [])
 print(json.dumps({"exit": result.exit_code, "seconds": time.monotonic() - start}))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ops.targets.base import Endpoints
+from ops.services.endpoints import Endpoints
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ops.checks import abilities
+from ops.description.stack import Models
 from ops.services.gateway import Gateway
-from ops.stack import Models
-from ops.world import World
+from ops.session.compose import compose
 from tests.checks.scripted import Reply, Request, Script, serving
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
@@ -22,7 +22,7 @@ EVENTS = "text/event-stream; charset=utf-8"
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    return World("local", {}).stack.models
+    return compose("local", {}).stack.models
 
 
 def completion(message: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def test_everything_that_is_missing_is_named_at_once(models: Models) -> None:
 
 
 def test_this_stack_offers_everything_that_is_tried() -> None:
-    assert abilities.offered(World("local", {}).stack.edge.paths) == tuple(abilities.ABILITIES)
+    assert abilities.offered(compose("local", {}).stack.edge.paths) == tuple(abilities.ABILITIES)
 
 
 def test_a_stack_that_offers_chat_only_is_tried_for_chat_only() -> None:

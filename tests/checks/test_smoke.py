@@ -9,10 +9,11 @@ import pytest
 
 from ops.checks import abilities
 from ops.checks.smoke import smoke
+from ops.description.stack import Models
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look
-from ops.stack import Models
-from ops.world import World
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 from tests.checks.scripted import Reply, Request, Script, serving
 from tests.checks.test_abilities import completion, error, good, kind, models
 
@@ -43,8 +44,8 @@ def looked(
     with serving(Script(answer)) as endpoints:
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"), replaced=lambda: replaced or {})
         target = SimpleNamespace(endpoints=lambda: endpoints)
-        world: Any = SimpleNamespace(stack=World("local", overrides).stack, target=target, vault=vault)
-        return smoke(cast(World, world))
+        world: Any = SimpleNamespace(stack=compose("local", overrides).stack, target=target, vault=vault)
+        return smoke(cast(Deployment, world))
 
 
 def test_a_gateway_that_can_do_all_is_green_and_says_what_was_tried(models: Models) -> None:

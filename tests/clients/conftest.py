@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ops import clients
+from ops.development import clients
 from tests.clients.catalogue import Client
 from tests.clients.running import Programs, Told
 from tests.clients.stack import Rehearsal

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import clients
 from ops.cutover.frameworks import frameworks
+from ops.development import clients
 from tests.clients.catalogue import Client
 from tests.clients.stack import STACK, Rehearsal
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from ops.stack import read
-from ops.world import ROOT
+from ops.description.paths import ROOT
+from ops.description.read import read
 from tests.integration.checkout import Checkout
 
 STACK = read(ROOT / "ops" / "stack.toml", {})

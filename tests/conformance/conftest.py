@@ -10,7 +10,7 @@ import pytest
 
 from ops.runbook.secret import Secret
 from ops.services.fly import Fly
-from tests.flysim import FlySim, binaries
+from tests.flysim import FlySim, binaries, said
 
 IMAGE = "registry.example.com/gateway:1"
 NEXT_IMAGE = "registry.example.com/gateway:2"
@@ -113,3 +113,16 @@ def toml(tmp_path: Path) -> Path:
     path = tmp_path / "fly.toml"
     path.write_text(TOML)
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def noted() -> Iterator[None]:
+    """Which commands the real flyctl runs, for the last lines."""
+    with said.recorded():
+        yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Real or double, and what was not run with the real one."""
+    terminalreporter.write_line(f"tests/conformance: {said.which()}")
+    terminalreporter.write_line(f"tests/conformance: {said.not_for_real()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
-from ops.services.fly.errors import explain
+from ops.services.fly.explaining import explain
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE, TOML, TOML_WITH_VOLUME, client
 from tests.flysim import Fault, FlySim, binaries
 from tests.lacking import by_design
@@ -222,9 +223,7 @@ def test_a_stopped_machine_is_updated_and_left_stopped_until_it_is_started(
     assert status.group("worker")[0].state in ("created", "started")
 
 
-def test_a_lease_that_ends_soon_is_waited_for(deployed: Fly, toml: Path, sim: FlySim, binary: Path) -> None:
-    if binary != binaries.real():
-        pytest.skip(by_design("the double does not wait"))
+def test_a_lease_that_ends_soon_is_waited_for(deployed: Fly, toml: Path, sim: FlySim) -> None:
     sim.drift.hold_lease("one", seconds=2)
     deployed.scale_count("one", {"worker": 2}, config=toml)
     assert len(sim.state.apps["one"]["machines"]) == 3
@@ -233,9 +232,21 @@ def test_a_lease_that_ends_soon_is_waited_for(deployed: Fly, toml: Path, sim: Fl
 def test_a_lease_somebody_holds_is_worth_another_try(deployed: Fly, toml: Path, sim: FlySim, binary: Path) -> None:
     if binary == binaries.real():
         pytest.skip(by_design("the real flyctl waits for a whole minute"))
+    binaries.double(binary.parent, lease_patience_s=0.3)
     sim.drift.hold_lease("one", seconds=1000)
     error = failure(lambda: deployed.scale_count("one", {"worker": 2}, config=toml))
     assert (error.code, error.retry) == ("FLY-022", True)
+
+
+def test_who_holds_a_machine_is_said(deployed: Fly, sim: FlySim) -> None:
+    (machine, *_) = sim.state.apps["one"]["machines"]
+    assert deployed.lease("one", machine) is None
+    sim.drift.hold_lease("one", seconds=30)
+    lease = deployed.lease("one", machine)
+    assert lease is not None
+    assert (lease.machine, lease.owner) == (machine, sim.email)
+    assert 25 < lease.expires_at - time.time() <= 30
+    assert deployed.lease("one", "0" * 14) is None
 
 
 def test_a_machine_that_is_gone_is_said_to_be_gone(deployed: Fly, sim: FlySim) -> None:

@@ -35,7 +35,7 @@ JSON_COMMANDS = (
 )
 
 
-def steps(fly: Fly, toml: Path) -> dict[str, Callable[[], object]]:
+def steps(fly: Fly, sim: FlySim, toml: Path) -> dict[str, Callable[[], object]]:
     """One life of an app, in order."""
     return {
         "create the app": lambda: fly.create_app("one", "personal"),
@@ -52,6 +52,17 @@ def steps(fly: Fly, toml: Path) -> dict[str, Callable[[], object]]:
         "scale up": lambda: fly.scale_count("one", {"web": 2}, config=toml),
         "scale to the same": lambda: fly.scale_count("one", {"web": 2}, config=toml),
         "scale down": lambda: fly.scale_count("one", {"web": 1}, config=toml),
+        "start a machine": lambda: fly.start_machine("one", sim.drift.stop_machine("one", "web")),
+        "restart a machine": lambda: fly.cli.run(
+            "restarting", "machines", "restart", fly.machines("one")[0].id, "-a", "one", "--skip-health-checks"
+        ),
+        "uncordon a machine": lambda: fly.cli.run(
+            "uncordoning", "machines", "uncordon", fly.machines("one")[0].id, "-a", "one"
+        ),
+        "release an address": lambda: fly.cli.run(
+            "releasing", "ips", "release", sim.drift.allocate_ip("one", "v6"), "-a", "one"
+        ),
+        "grow a volume": lambda: fly.extend_volume("one", fly.volumes("one")[0].id, 2),
         "remove a certificate": lambda: fly.remove_cert("one", "gateway.example.com"),
     }
 
@@ -91,7 +102,7 @@ def test_changing_calls_and_json_are_as_recorded(fly: Fly, sim: FlySim, binary: 
     toml.write_text(TOML_WITH_VOLUME)
     calls: dict[str, list[str]] = {}
     shapes: dict[str, Any] = {}
-    for name, step in steps(fly, toml).items():
+    for name, step in steps(fly, sim, toml).items():
         sim.forget_calls()
         step()
         calls[name] = sorted(_ID.sub("/ID", call.operation) for call in sim.mutating_calls())

@@ -10,6 +10,7 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.services.fly import Fly, agent
+from ops.targets.fly import ssh
 from ops.targets.fly.tunnel import tunnel
 from tests.conformance.conftest import client
 from tests.conformance.test_flyctl_secrecy import files_with, processes_of
@@ -29,7 +30,7 @@ def real(sim: FlySim, tmp_path: Path) -> Fly:
 
 def opened(fly: Fly) -> Any:
     """`flyctl proxy` on the simulated account, through the very code that production uses."""
-    place: Any = SimpleNamespace(client=SimpleNamespace(cli=fly.cli), world=SimpleNamespace(environ={}))
+    place: Any = SimpleNamespace(client=SimpleNamespace(cli=fly.cli), workspace=SimpleNamespace(environ={}))
     return tunnel(place, "one", "one.internal", 9000, lambda text: None)
 
 
@@ -78,3 +79,22 @@ def test_f0_an_agent_left_by_a_killed_run_ends_with_the_next_command(real: Fly, 
     assert processes_of(real.cli.state) != []
     real.whoami()
     assert processes_of(real.cli.state) == []
+
+
+def test_f0_a_certificate_for_ssh_is_issued_for_an_hour_and_gone_afterwards(real: Fly, sim: FlySim) -> None:
+    """F0: by the very code that production uses; who lets the certificate in is tried in tests/integration/fly."""
+    asked: list[dict[str, Any]] = []
+    mutations: Any = sim.graphql.mutations
+
+    def sign(input: dict[str, Any]) -> dict[str, str]:
+        asked.append(input)
+        return {"certificate": "ssh-ed25519-cert-v01@openssh.com AAAA", "key": ""}
+
+    mutations.get_issueCertificate = sign
+    place: Any = SimpleNamespace(client=SimpleNamespace(cli=real.cli), org="personal")
+    with ssh.credential(place) as key:
+        assert "PRIVATE KEY" in key.read_text()
+        assert key.stat().st_mode & 0o077 == 0
+        assert Path(f"{key}-cert.pub").read_text().startswith("ssh-ed25519-cert-v01@openssh.com AAAA")
+    assert [(call["principals"], call["validHours"]) for call in asked] == [(["root"], 1)]
+    assert not key.parent.exists()

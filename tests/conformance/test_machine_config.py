@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from ops.description.paths import ROOT
 from ops.services.fly import Deploy, Fly
 from ops.targets.fly import comparing, machine_config
-from ops.world import ROOT
 from tests.conformance.conftest import IMAGE
 from tests.flysim import FlySim
 from tests.flysim.machines import group_of

@@ -11,11 +11,12 @@ import pytest
 
 from ops.cutover import settings, show
 from ops.cutover.frameworks import FILE, Framework, frameworks
+from ops.description.paths import ROOT
+from ops.description.read import read
 from ops.runbook.errors import RunbookError
-from ops.stack import read
-from ops.world import ROOT, World
+from ops.session.compose import compose
 
-STACK = World("local", {}).stack
+STACK = compose("local", {}).stack
 ALL = frameworks(STACK)
 SECOND = ROOT / "tests" / "fixtures" / "second-stack" / "stack.toml"
 
@@ -98,7 +99,7 @@ def test_a_broken_file_is_said_in_one_sentence(tmp_path: Path, change: tuple[str
 
 
 def test_the_plan_names_the_key_and_where_it_lies_for_people_and_for_programs() -> None:
-    world = World("local", {})
+    world = compose("local", {})
     made = replace(settings.settings(world, "prod_ceo"), reach="")
     lines = "\n".join(show.plan_lines(made, "fly"))
     told = json.loads(show.plan_document(made, "fly"))
@@ -111,7 +112,7 @@ def test_the_plan_names_the_key_and_where_it_lies_for_people_and_for_programs() 
 
 
 def test_the_way_back_takes_back_all_that_was_set() -> None:
-    made = settings.settings(World("local", {}), "prod_ceo")
+    made = settings.settings(compose("local", {}), "prod_ceo")
     lines = "\n".join(show.back_lines(made, "fly"))
     for framework, told in zip(ALL, json.loads(show.back_document(made, "fly"))["frameworks"], strict=True):
         names = [variable.name for variable in framework.variables]

@@ -15,13 +15,14 @@ from ops.cutover import report, verify
 from ops.cutover.counters import Counters
 from ops.cutover.traffic import Span, Traffic
 from ops.runbook.errors import RunbookError
-from ops.world import World
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 from tests.cutover.langfuse import Holding, observation, unanswered
 
 NOW = datetime(2026, 11, 28, 13, tzinfo=UTC)
 CUT = NOW - timedelta(minutes=30)
 SHOP = "prod_customer"
-GOALS = World("local", {}).stack.success
+GOALS = compose("local", {}).stack.success
 QUIET = Counters(
     requests=0, tokens=0, usd_today=0.0, answers={"miss": 7}, unanswered={"failed": 0}, last=None, wrong_keys=0,
     own_failures={}, waiting=0, lost=0,
@@ -88,14 +89,14 @@ def seen(
 ) -> verify.Verification:
     monkeypatch.setattr(verify, "Langfuse", lambda *access: langfuse)
     monkeypatch.setattr(Holding, "__exit__", lambda self, *details: None)
-    real = World("local", {})
+    real = compose("local", {})
     world = SimpleNamespace(
         stack=real.stack,
         team=real.team,
         target=SimpleNamespace(endpoints=lambda: None, admin=ask),
         vault=SimpleNamespace(get=lambda name: None),
     )
-    return verify.verify(cast(World, world), SHOP, timedelta(hours=1), cut, NOW)
+    return verify.verify(cast(Deployment, world), SHOP, timedelta(hours=1), cut, NOW)
 
 
 STORED = Holding(

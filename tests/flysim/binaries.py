@@ -26,13 +26,18 @@ def real() -> Path | None:
     return Path(found) if found else None
 
 
-def double(folder: Path) -> Path:
-    """Write a `flyctl` into `folder` that runs the double with this interpreter; returns its path."""
+def double(folder: Path, *, lease_patience_s: float = 60.0) -> Path:
+    """Write a `flyctl` into `folder` that runs the double with this interpreter; returns its path.
+
+    Args:
+        lease_patience_s: how long it tries to get a lease that is held; a minute, as flyctl.
+    """
     script = folder / "flyctl"
     folder.mkdir(parents=True, exist_ok=True)
     script.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from tests.flysim.double import main\nsys.exit(main(sys.argv[1:]))\n"
+        "from tests.flysim import double, double_deploy\n"
+        f"double_deploy.LEASE_PATIENCE_S = {lease_patience_s}\nsys.exit(double.main(sys.argv[1:]))\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return script

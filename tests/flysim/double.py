@@ -6,6 +6,7 @@ texts, exit codes) and makes the same changing calls; the conformance suite runs
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.flysim.double_api import Api, Failed, flag, show
-from tests.flysim.double_deploy import deploy, restart, scale, validate
+from tests.flysim.double_deploy import acquire, await_state, deploy, restart, scale, validate
 from tests.flysim.double_network import (
     certs_add,
     certs_check,
@@ -70,7 +71,16 @@ def _options(argv: list[str], command: tuple[str, ...]) -> Namespace:
         ("--build-arg",),
     ):
         parser.add_argument(*names)
-    for name in ("--json", "--stage", "--yes", "--shared", "--strict", "--remote-only", "--no-public-ips"):
+    for name in (
+        "--json",
+        "--stage",
+        "--yes",
+        "--shared",
+        "--strict",
+        "--remote-only",
+        "--no-public-ips",
+        "--skip-health-checks",
+    ):
         parser.add_argument(name, action="store_true")
     parser.add_argument("-y", action="store_true")
     for name in ("--ha", "--dns-checks", "--smoke-checks", "--require-unique-zone"):
@@ -268,14 +278,22 @@ def machines_list(api: Api, options: Namespace) -> None:
     show(api.v1("GET", f"/apps/{options.app}/machines", wrap="failed to list VMs"))
 
 
-def machines_start(api: Api, options: Namespace) -> None:
-    """`machines start`."""
-    api.v1("POST", f"/apps/{options.app}/machines/{options.words[0]}/start")
+def machines_do(verb: str) -> Callable[[Api, Namespace], None]:
+    """`machines start`, `restart`, `uncordon`: under the machine's lease."""
 
+    def do(api: Api, options: Namespace) -> None:
+        path = f"/apps/{options.app}/machines/{options.words[0]}"
+        api.v1("GET", path)
+        nonce = acquire(api, options.app, options.words[0], 120)
+        try:
+            api.v1("POST", f"{path}/{verb}" + ("?force_stop=false" if verb == "restart" else ""), nonce=nonce)
+            if verb == "restart":
+                await_state(api, path, "started", 300.0)
+        finally:
+            with contextlib.suppress(Failed):
+                api.v1("DELETE", f"{path}/lease", nonce=nonce)
 
-def machines_uncordon(api: Api, options: Namespace) -> None:
-    """`machines uncordon`."""
-    api.v1("POST", f"/apps/{options.app}/machines/{options.words[0]}/uncordon")
+    return do
 
 
 def scale_show(api: Api, options: Namespace) -> None:
@@ -332,8 +350,9 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("status",): status,
     ("releases",): releases,
     ("machines", "list"): machines_list,
-    ("machines", "start"): machines_start,
-    ("machines", "uncordon"): machines_uncordon,
+    ("machines", "start"): machines_do("start"),
+    ("machines", "restart"): machines_do("restart"),
+    ("machines", "uncordon"): machines_do("uncordon"),
     ("scale", "show"): scale_show,
     ("scale", "count"): scale,
     ("deploy",): deploy,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import sys
+import threading
 import time
 import tomllib
 from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ KNOWN_KEYS = {
     "machine_checks",
 }
 Json = dict[str, Any]
+LEASE_PATIENCE_S = 60.0  # fly-go v0.9.6 tries any failure of it again for a minute
 
 
 def _read(path: str | None) -> Json:
@@ -94,6 +98,34 @@ def _mounts(config: Json, group: str) -> list[Json]:
     return list(machine_config.of_group(config, group).get("mounts", []))
 
 
+def acquire(api: Api, app: str, machine: str, ttl: int) -> str:
+    """Take a machine's lease for `ttl` seconds, trying for as long as flyctl does whatever the answer is; its nonce."""
+    path, wrap = f"/apps/{app}/machines/{machine}/lease?ttl={ttl}", f"failed to get lease on VM {machine}"
+    end = time.monotonic() + LEASE_PATIENCE_S
+    while True:
+        try:
+            return str(api.v1("POST", path, wrap=wrap)["data"]["nonce"])
+        except Failed:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
+
+
+def await_state(api: Api, path: str, state: str, wait_s: float) -> None:
+    """Wait for a machine's state: a minute at most for each call, as the API has it."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            api.v1("GET", f"{path}/wait?state={state}&timeout={int(max(1, min(wait_s, 60)))}")
+            return
+        except Failed:
+            if time.monotonic() > deadline:
+                raise Failed(
+                    "timeout reached waiting for machine's state to change\nYour machine was created, but never "
+                    "started or exited immediately."
+                ) from None
+
+
 class Release:
     """One release from its creation to its end."""
 
@@ -112,22 +144,18 @@ class Release:
 
     def launch(self, config: Json, region: str, wait_s: float) -> None:
         """Create a machine and see it healthy."""
-        body = {"config": config, "region": region, "lease_ttl": 13}
+        body = {"config": config, "region": region, "lease_ttl": int(wait_s)}
         machine = self.api.v1("POST", f"/apps/{self.app}/machines", body, wrap="failed to launch VM")
         self.nonces[machine["id"]] = machine.get("nonce", "")
-        self.healthy(machine, wait_s)
-        self.unlease(machine)
+        try:
+            self.healthy(machine, wait_s)
+        finally:
+            self.unlease(machine)
 
     def healthy(self, machine: Json, wait_s: float) -> None:
         """Wait until a machine is started and its checks pass."""
         path = f"/apps/{self.app}/machines/{machine['id']}"
-        try:
-            self.api.v1("GET", f"{path}/wait?state=started&timeout={max(1, int(wait_s))}")
-        except Failed:
-            raise Failed(
-                "timeout reached waiting for machine's state to change\nYour machine was created, but never "
-                "started or exited immediately."
-            ) from None
+        await_state(self.api, path, "started", wait_s)
         deadline = time.monotonic() + wait_s
         while True:
             seen = self.api.v1("GET", path)
@@ -146,33 +174,52 @@ class Release:
 
     def lease(self, machine: Json) -> None:
         """Take a machine's lease."""
-        path = f"/apps/{self.app}/machines/{machine['id']}/lease?ttl=13"
-        reply = self.api.v1("POST", path, wrap=f"failed to get lease on VM {machine['id']}")
-        self.nonces[machine["id"]] = reply["data"]["nonce"]
+        self.nonces[machine["id"]] = acquire(self.api, self.app, machine["id"], 13)
 
     def unlease(self, machine: Json) -> None:
-        """Give a machine's lease back."""
-        path = f"/apps/{self.app}/machines/{machine['id']}/lease"
-        self.api.v1("DELETE", path, nonce=self.nonces[machine["id"]])
+        """Give a machine's lease back, however what it was taken for ended; a failure is a warning, as in flyctl."""
+        nonce = self.nonces.pop(machine["id"], "")
+        if not nonce:
+            return
+        try:
+            self.api.v1("DELETE", f"/apps/{self.app}/machines/{machine['id']}/lease", nonce=nonce)
+        except Failed as error:
+            print(f"WARN failed to release lease for machine {machine['id']}: {error}", file=sys.stderr)
 
     def update(self, machines: list[tuple[Json, Json]], wait_s: float) -> None:
-        """Give machines new configs; one that does not run stays so."""
-        for machine, _ in machines:
-            self.lease(machine)
-        for machine, config in machines:
-            body = {"config": config, "region": machine["region"], "skip_launch": machine["state"] != "started"}
-            self.api.v1(
-                "POST",
-                f"/apps/{self.app}/machines/{machine['id']}",
-                body,
-                "failed to update VM",
-                self.nonces[machine["id"]],
-            )
-        for machine, _ in machines:
-            if machine["state"] == "started":
-                self.healthy(machine, wait_s)
-        for machine, _ in machines:
-            self.unlease(machine)
+        """Give machines new configs, the groups side by side, in each one after the other; one that stands stays so."""
+        groups: dict[str, list[tuple[Json, Json]]] = {}
+        for machine, config in sorted(machines, key=lambda pair: str(pair[0]["id"])):
+            groups.setdefault(_group(machine), []).append((machine, config))
+        failed = threading.Event()
+
+        def roll(entries: list[tuple[Json, Json]]) -> None:
+            for machine, config in entries:
+                if failed.is_set():
+                    return
+                try:
+                    self._replace(machine, config, wait_s)
+                except Failed:
+                    failed.set()
+                    raise
+
+        try:
+            for machine, _ in machines:
+                self.lease(machine)
+            with ThreadPoolExecutor(max(1, len(groups))) as pool:
+                for done in [pool.submit(roll, entries) for entries in groups.values()]:
+                    done.result()
+        finally:
+            for machine, _ in machines:
+                self.unlease(machine)
+
+    def _replace(self, machine: Json, config: Json, wait_s: float) -> None:
+        runs = machine["state"] == "started"
+        path = f"/apps/{self.app}/machines/{machine['id']}"
+        body = {"config": config, "region": machine["region"], "skip_launch": not runs}
+        self.api.v1("POST", path, body, "failed to update VM", self.nonces[machine["id"]])
+        if runs:
+            self.healthy(machine, wait_s)
 
     def say(self) -> None:
         """The line FLY_EMIT_RELEASE_JSON asks for."""
@@ -276,7 +323,7 @@ def _release_command(api: Api, app: str, config: Json, release: Release, options
     machine = api.v1("POST", f"/apps/{app}/machines", body)
     path = f"/apps/{app}/machines/{machine['id']}"
     api.v1("POST", f"{path}/start")
-    api.v1("GET", f"{path}/wait?state=destroyed&timeout={int(_seconds(options.release_command_timeout))}")
+    await_state(api, path, "destroyed", _seconds(options.release_command_timeout))
     code = next(e for e in api.v1("GET", path)["events"] if e["type"] == "exit")["request"]["exit_event"]["exit_code"]
     if code:
         raise Failed(
@@ -329,12 +376,7 @@ def scale(api: Api, options: Namespace) -> None:
         return
     nonces = {}
     for machine in machines:
-        reply = api.v1(
-            "POST",
-            f"/apps/{app}/machines/{machine['id']}/lease?ttl=120",
-            wrap=f"failed to get lease on VM {machine['id']}",
-        )
-        nonces[machine["id"]] = reply["data"]["nonce"]
+        nonces[machine["id"]] = acquire(api, app, machine["id"], 120)
     query = "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { id version imageRef } } }"
     newest = api.query(query, n=app)["app"]["currentReleaseUnprocessed"]
     for group, change in plan:

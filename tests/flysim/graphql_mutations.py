@@ -53,7 +53,7 @@ class Mutations:
         app = self.values.find_app(input.get("appId"))
         keep = [ip for ip in app["ips"] if input.get("ip") != ip["address"] and input.get("ipAddressId") != ip["id"]]
         app["ips"] = keep
-        return {"app": self.values.app(app)}
+        return {"app": self.values.app(app), "clientMutationId": None}
 
     def get_createBuild(self, input: Json) -> Json:
         """Record that a build began."""

@@ -14,6 +14,10 @@ from tests.flysim.graphql_mutations import allocate
 from tests.flysim.machines import Machines, as_int, wanted_states
 from tests.flysim.state import REGIONS, Json, State, new_id, now
 
+# What only a lease's holder may have a machine do.
+LEASED_VERBS = ("cordon", "uncordon", "restart", "start", "stop", "suspend")
+LONGEST_WAIT_S = 60
+
 
 @dataclass
 class Request:
@@ -242,6 +246,8 @@ class MachinesApi:
             return self._verb(request, app, machine, verb)
         if request.method == "DELETE":
             self.machines.check_lease(machine, request.nonce)
+            if request.query.get("kill") != ["true"] and self.machines.status(app, machine)[0] == "started":
+                raise Problem(412, "failed_precondition: unable to destroy machine, not currently stopped or suspended")
             self.machines.destroy(app, machine)
             return 200, {"ok": True}
         if request.method == "POST":
@@ -262,10 +268,11 @@ class MachinesApi:
                 return 200, metadata
             metadata[request.parts[2]] = request.body.get("value")
             return 204, None
+        if verb in LEASED_VERBS:
+            self.machines.check_lease(machine, request.nonce)
         if verb in ("cordon", "uncordon"):
             machine["cordoned"] = verb == "cordon"
         elif verb == "restart":
-            self.machines.check_lease(machine, request.nonce)
             self.machines.restart(app, machine)
         elif verb == "start":
             self.machines.restart(app, machine)
@@ -279,14 +286,14 @@ class MachinesApi:
         return 200, {"ok": True}
 
     def _lease(self, request: Request, machine: Json) -> tuple[int, Any]:
+        held = machine["lease"]
+        if request.method in ("GET", "DELETE") and (not held or held["expires"] <= time.time()):
+            raise Problem(404, "lease not found")
         if request.method == "DELETE":
             self.machines.check_lease(machine, request.nonce)
             machine["lease"] = None
             return 200, {"ok": True}
         if request.method == "GET":
-            held = machine["lease"]
-            if not held or held["expires"] <= time.time():
-                raise Problem(404, "lease not found")
             return 200, {
                 "status": "success",
                 "data": {
@@ -299,7 +306,10 @@ class MachinesApi:
 
     def _wait(self, request: Request, app: Json, machine: Json) -> tuple[int, Any]:
         wanted = wanted_states(request.query)
-        deadline = time.monotonic() + as_int(request.query.get("timeout", ["60"])[0], 60)
+        patience = as_int(request.query.get("timeout", ["60"])[0], 60)
+        if not 1 <= patience <= LONGEST_WAIT_S:
+            raise Problem(400, f"invalid_argument: timeout must be from 1 to {LONGEST_WAIT_S} seconds")
+        deadline = time.monotonic() + patience
         while True:
             gone = machine["id"] not in app["machines"]
             state, _, change = self.machines.status(app, machine)

@@ -18,6 +18,7 @@ OPTIONS: dict[str, list[str]] = {
     "vault.rotate": ["ADMIN_KEY", "--yes"],
     "vault.remove": ["OLD_KEY"],
     "cache.purge": ["--team", "admin"],
+    "cache.wrong": ["--entry", "semantic:1"],
     "local.down": ["--purge"],
     "test.quota": ["--key", "probe"],
     "dev.bench": ["semantic_quality"],

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from ops.stack import read
-from ops.world import ROOT
+from ops.description.paths import ROOT
+from ops.description.read import read
 from tests.integration.checkout import Checkout
 from tests.integration.outside import Way, way_out
 from tests.integration.test_rehearsal import snapshot

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ops.commands import namespace
-from ops.dry import Plans, Says
+from ops.commands.dry import Plans, Says
+from ops.commands.namespace import namespace
 from ops.targets.local.layout import run_folder
 from tests.integration.checkout import Checkout
 from tests.integration.recording import OPTIONS, files, keys, rows
@@ -67,7 +67,7 @@ def test_no_command_changes_anything_under_dry(recorded: Recorded, name: str) ->
     elif isinstance(dry, Plans):
         assert "steps would do something" in done.stdout
     elif isinstance(dry, Says):
-        assert "would" in done.stdout
+        assert "would" in done.stdout or "error FLY-051" in done.stderr
 
 
 def test_the_guard_is_not_got_round(recorded: Recorded) -> None:

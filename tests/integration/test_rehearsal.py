@@ -13,11 +13,11 @@ import httpx
 import psycopg
 import pytest
 
+from ops.description.paths import ROOT
+from ops.description.read import read
 from ops.runbook.secret import Secret
+from ops.services.endpoints import Endpoints
 from ops.services.langfuse import Langfuse
-from ops.stack import read
-from ops.targets.base import Endpoints
-from ops.world import ROOT
 from tests.integration.checkout import Checkout, outcomes
 
 STACK = read(ROOT / "ops" / "stack.toml", {})

@@ -6,8 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
-from ops.stack import Stack, read
-from ops.world import ROOT, World
+from ops.description.paths import ROOT
+from ops.description.read import read
+from ops.description.stack import Stack
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 
 STACK_FILE = ROOT / "ops" / "stack.toml"
 SECOND_STACK_FILE = ROOT / "tests" / "fixtures" / "second-stack" / "stack.toml"
@@ -18,10 +21,10 @@ def stack(file: Path = STACK_FILE, **overrides: str) -> Stack:
     return read(file, {f"STACK__{name}": value for name, value in overrides.items()})
 
 
-def world(root: Path, file: Path = STACK_FILE, **overrides: str) -> World:
+def world(root: Path, file: Path = STACK_FILE, **overrides: str) -> Deployment:
     """A world whose checkout is `root`, an empty folder, with the lock that the image installs from."""
     environ = {f"STACK__{name}": value for name, value in overrides.items()}
-    result = World("local", {**environ, "RUNBOOK_STACK": str(file), "PATH": os.environ["PATH"]}, root=root)
+    result = compose("local", {**environ, "RUNBOOK_STACK": str(file), "PATH": os.environ["PATH"]}, root=root)
     result.gateway_dir.mkdir(parents=True)
     shutil.copy(ROOT / stack().stack.folder / "requirements.lock", result.gateway_dir)
     return result

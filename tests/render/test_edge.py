@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.description.stack import Stack
 from ops.render import RehearsalEdge, caddyfile
-from ops.stack import Stack
 from tests.render.support import SECOND_STACK_FILE, stack
 
 CADDY = shutil.which("caddy", path=f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}")

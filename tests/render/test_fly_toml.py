@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.description.stack import Stack
 from ops.render import render_all
-from ops.stack import Stack
 from ops.validate import fly_toml
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack
 

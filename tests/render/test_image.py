@@ -6,8 +6,8 @@ import re
 import tomllib
 from xml.etree import ElementTree
 
+from ops.description.paths import ROOT
 from ops.render import render_all
-from ops.world import ROOT
 from tests.render.support import SECOND_STACK_FILE, stack
 
 FOLDER = ROOT / stack().stack.folder

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.description.paths import ROOT
 from ops.render import render_all
-from ops.world import ROOT
 from tests.lacking import lacking
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.render import processes, write
+from ops.build.files import write
+from ops.render import processes
 from ops.render.processes import Variable
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack, world
 
@@ -34,7 +35,7 @@ class Rig:
 
     def __init__(self, root: Path, file: Path = STACK_FILE) -> None:
         self.world = world(root / "a checkout", file)
-        write(self.world)
+        write(self.world.stack, self.world.gateway_dir)
         self.bin = self.world.gateway_dir / "bin"
         self.tell = root / "tell"
         self._program(self.tell, TELL)
@@ -249,6 +250,20 @@ def test_the_worker_runs_only_the_queue_consumers_that_are_needed(rig: Rig) -> N
     assert sum(value == "true" for value in consumers.values()) == 7
     assert len(consumers) == 28
     assert worker["LANGFUSE_QUEUE_METRICS_ENABLED"] == "false"
+
+
+def test_l2_l6_l7_langfuse_is_told_what_an_outage_a_large_query_and_a_stop_need(rig: Rig) -> None:
+    image = {"NEXT_MANUAL_SIG_HANDLE": "true"}  # as Langfuse's own image sets it
+    ui = rig.run("start-langfuse.sh", {**rig.environment(processes.ui(rig.world.stack)), **image})["env"]
+    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.world.stack)))["env"]
+    assert isinstance(ui, dict)
+    assert isinstance(worker, dict)
+    assert worker["LANGFUSE_INGESTION_CLICKHOUSE_MAX_ATTEMPTS"] == "120"
+    query_bytes = rig.world.stack.clickhouse.memory_mb * 1024**2 // 2
+    assert 0.3 < int(ui["CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY"]) / query_bytes < 0.35
+    # With it, Langfuse's web process takes 110 seconds to leave; Fly kills it after 60.
+    assert "NEXT_MANUAL_SIG_HANDLE" not in ui
+    assert ui["AUTH_DISABLE_SIGNUP"] == "true"
 
 
 def test_the_edge_is_given_no_secret_at_all(rig: Rig) -> None:

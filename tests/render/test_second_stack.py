@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ops.render import drift, render_all, steps, write
-from ops.world import ROOT
+from ops.build import rendered as steps
+from ops.build.files import drift, write
+from ops.description.paths import ROOT
+from ops.render import render_all
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack, world
 
 # Names of programs, and plain words, which any stack's files hold.
@@ -79,8 +81,8 @@ def test_the_runbook_itself_knows_no_company() -> None:
 
 def test_it_renders_validates_and_settles(tmp_path: Path) -> None:
     here = world(tmp_path, SECOND_STACK_FILE)
-    write(here)
-    assert drift(here) == ""
+    write(here.stack, here.gateway_dir)
+    assert drift(here.stack, here.gateway_dir) == ""
     assert not (here.gateway_dir / "minio").exists()
     for part in (steps.DOCKERFILE, steps.SCRIPTS, steps.CONFIG, steps.FLY):
         part.act(here, lambda text: None)

@@ -9,18 +9,18 @@ from typing import Any
 from ops.runbook.run import Result
 from ops.runbook.step import Look, Outcome, Say, Step, missing, satisfied
 
-World = dict[str, Any]
+Deployment = dict[str, Any]
 
 
 def put(
-    number: str, key: str, needs: tuple[str, ...] = (), act: Callable[[World, Say], None] | None = None
-) -> Step[World]:
+    number: str, key: str, needs: tuple[str, ...] = (), act: Callable[[Deployment, Say], None] | None = None
+) -> Step[Deployment]:
     """A step that is satisfied once the world holds its key."""
 
-    def look(world: World) -> Look:
+    def look(world: Deployment) -> Look:
         return satisfied(f"{key} is there") if key in world else missing(f"no {key}")
 
-    def do(world: World, say: Say) -> None:
+    def do(world: Deployment, say: Say) -> None:
         world.setdefault("order", []).append(key)
         world[key] = True
 

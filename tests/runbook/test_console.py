@@ -14,7 +14,7 @@ from ops.runbook.plan import make
 from ops.runbook.run import run
 from ops.runbook.secret import Secret
 from ops.runbook.step import Step, blocked, satisfied
-from tests.runbook.support import World, put
+from tests.runbook.support import Deployment, put
 
 
 def test_a_pipe_gets_one_plain_line_a_step_and_a_summary() -> None:
@@ -64,14 +64,14 @@ def test_a_plan_marks_each_answer() -> None:
     assert lines[-1] == "1 of 2 steps would do something"
 
 
-def stuck(number: str, key: str, needs: tuple[str, ...] = ()) -> Step[World]:
+def stuck(number: str, key: str, needs: tuple[str, ...] = ()) -> Step[Deployment]:
     """A step that waits for a person."""
     return dataclasses.replace(
         put(number, key, needs), look=lambda world: blocked(f"no {key}", next=f"put {key.upper()} into .env")
     )
 
 
-def screen(steps: list[Step[World]], stream: io.StringIO | None = None) -> list[str]:
+def screen(steps: list[Step[Deployment]], stream: io.StringIO | None = None) -> list[str]:
     out = stream or io.StringIO()
     run(steps, {}, [Plain(out, [step.key for step in steps])])
     return out.getvalue().splitlines()

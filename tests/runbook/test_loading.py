@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.description.paths import ROOT
 from ops.runbook.loading import deferred, spared
-from ops.world import ROOT
 
 
 def test_a_spared_module_is_not_loaded_and_can_be_loaded_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:

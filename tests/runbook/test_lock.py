@@ -62,3 +62,17 @@ def test_it_is_free_again_after_an_error(file: Path) -> None:
         raise ValueError("x")
     with lock.held(file, "b"):
         pass
+
+
+def test_another_run_is_waited_for_and_named_meanwhile(file: Path) -> None:
+    process = holder(file)
+    said: list[str] = []
+
+    def heard(text: str) -> None:
+        said.append(text)
+        process.kill()
+
+    with lock.held(file, "inv plan", wait=heard):
+        assert process.wait() == -signal.SIGKILL
+    assert len(said) == 1
+    assert said[0].startswith("waiting for another run: inv deploy.all by ")

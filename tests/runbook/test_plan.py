@@ -9,14 +9,14 @@ from ops.runbook import plan
 from ops.runbook.errors import RunbookError
 from ops.runbook.report import plan_document
 from ops.runbook.step import Look, Step, blocked, drifted, satisfied
-from tests.runbook.support import World, put
+from tests.runbook.support import Deployment, put
 
 
-def refuse(world: World) -> Look:
+def refuse(world: Deployment) -> Look:
     raise RunbookError("PG-001", "the server does not answer", next="inv setup.schema")
 
 
-def with_look(step: Step[World], look: object) -> Step[World]:
+def with_look(step: Step[Deployment], look: object) -> Step[Deployment]:
     return dataclasses.replace(step, look=look)  # type: ignore[arg-type]
 
 
@@ -27,7 +27,7 @@ def test_nothing_to_do_is_exit_code_0() -> None:
 
 
 def test_pending_changes_are_exit_code_2_and_nothing_is_touched() -> None:
-    world: World = {}
+    world: Deployment = {}
     made = plan.make([put("1.1", "a")], world)
     assert [step.answer for step in made.steps] == ["differs"]
     assert made.exit_code == 2
@@ -51,7 +51,7 @@ def test_a_look_that_fails_with_all_needs_met_is_an_error_and_exit_code_1() -> N
 
 
 def test_a_bug_in_a_look_is_an_error_not_a_traceback() -> None:
-    def broken(world: World) -> Look:
+    def broken(world: Deployment) -> Look:
         raise KeyError("oops")
 
     made = plan.make([with_look(put("1.1", "a"), broken)], {})
@@ -60,7 +60,7 @@ def test_a_bug_in_a_look_is_an_error_not_a_traceback() -> None:
 
 
 def test_a_check_is_listed_but_not_run() -> None:
-    def explode(world: World) -> Look:
+    def explode(world: Deployment) -> Look:
         raise AssertionError("a plan must not run tests")
 
     made = plan.make([dataclasses.replace(with_look(put("4.1", "t"), explode), check=True)], {})
@@ -101,7 +101,7 @@ def test_the_json_has_a_version_and_the_steps_in_order() -> None:
 def test_what_only_a_person_can_give_is_awaited_from_no_step() -> None:
     """R10: without a token every look of production fails, and no step of ours will make one."""
 
-    def look(world: World) -> Look:
+    def look(world: Deployment) -> Look:
         raise RunbookError("FLY-003", "no token", next="put FLY_API_TOKEN into .env", blocked=True)
 
     first = put("1.1", "a")

@@ -18,24 +18,24 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.run import run, with_needs
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Status, Step, blocked, drifted, missing, satisfied, unavailable
-from tests.runbook.support import Watcher, World, put
+from tests.runbook.support import Deployment, Watcher, put
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def statuses(steps: list[Step[World]], world: World, **options: bool) -> dict[str, str]:
+def statuses(steps: list[Step[Deployment]], world: Deployment, **options: bool) -> dict[str, str]:
     result = run(steps, world, [], **options)
     return {key: outcome.status.value for key, outcome in result.outcomes.items()}
 
 
 def test_a_missing_thing_is_made_and_looked_at_again() -> None:
-    world: World = {}
+    world: Deployment = {}
     assert statuses([put("1.1", "a")], world) == {"a": "changed"}
     assert world["a"] is True
 
 
 def test_a_second_run_changes_nothing() -> None:
-    world: World = {}
+    world: Deployment = {}
     steps = [put("1.1", "a"), put("1.2", "b", ("a",))]
     statuses(steps, world)
     world["order"].clear()
@@ -52,7 +52,7 @@ def test_a_step_is_done_when_looking_says_so_not_when_act_returns() -> None:
 
 
 def test_needs_come_first_whatever_the_order_of_the_list() -> None:
-    world: World = {}
+    world: Deployment = {}
     steps = {step.key: step for step in (put("1.3", "c", ("b",)), put("1.1", "a"), put("1.2", "b", ("a",)))}
     run(with_needs(steps, ["c"]), world, [])
     assert world["order"] == ["a", "b", "c"]
@@ -64,7 +64,7 @@ def test_selecting_a_step_brings_in_only_what_it_needs() -> None:
 
 
 def test_a_step_may_wait_for_another_without_needing_it() -> None:
-    world: World = {}
+    world: Deployment = {}
     fails = put("1.2", "b", act=lambda world, say: None)
     last = dataclasses.replace(put("1.1", "a"), after=("b", "not part of the run"))
     assert statuses([last, fails], world) == {"b": "failed", "a": "changed"}
@@ -74,8 +74,8 @@ def test_a_step_may_wait_for_another_without_needing_it() -> None:
 def test_steps_that_do_not_need_each_other_run_at_the_same_time() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
-    def act(key: str) -> Step[World]:
-        def do(world: World, say: object) -> None:
+    def act(key: str) -> Step[Deployment]:
+        def do(world: Deployment, say: object) -> None:
             meeting.wait()
             world[key] = True
 
@@ -85,7 +85,7 @@ def test_steps_that_do_not_need_each_other_run_at_the_same_time() -> None:
 
 
 def test_what_needs_a_failed_step_is_blocked_and_the_rest_goes_on() -> None:
-    def fail(world: World, say: object) -> None:
+    def fail(world: Deployment, say: object) -> None:
         raise RunbookError("X-001", "it broke", next="mend it")
 
     steps = [put("1.1", "a", act=fail), put("1.2", "b", ("a",)), put("1.3", "c", ("b",)), put("1.4", "d")]
@@ -128,7 +128,7 @@ def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> No
 
 def test_what_a_test_needs_is_looked_at_and_not_brought_about() -> None:
     """R2: a test that lacks something says what, and which command brings it."""
-    world: World = {"a": True}
+    world: Deployment = {"a": True}
     check = dataclasses.replace(put("4.1", "check", ("b",)), look=lambda world: satisfied("200"), check=True)
     steps = [put("1.1", "a"), put("1.2", "b", ("a",)), check]
     result = run(steps, world, [], brought_by={"a": "inv make", "b": "inv make"})
@@ -145,9 +145,9 @@ def test_what_a_test_needs_is_looked_at_and_not_brought_about() -> None:
 
 def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
     """b looks satisfied before a acts, and is not afterwards: it must be made again."""
-    world: World = {"b": True}
+    world: Deployment = {"b": True}
 
-    def act(world: World, say: object) -> None:
+    def act(world: Deployment, say: object) -> None:
         world["a"] = True
         del world["b"]
 
@@ -160,9 +160,9 @@ def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
 
 def test_old_looks_are_not_believed_after_a_far_need_has_changed_either() -> None:
     """c needs b needs a: a changes, b stays as it is, and c's old look is of no use."""
-    world: World = {"b": True, "c": True}
+    world: Deployment = {"b": True, "c": True}
 
-    def act(world: World, say: object) -> None:
+    def act(world: Deployment, say: object) -> None:
         world["a"] = True
         del world["c"]
 
@@ -173,7 +173,7 @@ def test_old_looks_are_not_believed_after_a_far_need_has_changed_either() -> Non
 def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> None:
     together = threading.Barrier(4, timeout=10)
 
-    def look(world: World) -> Look:
+    def look(world: Deployment) -> Look:
         together.wait()
         return satisfied("there")
 
@@ -185,7 +185,7 @@ def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> N
 def test_an_unexpected_exception_is_a_failure_with_a_crash_log_not_a_traceback() -> None:
     value = Secret("hunter2-hunter2")
 
-    def explode(world: World, say: object) -> None:
+    def explode(world: Deployment, say: object) -> None:
         raise ValueError(f"bad {value.reveal()}")
 
     logged: list[str] = []
@@ -199,7 +199,7 @@ def test_an_unexpected_exception_is_a_failure_with_a_crash_log_not_a_traceback()
 def test_observers_hear_everything_and_secrets_are_redacted() -> None:
     value = Secret("s3cr3t-value")
 
-    def act(world: World, say: object) -> None:
+    def act(world: Deployment, say: object) -> None:
         say(f"using {value.reveal()}")  # type: ignore[operator]
         world["a"] = True
 
@@ -212,12 +212,12 @@ def test_observers_hear_everything_and_secrets_are_redacted() -> None:
 
 
 def test_a_drifted_thing_is_changed_and_the_difference_is_kept() -> None:
-    world: World = {"a": "old"}
+    world: Deployment = {"a": "old"}
 
-    def look(world: World) -> Look:
+    def look(world: Deployment) -> Look:
         return satisfied("new") if world["a"] == "new" else drifted("old", "old → new")
 
-    def act(world: World, say: object) -> None:
+    def act(world: Deployment, say: object) -> None:
         world["a"] = "new"
 
     result = run([Step("1.1", "a", "A", "", look, act)], world, [])

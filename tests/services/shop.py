@@ -1,20 +1,20 @@
-"""A database with a shop in it, in a real Postgres, and a world that knows the way there."""
+"""A database with a shop in it, in a real Postgres, and what leads there."""
 
 from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import psycopg
 from psycopg import sql
 
+from ops.description.paths import ROOT
+from ops.description.read import read
 from ops.runbook.secret import Secret
 from ops.services.postgres import fingerprint, setup
-from ops.stack import read
 from ops.vault import Vault
-from ops.world import ROOT, Paths, World
 from tests.services.real_servers import Postgres
 
 STACK = read(ROOT / "ops" / "stack.toml", {})
@@ -39,7 +39,7 @@ INSERT INTO customer (name) VALUES ('somebody');
 
 
 class Place:
-    """A database with a shop in it, and a world that knows the way there."""
+    """A database with a shop in it, and what leads there."""
 
     def __init__(self, server: Postgres, database: str, folder: Path) -> None:
         self.server, self.database = server, database
@@ -50,18 +50,14 @@ class Place:
         self.vault = Vault(folder / "vault" / "vault.json", target="local")
         self.vault.put({"SUPABASE_DIRECT_URL": server.url(database=database)}, origin="provisioned")
         self.vault.put({"LANGFUSE_DB_PASSWORD": Secret(secrets.token_hex(16))}, origin="generated")
-        self.paths = Paths(folder, folder / "state", folder / "stack.toml")
+        self.state = folder / "state"
         self.said: list[str] = []
 
-    @property
-    def world(self) -> World:
-        return cast(World, self)
-
     def look(self) -> Any:
-        return setup.look(self.world)
+        return setup.look(self.stack.postgres, self.vault)
 
     def act(self) -> None:
-        setup.act(self.world, self.said.append)
+        setup.act(self.stack.postgres, self.vault, self.state, self.said.append)
 
     def execute(self, statement: str, *, user: str = "postgres", password: str | None = None) -> list[Any]:
         with psycopg.connect(self.url(user, password), autocommit=True) as connection:

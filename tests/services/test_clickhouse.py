@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ops.description.paths import ROOT
+from ops.description.read import read
 from ops.render import render_all
 from ops.runbook.errors import RunbookError
 from ops.services import clickhouse
-from ops.stack import read
-from ops.world import ROOT
 
 STACK = read(ROOT / "ops" / "stack.toml", {})
 STUB = Path(__file__).parents[1] / "targets" / "fly" / "clickhouse_stub.py"
@@ -84,7 +84,14 @@ def test_the_user_may_change_the_settings_of_its_own_tables(machine: Machine) ->
     # Langfuse's migrations do (ALTER TABLE scores MODIFY SETTING enable_block_number_column = 1, from 0048 on).
     machine.make()
     grants = json.loads(machine.state.read_text())["users"]["langfuse"]["grants"]
-    assert ["ALTER SETTINGS", "langfuse", "*"] in grants
+    assert ["ALTER TABLE", "langfuse", "*"] in grants
+
+
+def test_l1_the_user_may_hold_the_merges_of_its_own_tables(machine: Machine) -> None:
+    machine.make()
+    grants = json.loads(machine.state.read_text())["users"]["langfuse"]["grants"]
+    assert ["SYSTEM MERGES", "langfuse", "*"] in grants
+    assert not [where for right, where, _ in grants if right == "SYSTEM MERGES" and where != "langfuse"]
 
 
 # What a server of 25.12 or later keeps about itself as it comes, without an end.

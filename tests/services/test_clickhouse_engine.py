@@ -20,10 +20,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ops.description.paths import ROOT
+from ops.description.read import read
 from ops.render.files import render_all
 from ops.services import clickhouse
-from ops.stack import read
-from ops.world import ROOT
 from tests.lacking import lacking
 
 STACK = read(ROOT / "ops" / "stack.toml", {})

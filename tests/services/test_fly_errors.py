@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ops.runbook.secret import Secret
-from ops.services.fly.errors import MEANINGS, explain, spoken
+from ops.services.fly.explaining import explain, spoken
+from ops.services.fly.meanings import MEANINGS
 
 QUERY = "failed to run query ($appName: String!) { appcompact:app(name: $appName) { id name role { name } } }: "
 

@@ -83,7 +83,7 @@ def langfuse(place: Place) -> Langfuse:
 
 
 def look(place: Place) -> tuple[State, str]:
-    found = langfuse_accounts.look(place.world)
+    found = langfuse_accounts.look(place.stack, place.vault)
     return found.state, found.diff or found.evidence
 
 
@@ -117,11 +117,11 @@ def test_a_replaced_pair_dies_once_langfuse_knows_the_new_one(
     assert "sk-lf" not in diff
     monkeypatch.setattr(langfuse_accounts, "KNOWN_WITHIN_S", 0.2)
     with pytest.raises(RunbookError) as refused:
-        langfuse_accounts.act(place.world, place.said.append)
+        langfuse_accounts.act(place.stack, place.vault, place.said.append)
     assert refused.value.code == "LF-003"
     assert langfuse.pairs() == {"pk-lf-first"}, "no trace may be refused in between"
     langfuse.pair("pk-lf-second")
-    langfuse_accounts.act(place.world, place.said.append)
+    langfuse_accounts.act(place.stack, place.vault, place.said.append)
     assert langfuse.pairs() == {"pk-lf-second"}
     assert "deleting the key pair pk-lf-first" in place.said
 
@@ -133,7 +133,7 @@ def test_keys_of_people_and_of_other_projects_stay(langfuse: Langfuse) -> None:
     assert look(langfuse.place)[0] is State.SATISFIED
     langfuse.starts_with("second")
     langfuse.pair("pk-lf-second")
-    langfuse_accounts.act(langfuse.place.world, langfuse.place.said.append)
+    langfuse_accounts.act(langfuse.place.stack, langfuse.place.vault, langfuse.place.said.append)
     assert langfuse.pairs() == {"pk-lf-second", "pk-lf-mine", "pk-lf-unnamed", "pk-lf-elsewhere"}
 
 
@@ -144,7 +144,7 @@ def test_a_replaced_password_is_set_as_langfuse_hashes_it(langfuse: Langfuse) ->
     state, diff = look(place)
     assert state is State.DRIFTED
     assert diff == f"password of {langfuse.email}: not the vault's → the vault's"
-    langfuse_accounts.act(place.world, place.said.append)
+    langfuse_accounts.act(place.stack, place.vault, place.said.append)
     assert langfuse.opens("a-second-password")
     assert not langfuse.opens("a-first-password")
     assert look(place)[0] is State.SATISFIED
@@ -175,10 +175,10 @@ def test_a_run_that_was_killed_half_way_has_done_nothing(langfuse: Langfuse, mon
 
     monkeypatch.setattr(bcrypt, "hashpw", dies)
     with pytest.raises(KeyboardInterrupt):
-        langfuse_accounts.act(place.world, place.said.append)
+        langfuse_accounts.act(place.stack, place.vault, place.said.append)
     assert langfuse.pairs() == {"pk-lf-first", "pk-lf-second"}
     monkeypatch.undo()
-    langfuse_accounts.act(place.world, place.said.append)
+    langfuse_accounts.act(place.stack, place.vault, place.said.append)
     assert langfuse.pairs() == {"pk-lf-second"}
     assert langfuse.opens("a-second-password")
 

@@ -94,12 +94,12 @@ def test_the_fingerprint_does_not_see_rows_nor_upkeep(place: Place) -> None:
 
 def test_the_kept_fingerprint_tells_later_changes_of_the_shop(place: Place) -> None:
     with pytest.raises(RunbookError) as none_yet:
-        setup.changed_since(place.world)
+        setup.changed_since(place.stack.postgres, place.vault, place.state)
     assert none_yet.value.code == "PG-027"
     place.act()
-    assert setup.changed_since(place.world) == ()
+    assert setup.changed_since(place.stack.postgres, place.vault, place.state) == ()
     place.execute("ALTER TABLE auth.users ADD COLUMN email text")
-    assert setup.changed_since(place.world) == ("auth",)
-    kept = json.loads((place.paths.state / "fingerprint.json").read_text())
+    assert setup.changed_since(place.stack.postgres, place.vault, place.state) == ("auth",)
+    kept = json.loads((place.state / "fingerprint.json").read_text())
     assert kept["version"] == 1
     assert set(kept["schemas"]) == {"auth", "public"}

@@ -16,7 +16,8 @@ from psycopg import sql
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.services.postgres import pooled, urls
+from ops.services.postgres import pooled
+from ops.vault import postgres_urls as urls
 from tests.services.real_servers import Pooler, Postgres, pgbouncer, postgres
 
 ROLE = "langfuse"

@@ -34,7 +34,7 @@ def test_a_second_act_changes_nothing_the_look_can_see(place: Place) -> None:
 def test_a_look_changes_nothing(place: Place) -> None:
     place.look()
     assert place.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'langfuse'") == []
-    assert not (place.paths.state / "fingerprint.json").exists()
+    assert not (place.state / "fingerprint.json").exists()
 
 
 def test_the_role_lands_in_its_schema_in_utc(place: Place) -> None:

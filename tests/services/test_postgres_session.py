@@ -6,7 +6,8 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.services.postgres import pooled, urls
+from ops.services.postgres import pooled
+from ops.vault import postgres_urls as urls
 from tests.services.shop import Place
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
-from ops.services.postgres import urls
+from ops.vault import postgres_urls as urls
 
 REF = "abcdefghijklmnopqrst"
 DIRECT = f"postgresql://postgres:s3cretWord@db.{REF}.supabase.co:5432/postgres"

@@ -116,6 +116,7 @@ def langfuse_env() -> dict[str, str]:
         "LANGFUSE_INIT_ORG_ID": "the-org",
         "LANGFUSE_INIT_PROJECT_ID": "the-project",
         "NEXTAUTH_URL": "https://langfuse.example.com",
+        "AUTH_DISABLE_SIGNUP": "true",
         "NEXTAUTH_SECRET": secrets.token_hex(32),
     }
 

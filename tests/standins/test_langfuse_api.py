@@ -120,7 +120,6 @@ def test_filters_select(traces: Any, query: dict[str, Any], found: bool) -> None
 @pytest.mark.parametrize(
     "query",
     [
-        {"fields": "core,everything"},
         {"limit": "0"},
         {"limit": "1001"},
         {"cursor": "x"},
@@ -143,20 +142,20 @@ def test_the_figures_of_the_monitoring_recipes_come_out(traces: Any) -> None:
     errors = [traces.generation(cache_hit=None, level="ERROR", cost=0.0) for _ in range(2)]
     traces.send(*misses, *hits, *errors)
     client = traces.client
-    assert measure(client) == [{"count_count": "10"}]
-    assert measure(client, cached("true")) == [{"count_count": "3"}]
-    assert measure(client, cached("false")) == [{"count_count": "5"}]
+    assert measure(client) == [{"count_count": 10}]
+    assert measure(client, cached("true")) == [{"count_count": 3}]
+    assert measure(client, cached("false")) == [{"count_count": 5}]
     error = {"column": "level", "type": "string", "operator": "=", "value": "ERROR"}
-    assert measure(client, error) == [{"count_count": "2"}]
+    assert measure(client, error) == [{"count_count": 2}]
     (row,) = measure(client, NO_ERRORS, cached("false"), metrics=[{"measure": "latency", "aggregation": "p95"}])
     assert row["p95_latency"] == pytest.approx(1680)
     (row,) = measure(client, metrics=[{"measure": "totalCost", "aggregation": "sum"}])
     assert row["sum_totalCost"] == pytest.approx(1.25)
     (row,) = measure(client, cached("true"), metrics=[{"measure": "totalTokens", "aggregation": "sum"}])
-    assert row == {"sum_totalTokens": "30"}
+    assert row == {"sum_totalTokens": 30}
 
 
-def test_a_series_by_day_has_zeros_where_nothing_happened(traces: Any) -> None:
+def test_a_series_by_day_has_rows_without_a_sum_where_nothing_happened(traces: Any) -> None:
     today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     for days in (1, 3):
         traces.send(traces.generation(start_s=(today - timedelta(days=days)).timestamp()))
@@ -169,7 +168,7 @@ def test_a_series_by_day_has_zeros_where_nothing_happened(traces: Any) -> None:
     )
     dates = [(today - timedelta(days=days)).date().isoformat() for days in (4, 3, 2, 1)]
     assert [row["time_dimension"] for row in rows] == dates
-    assert [row["sum_totalCost"] for row in rows] == [0, 0.25, 0, 0.25]
+    assert [row["sum_totalCost"] for row in rows] == [None, 0.25, None, 0.25]
 
 
 def test_figures_can_be_grouped_ordered_and_limited(traces: Any) -> None:
@@ -180,15 +179,54 @@ def test_figures_can_be_grouped_ordered_and_limited(traces: Any) -> None:
         "orderBy": [{"field": "sum_totalCost", "direction": "desc"}],
     }
     assert measure(traces.client, **by_model) == [
-        {"providedModelName": "gpt-4o", "count_count": "2", "sum_totalCost": 2.0},
-        {"providedModelName": "gpt-4o-mini", "count_count": "1", "sum_totalCost": 0.25},
+        {"providedModelName": "gpt-4o", "count_count": 2, "sum_totalCost": 2.0},
+        {"providedModelName": "gpt-4o-mini", "count_count": 1, "sum_totalCost": 0.25},
     ]
     assert len(measure(traces.client, **by_model, config={"row_limit": 1})) == 1
-    assert measure(traces.client, dimensions=[{"field": "tags"}]) == [{"tags": "rehearsal", "count_count": "3"}]
+    assert measure(traces.client, dimensions=[{"field": "tags"}]) == [{"tags": ["rehearsal"], "count_count": 3}]
+
+
+NEWEST = {"field": "time_dimension", "direction": "desc"}
+
+
+def test_hours_are_named_in_iso(traces: Any) -> None:
+    traces.send(traces.generation())
+    rows = measure(traces.client, timeDimension={"granularity": "hour"}, orderBy=[NEWEST])
+    (row,) = rows
+    assert datetime.fromisoformat(row["time_dimension"]).tzinfo is not None
+
+
+def test_fields_that_are_not_known_are_left_out(traces: Any) -> None:
+    traces.send(traces.generation())
+    (seen,) = traces.read(fields="core,everything")
+    assert "level" not in seen
+
+
+@pytest.mark.parametrize("column", ["statusMessage", "input", "latency", "totalCost"])
+def test_l4_metrics_are_not_filtered_by_texts_or_measures(langfuse: httpx.Client, column: str) -> None:
+    query = {
+        "view": "observations",
+        "metrics": [COUNT],
+        "fromTimestamp": "2026-01-01T00:00:00Z",
+        "toTimestamp": "2126-01-01T00:00:00Z",
+        "filters": [{"column": column, "type": "string", "operator": "starts with", "value": "limit reached"}],
+    }
+    answer = langfuse.get(API + "v2/metrics", params={"query": json.dumps(query)})
+    assert answer.status_code == 400
+    assert "Invalid filter column" in answer.text
+
+
+def test_l4_quota_violations_are_found_by_level_and_status(traces: Any) -> None:
+    refused = traces.generation(level="WARNING", **{"langfuse.observation.metadata.status": "429"})
+    malformed = traces.generation(level="WARNING", **{"langfuse.observation.metadata.status": "400"})
+    traces.send(refused, malformed, traces.generation())
+    warning = {"column": "level", "type": "string", "operator": "=", "value": "WARNING"}
+    status = {"column": "metadata", "type": "stringObject", "key": "status", "operator": "=", "value": "429"}
+    assert measure(traces.client, warning, status) == [{"count_count": 1}]
 
 
 def test_no_traffic_is_no_figure(langfuse: httpx.Client) -> None:
-    assert measure(langfuse) == [{"count_count": "0"}]
+    assert measure(langfuse) == [{"count_count": 0}]
     assert measure(langfuse, metrics=[{"measure": "latency", "aggregation": "p95"}]) == [{"p95_latency": None}]
     assert measure(langfuse, dimensions=[{"field": "name"}]) == []
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+
+from ops.checks.langfuse import sign_up_is_off
+from ops.services.langfuse import Langfuse
 
 PREFIX = "__Secure-next-auth."
 PAGE = "/project/the-project/traces"
@@ -98,8 +101,32 @@ def test_a_login_never_leads_to_another_site(visitor: Visitor, known: tuple[str,
 
 
 def test_sign_up_is_disabled(visitor: Visitor) -> None:
-    answer = visitor.send("POST", "/api/auth/signup", json={"email": "a@b.example", "password": "x"})
+    account = {"name": "A", "email": "a@b.example", "password": "a-long-password"}
+    answer = visitor.send("POST", "/api/auth/signup", json=account)
     assert (answer.status_code, answer.json()["message"]) == (422, "Sign up is disabled.")
+
+
+def test_l3_an_incomplete_request_for_an_account_says_nothing_about_sign_up(visitor: Visitor) -> None:
+    for body in ({}, {"name": "A", "email": "a@b.example", "password": "short"}):
+        answer = visitor.send("POST", "/api/auth/signup", json=body)
+        assert answer.status_code == 422
+        assert "disabled" not in answer.text
+
+
+class _Site:
+    """What check 4.6 asks through."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.site = self
+        self.request = client.request
+
+
+@pytest.mark.parametrize("disabled", ["true", ""])
+def test_l3_the_check_tells_open_sign_up_from_a_refused_body(start: Any, langfuse_env: Any, disabled: str) -> None:
+    server = start("langfuse", env={**langfuse_env, "AUTH_DISABLE_SIGNUP": disabled})
+    with httpx.Client(base_url=server.url, timeout=10) as client:
+        email = langfuse_env["LANGFUSE_INIT_USER_EMAIL"]
+        assert sign_up_is_off(cast(Langfuse, _Site(client)), email) is (disabled == "true")
 
 
 def test_a_person_signs_in_and_sees_the_traces(traces: Any, visitor: Visitor, known: tuple[str, str]) -> None:

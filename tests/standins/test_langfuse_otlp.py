@@ -20,7 +20,7 @@ def test_a_span_of_the_langfuse_callback_becomes_a_generation(traces: Any) -> No
     assert seen["id"] == span["spanId"]
     assert seen["type"] == "GENERATION"
     assert seen["name"] == "litellm:prod_customer"
-    assert seen["metadata"]["cache_hit"] == "true"
+    assert seen["metadata"]["cache_hit"] is True
     assert seen["usageDetails"] == {"input": 7, "output": 3, "total": 10}
     assert seen["costDetails"] == {"total": 0.25}
     assert seen["totalCost"] == 0.25
@@ -28,7 +28,7 @@ def test_a_span_of_the_langfuse_callback_becomes_a_generation(traces: Any) -> No
     assert seen["tags"] == ["rehearsal"]
     assert (seen["userId"], seen["sessionId"]) == ("customer-1", "session-1")
     assert seen["traceName"] == "litellm-acompletion"
-    assert seen["providedModelName"] == "gpt-4o-mini"
+    assert seen["model"] == "gpt-4o-mini"
     assert seen["isRootObservation"] is True
     assert seen["projectId"] == "the-project"
 
@@ -51,12 +51,12 @@ def test_a_span_of_the_otel_callback_becomes_a_generation_with_cost_and_usage(tr
     traces.send(span, scope="litellm")
     (seen,) = traces.read()
     assert seen["type"] == "GENERATION"
-    assert seen["providedModelName"] == "gpt-4o-2024-08-06"
+    assert seen["model"] == "gpt-4o-2024-08-06"
     assert seen["usageDetails"] == {"input": 5, "output": 2, "total": 7}
     assert seen["totalCost"] == 0.125
     assert (seen["level"], seen["statusMessage"]) == ("ERROR", "upstream failed")
     assert seen["tags"] == ["a", "b"]
-    assert seen["metadata"]["attributes.llm.cost.total"] == "0.125"
+    assert seen["metadata"]["attributes.llm.cost.total"] == 0.125
 
 
 def test_a_child_span_without_a_model_is_a_span_below_its_parent(traces: Any) -> None:
@@ -115,11 +115,21 @@ def test_one_bad_span_refuses_the_whole_batch(traces: Any, field: str, value: st
     assert traces.read() == []
 
 
-def test_a_span_that_is_sent_twice_is_there_once(traces: Any) -> None:
+def test_l5_a_span_that_is_sent_twice_is_there_twice_until_it_is_merged(traces: Any) -> None:
     span = traces.generation()
     traces.send(span)
     traces.send(span)
+    assert len(traces.read()) == 2
+    traces.client.post("/_control/switches", json={"merge_s": 0}).raise_for_status()
     assert len(traces.read()) == 1
+
+
+def test_l8_a_span_of_another_scope_carries_its_attributes_again(traces: Any) -> None:
+    traces.send(traces.generation(), scope="llm-gateway")
+    traces.send(traces.generation(), scope="langfuse-sdk-llm-gateway")
+    foreign, own = sorted(traces.read(), key=lambda seen: len(seen["metadata"]), reverse=True)
+    assert any(name.startswith("attributes.") for name in foreign["metadata"])
+    assert not any(name.startswith("attributes.") for name in own["metadata"])
 
 
 def test_a_trace_can_be_read_only_after_the_visibility_delay(traces: Any) -> None:

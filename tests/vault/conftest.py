@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ops.vault import setup
-from ops.world import World
-from tests.vault.support import given, provisioned, world
+from ops.vault.inventory import Inventory
+from tests.vault.support import given, inventory, provisioned
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> World:
+def full(tmp_path: Path) -> Inventory:
     """Production with every secret in place."""
-    here = world(tmp_path, "fly", given())
+    here = inventory(tmp_path, "fly", given())
     setup.act(here, lambda text: None)
     here.vault.put(provisioned(), origin="provisioned")
     return here

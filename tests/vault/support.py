@@ -1,36 +1,27 @@
-"""A world small enough for the vault: a stack, a target, settings, a folder."""
+"""A vault for a stack and a target, with settings to take secrets from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
+from ops.description.paths import ROOT
+from ops.description.read import read
+from ops.description.stack import Stack
 from ops.runbook.secret import Secret
-from ops.stack import Stack, read
 from ops.vault import Vault
-from ops.world import ROOT, Paths, World
+from ops.vault.inventory import Inventory
 
 STACK = read(ROOT / "ops" / "stack.toml", {})
 REF = "abcdefghijklmnopqrst"
 
 
-class SmallWorld:
-    """What the vault's functions ask of a world."""
-
-    def __init__(
-        self, folder: Path, target: str = "fly", environ: Mapping[str, str] | None = None, stack: Stack = STACK
-    ) -> None:
-        self.target_name = target
-        self.environ = dict(environ or {})
-        self.stack = stack
-        self.vault = Vault(folder / target / "vault.json", target=target)
-        self.paths = Paths(folder, folder / "state", folder / "stack.toml")
-
-
-def world(folder: Path, target: str = "fly", environ: Mapping[str, str] | None = None, stack: Stack = STACK) -> World:
-    """A small world, typed as the real one."""
-    return cast(World, SmallWorld(folder, target, environ, stack))
+def inventory(
+    folder: Path, target: str = "fly", environ: Mapping[str, str] | None = None, stack: Stack = STACK
+) -> Inventory:
+    """A vault in a folder, for a stack and a target, with these settings."""
+    vault = Vault(folder / target / "vault.json", target=target)
+    return Inventory(vault, stack, dict(environ or {}), folder / ".env")
 
 
 def given() -> dict[str, str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ops.description.stack import TeamTable
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
-from ops.stack import TeamTable
 from ops.vault import setup
-from tests.vault.support import STACK, given, provisioned, world
+from tests.vault.support import STACK, given, inventory, provisioned
 
 
 def quiet(text: str) -> None:
@@ -24,7 +24,7 @@ def values(path: Path) -> dict[str, str]:
 
 
 def test_a_rehearsal_needs_nobody(tmp_path: Path) -> None:
-    here = world(tmp_path, "local")
+    here = inventory(tmp_path, "local")
     assert setup.look(here).state is State.MISSING
     setup.act(here, quiet)
     found = setup.look(here)
@@ -38,7 +38,7 @@ def test_a_rehearsal_needs_nobody(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_never_reads_production_values(tmp_path: Path) -> None:
-    here = world(tmp_path, "local", given())
+    here = inventory(tmp_path, "local", given())
     setup.act(here, quiet)
     text = here.vault.path.read_text()
     for value in given().values():
@@ -47,7 +47,7 @@ def test_a_rehearsal_never_reads_production_values(tmp_path: Path) -> None:
 
 
 def test_production_takes_what_is_given_and_is_complete(tmp_path: Path) -> None:
-    here = world(tmp_path, "fly", given())
+    here = inventory(tmp_path, "fly", given())
     assert setup.look(here).state is State.MISSING
     setup.act(here, quiet)
     assert setup.look(here).state is State.SATISFIED
@@ -58,7 +58,7 @@ def test_production_takes_what_is_given_and_is_complete(tmp_path: Path) -> None:
 
 
 def test_what_only_a_person_can_give_is_named_with_the_place_for_it(tmp_path: Path) -> None:
-    here = world(tmp_path, "fly", {"OPENAI_API_KEY": given()["OPENAI_API_KEY"], "FLY_API_TOKEN": "  "})
+    here = inventory(tmp_path, "fly", {"OPENAI_API_KEY": given()["OPENAI_API_KEY"], "FLY_API_TOKEN": "  "})
     setup.act(here, quiet)
     found = setup.look(here)
     assert found.state is State.BLOCKED
@@ -71,16 +71,16 @@ def test_what_only_a_person_can_give_is_named_with_the_place_for_it(tmp_path: Pa
 
 
 def test_nothing_that_is_there_is_changed(tmp_path: Path) -> None:
-    here = world(tmp_path, "fly", given())
+    here = inventory(tmp_path, "fly", given())
     setup.act(here, quiet)
     before = values(here.vault.path)
-    again = world(tmp_path, "fly", {**given(), "OPENAI_API_KEY": "sk-proj-" + "z9Y8" * 8})
+    again = inventory(tmp_path, "fly", {**given(), "OPENAI_API_KEY": "sk-proj-" + "z9Y8" * 8})
     setup.act(again, quiet)
     assert values(here.vault.path) == before
     found = setup.look(again)
     assert found.state is State.SATISFIED
     assert "OPENAI_API_KEY waits for inv vault.rotate" in found.evidence
-    without = world(tmp_path, "fly", {"FLY_API_TOKEN": given()["FLY_API_TOKEN"]})
+    without = inventory(tmp_path, "fly", {"FLY_API_TOKEN": given()["FLY_API_TOKEN"]})
     assert setup.look(without).state is State.SATISFIED, "once given, .env may forget it"
 
 
@@ -96,7 +96,7 @@ def test_nothing_that_is_there_is_changed(tmp_path: Path) -> None:
     ],
 )
 def test_a_malformed_given_value_is_not_stored(tmp_path: Path, name: str, value: str, said: str) -> None:
-    here = world(tmp_path, "fly", {**given(), name: value})
+    here = inventory(tmp_path, "fly", {**given(), name: value})
     setup.act(here, quiet)
     found = setup.look(here)
     assert found.state is State.BLOCKED
@@ -107,7 +107,7 @@ def test_a_malformed_given_value_is_not_stored(tmp_path: Path, name: str, value:
 
 
 def test_a_malformed_value_in_the_vault_is_not_mended_silently(tmp_path: Path) -> None:
-    here = world(tmp_path, "fly", given())
+    here = inventory(tmp_path, "fly", given())
     setup.act(here, quiet)
     here.vault.put({"LANGFUSE_ENCRYPTION_KEY": Secret("base64-of-something=")}, origin="given")
     setup.act(here, quiet)
@@ -118,12 +118,12 @@ def test_a_malformed_value_in_the_vault_is_not_mended_silently(tmp_path: Path) -
 
 
 def test_a_team_added_to_the_stack_gets_its_key(tmp_path: Path) -> None:
-    here = world(tmp_path, "local")
+    here = inventory(tmp_path, "local")
     setup.act(here, quiet)
     before = values(here.vault.path)
     table = TeamTable(key="NEW_TEAM_KEY", rpm=1, tpm=1, daily_usd=1)
     stack = msgspec.structs.replace(STACK, teams={**STACK.teams, "newcomers": table})
-    later = world(tmp_path, "local", stack=stack)
+    later = inventory(tmp_path, "local", stack=stack)
     assert "1 to make" in setup.look(later).evidence
     setup.act(later, quiet)
     after = values(here.vault.path)
@@ -132,13 +132,13 @@ def test_a_team_added_to_the_stack_gets_its_key(tmp_path: Path) -> None:
 
 
 def test_a_look_writes_nothing(tmp_path: Path) -> None:
-    setup.look(world(tmp_path, "fly", given()))
+    setup.look(inventory(tmp_path, "fly", given()))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_said_holds_no_value(tmp_path: Path) -> None:
     said: list[str] = []
-    here = world(tmp_path, "fly", given())
+    here = inventory(tmp_path, "fly", given())
     said.append(setup.look(here).evidence)
     setup.act(here, said.append)
     found = setup.look(here)

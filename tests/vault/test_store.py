@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
+from ops.description.paths import ROOT
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.vault import Vault, file, store
-from ops.world import ROOT
 
 
 @pytest.fixture

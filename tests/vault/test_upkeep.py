@@ -11,11 +11,11 @@ import pytest
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.vault import audit, report, rotate
-from ops.world import World
-from tests.vault.support import given, world
+from ops.vault.inventory import Inventory
+from tests.vault.support import given, inventory
 
 
-def test_the_list_shows_every_secret_and_no_value(full: World) -> None:
+def test_the_list_shows_every_secret_and_no_value(full: Inventory) -> None:
     text, data = report.as_text(full), json.loads(report.as_json(full))
     assert (data["version"], data["kind"], data["target"]) == (1, "vault", "fly")
     states = {row["name"]: row["state"] for row in data["secrets"]}
@@ -29,11 +29,11 @@ def test_the_list_shows_every_secret_and_no_value(full: World) -> None:
 
 
 def test_the_list_of_an_empty_vault_says_missing(tmp_path: Path) -> None:
-    rows = {row.name: row.state for row in report.rows(world(tmp_path, "fly"))}
+    rows = {row.name: row.state for row in report.rows(inventory(tmp_path, "fly"))}
     assert rows["OPENAI_API_KEY"] == rows["FLY_API_TOKEN"] == rows["REDIS_URL"] == "missing"
 
 
-def test_age_and_due_day_follow_the_contracts_period(full: World) -> None:
+def test_age_and_due_day_follow_the_contracts_period(full: Inventory) -> None:
     later = datetime.now(UTC) + timedelta(days=60)
     rows = {row.name: row for row in report.rows(full, later)}
     assert rows["OPENAI_API_KEY"].age_days == 60
@@ -43,20 +43,20 @@ def test_age_and_due_day_follow_the_contracts_period(full: World) -> None:
     assert rows["LANGFUSE_SALT"].due is None
 
 
-def test_the_schedule_is_productions_whatever_the_target(tmp_path: Path, full: World) -> None:
-    table = report.schedule_table(full)
-    assert table == report.schedule_table(world(tmp_path / "other", "local"))
+def test_the_schedule_is_productions_whatever_the_target(tmp_path: Path, full: Inventory) -> None:
+    table = report.schedule_table(full.stack)
+    assert table == report.schedule_table(inventory(tmp_path / "other", "local").stack)
     assert "| `LANGFUSE_SALT` |" in table
     assert "| never |" in table
     assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_a_sound_vault_has_no_findings(full: World) -> None:
+def test_a_sound_vault_has_no_findings(full: Inventory) -> None:
     assert audit.findings(full) == ()
     assert "well-formed" in audit.as_text(())
 
 
-def test_the_audit_finds_what_is_wrong(full: World) -> None:
+def test_the_audit_finds_what_is_wrong(full: Inventory) -> None:
     full.vault.put({"CLICKHOUSE_PASSWORD": Secret("not&alnum")}, origin="given")
     full.vault.put({"FORMER_TEAM_KEY": Secret("of-a-team-that-is-gone")}, origin="generated")
     full.vault.remove(["REDIS_URL"])
@@ -74,7 +74,7 @@ def test_the_audit_finds_what_is_wrong(full: World) -> None:
     assert json.loads(audit.as_json(audit.findings(full)))["kind"] == "vault-audit"
 
 
-def test_rotating_makes_a_new_value_keeps_the_old_vault_and_says_what_to_run(full: World) -> None:
+def test_rotating_makes_a_new_value_keeps_the_old_vault_and_says_what_to_run(full: Inventory) -> None:
     before = full.vault.get("PROD_CEO_KEY")
     said = rotate.rotate(full, "PROD_CEO_KEY", confirmed=True)
     after = full.vault.get("PROD_CEO_KEY")
@@ -85,7 +85,7 @@ def test_rotating_makes_a_new_value_keeps_the_old_vault_and_says_what_to_run(ful
     assert before.reveal() in full.vault.previous.read_text()
 
 
-def test_a_pair_is_replaced_together(full: World) -> None:
+def test_a_pair_is_replaced_together(full: Inventory) -> None:
     before = [full.vault.get(name) for name in ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")]
     rotate.rotate(full, "LANGFUSE_SECRET_KEY", confirmed=True)
     after = [full.vault.get(name) for name in ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")]
@@ -104,7 +104,7 @@ def test_a_pair_is_replaced_together(full: World) -> None:
         ("NO_SUCH_KEY", "VAULT-015"),
     ],
 )
-def test_what_is_not_replaced_here_is_refused_with_the_reason(full: World, name: str, code: str) -> None:
+def test_what_is_not_replaced_here_is_refused_with_the_reason(full: Inventory, name: str, code: str) -> None:
     before = full.vault.path.read_bytes()
     with pytest.raises(RunbookError) as refused:
         rotate.rotate(full, name, confirmed=True)
@@ -113,7 +113,7 @@ def test_what_is_not_replaced_here_is_refused_with_the_reason(full: World, name:
     assert full.vault.path.read_bytes() == before
 
 
-def test_without_a_yes_nothing_is_replaced(full: World) -> None:
+def test_without_a_yes_nothing_is_replaced(full: Inventory) -> None:
     before = full.vault.path.read_bytes()
     with pytest.raises(RunbookError) as refused:
         rotate.rotate(full, "LANGFUSE_NEXTAUTH_SECRET")
@@ -123,19 +123,19 @@ def test_without_a_yes_nothing_is_replaced(full: World) -> None:
     assert full.vault.path.read_bytes() == before
 
 
-def test_a_given_secret_is_replaced_by_what_env_holds_now(tmp_path: Path, full: World) -> None:
+def test_a_given_secret_is_replaced_by_what_env_holds_now(tmp_path: Path, full: Inventory) -> None:
     fresh = "sk-proj-" + "z9Y8" * 8
-    later = world(tmp_path, "fly", {**given(), "OPENAI_API_KEY": fresh})
+    later = inventory(tmp_path, "fly", {**given(), "OPENAI_API_KEY": fresh})
     rotate.rotate(later, "OPENAI_API_KEY", confirmed=True)
     assert full.vault.get("OPENAI_API_KEY").reveal() == fresh
-    broken = world(tmp_path, "fly", {**given(), "OPENAI_API_KEY": "no-key-at-all"})
+    broken = inventory(tmp_path, "fly", {**given(), "OPENAI_API_KEY": "no-key-at-all"})
     with pytest.raises(RunbookError) as refused:
         rotate.rotate(broken, "OPENAI_API_KEY", confirmed=True)
     assert refused.value.code == "VAULT-012"
     assert "no-key-at-all" not in refused.value.what
 
 
-def test_only_what_nobody_reads_is_taken_out(full: World) -> None:
+def test_only_what_nobody_reads_is_taken_out(full: Inventory) -> None:
     full.vault.put({"FORMER_TEAM_KEY": Secret("of-a-team-that-is-gone")}, origin="generated")
     assert "FORMER_TEAM_KEY taken out" in rotate.remove(full, "FORMER_TEAM_KEY")
     assert not full.vault.has("FORMER_TEAM_KEY")

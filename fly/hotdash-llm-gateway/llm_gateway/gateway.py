@@ -7,6 +7,7 @@ import logging
 import time
 
 from .api.background import Background
+from .api.chat_answer import ChatAnswers
 from .api.embeddings import Embeddings
 from .api.finish import Finish
 from .api.generation import Generation
@@ -20,10 +21,10 @@ from .cache.ledger import Ledger
 from .cache.semantic_parts import SemanticParts, assemble
 from .config import GatewayConfig
 from .environment import Environment
+from .health.loop_delay import LoopDelay
+from .health.selftest import SelfTest
+from .health.tally import Tally
 from .limits.limiter import Limiter
-from .ops.loop_delay import LoopDelay
-from .ops.selftest import SelfTest
-from .ops.tally import Tally
 from .store import Store
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
@@ -79,6 +80,7 @@ class Gateway:
                 upstream=self._provider,
                 limiter=self.limiter,
                 count=self.tally.add,
+                keepable=ChatAnswers().keepable,
             )
         self._self_test = SelfTest(
             config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .api.request import Request
 from .config import Team
 from .limits.limiter import Remaining
 from .limits.pricing import Spend
@@ -66,17 +65,6 @@ class Outcome:
     status: int = 200
     warning: str | None = None
     error: str | None = None
-
-    def note(self, request: Request) -> None:
-        """Take over what the request asks for."""
-        self.asked, self.stream = request.model, request.stream
-        self.metadata, self.end_user = request.labels, request.end_user
-        self.asked_for = request.body.get("messages", request.body.get("input"))
-        self.parameters = {
-            name: value
-            for name, value in request.body.items()
-            if isinstance(value, int | float | str) and name not in ("user", "input", "instructions")
-        }
 
     def begin_output(self) -> None:
         """The first piece of the answer is there."""

@@ -1,4 +1,4 @@
-"""The one way to Redis: a bounded, warmed pool, a deadline per call, and a circuit breaker.
+"""The one way to Redis: a few pipelined connections, a deadline per call, and a circuit breaker.
 
 Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first
 failure opens the breaker: calls then fail at once, and a task in the background, never a client's request,
@@ -13,26 +13,24 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from redis import asyncio as aioredis
-from redis import exceptions
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from .redis_connection import Address, Connection, Lost, Part, Refused, connect
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 16
-WARM_CONNECTIONS = 4
+CONNECTIONS = 4
+"""So that a large value holds up few others."""
 FIRST_PROBE_S = 0.1
-_LATE_TURNS = 5
-"""Turns of the event loop granted to an answer that arrived while the loop was busy with something else."""
 
 # Replies that mean "this server cannot serve now", as opposed to "this command is wrong".
-_AWAY_REPLIES = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
+_AWAY_REPLIES = (
+    "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "UNBLOCKED",
+    "NOAUTH", "WRONGPASS",
+)  # fmt: skip
 
 
 class StoreUnavailable(Exception):
@@ -66,8 +64,11 @@ class Store:
     Args:
         url: `redis://` or `rediss://`, password included; it is never logged.
         prefix: what every key of the gateway starts with.
-        timeout_s: longest time one call may take, connecting and waiting for a connection included.
+        timeout_s: longest time one call may take.
         breaker_open_s: longest pause between two attempts to reach a Redis that is away.
+
+    Raises:
+        ValueError: the URL is none.
     """
 
     def __init__(self, url: str, *, prefix: str, timeout_s: float = 0.2, breaker_open_s: float = 5.0) -> None:
@@ -75,25 +76,13 @@ class Store:
         self.timeout_s = timeout_s
         self.down_since: float | None = None
         """`time.monotonic()` of the moment Redis went away; None while it is there."""
+        self._address = Address.parse(url)
         self._breaker_open_s = max(breaker_open_s, FIRST_PROBE_S)
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._open: list[Connection] = []
+        self._opening: set[asyncio.Task[Connection]] = set()
         self._probe: asyncio.Task[None] | None = None
         self._there = asyncio.Event()
         self._there.set()
-        # The deadline is ours alone: redis-py's own would also fire when an answer is here but the loop was busy,
-        # and a retry could run a script twice.
-        pool = aioredis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=None,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-            driver_info=None,
-            protocol=2,
-        )
-        self.redis: aioredis.Redis = aioredis.Redis.from_pool(pool)
 
     @property
     def available(self) -> bool:
@@ -101,83 +90,132 @@ class Store:
         return self.down_since is None
 
     async def start(self) -> bool:
-        """Open some connections ahead of the first burst; answer whether Redis is there."""
-        commands = [self._run(self._send("PING")) for _ in range(WARM_CONNECTIONS)]
-        results = await asyncio.gather(*commands, return_exceptions=True)
+        """Connect ahead of the first burst; answer whether Redis is there."""
+        opening = [self._another() for _ in range(CONNECTIONS - len(self._open))]
+        results = await asyncio.gather(*opening, self.call("PING"), return_exceptions=True)
         return not any(isinstance(result, BaseException) for result in results)
 
     async def close(self) -> None:
         """Stop the background task and close all connections."""
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.gather(self._probe, return_exceptions=True)
-        with contextlib.suppress(OSError, exceptions.RedisError):
-            await self.redis.aclose(close_connection_pool=True)
+        tasks = [*self._opening, *filter(None, [self._probe])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in list(self._open):
+            connection.close()
+            await connection.ended
 
     async def wait_available(self) -> None:
         """Return once Redis answers, at once if it does now."""
         await self._there.wait()
 
-    async def call(self, *command: str | int | float | bytes) -> Any:
-        """Run one command and return Redis's answer.
+    async def call(self, *command: Part) -> Any:
+        """Run one command and return Redis's answer: bytes, an integer, None, or a list of these.
 
         Raises:
             StoreUnavailable: Redis is away, too slow, or full (`StoreFull`), or refused the command.
         """
-        if not self.available:
-            raise StoreUnavailable("Redis is away (breaker open)")
-        return await self._run(self._send(*command))
+        return await self._guarded(self._run(*command))
 
-    async def script(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Part]) -> Any:
         """Run a Lua script by its digest, sending its source only if Redis does not know it.
 
         Raises:
             StoreUnavailable: as `call`.
         """
-        if not self.available:
-            raise StoreUnavailable("Redis is away (breaker open)")
-        return await self._run(self._evaluate(script, keys, args))
+        return await self._guarded(self._evaluate(script, keys, args))
 
-    async def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+    async def listen(
+        self, channels: Sequence[str], heard: Callable[[bytes, bytes], None], *, begun: Callable[[], None]
+    ) -> None:
+        """Subscribe to channels and hear their messages, until the connection ends.
+
+        Args:
+            heard: given the channel and the message of each.
+            begun: called when Redis has taken the subscription.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached.
+        """
+
+        def pushed(message: list[Any]) -> None:
+            kind, channel, content = message
+            if kind == b"subscribe":
+                begun()
+            elif kind == b"message":
+                heard(channel, content)
+
         try:
-            return await self._send("EVALSHA", script.sha, len(keys), *keys, *args)
-        except exceptions.NoScriptError:
-            return await self._send("EVAL", script.source, len(keys), *keys, *args)
-
-    async def _send(self, *command: str | int | float | bytes) -> Any:
-        return await self.redis.execute_command(*command)  # type: ignore[no-untyped-call]
-
-    async def _run(self, command: Awaitable[Any], *, probing: bool = False) -> Any:
-        task = asyncio.ensure_future(command)
-        if not probing:
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            connection = await connect(self._address, self.timeout_s, pushed=pushed)
+        except (OSError, Lost, Refused) as error:
+            raise StoreUnavailable(f"no subscription: {type(error).__name__}") from error
         try:
-            await asyncio.wait({task}, timeout=self.timeout_s)
-            for _ in range(_LATE_TURNS):
-                if task.done():
-                    break
-                await asyncio.sleep(0)
-            if not task.done():
-                raise self._away(f"no answer within {self.timeout_s:g} s")
-            return task.result()
-        except asyncio.CancelledError:
-            # Either our caller was cancelled or the breaker cancelled the command.
-            if task.cancelled() and not self.available:
-                raise StoreUnavailable("Redis went away during the call") from None
-            raise
-        except exceptions.ResponseError as error:
-            raise self._refused(error) from error
-        except (OSError, exceptions.RedisError) as error:
-            raise self._away(type(error).__name__) from error
+            connection.send("SUBSCRIBE", *channels)
+            await asyncio.shield(connection.ended)
         finally:
-            task.cancel()
+            connection.close()
 
-    def _refused(self, error: exceptions.RedisError) -> StoreUnavailable:
-        text = str(error)
-        if isinstance(error, exceptions.OutOfMemoryError) or "OOM command" in text:
+    async def _guarded(self, command: Awaitable[Any]) -> Any:
+        """A call's answer; what a command raises becomes what callers know."""
+        try:
+            return await command
+        except Refused as error:
+            raise self._refused(str(error)) from error
+        except Lost as error:
+            raise self._away(str(error)) from error
+        except OSError as error:
+            raise self._away(type(error).__name__) from error
+
+    async def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[Part]) -> Any:
+        try:
+            return await self._run("EVALSHA", script.sha, len(keys), *keys, *args)
+        except Refused as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            return await self._run("EVAL", script.source, len(keys), *keys, *args)
+
+    async def _run(self, *command: Part, probing: bool = False) -> Any:
+        if not probing and not self.available:
+            raise StoreUnavailable("Redis is away (breaker open)")
+        connection = self._least_busy()
+        if connection is None:
+            connection = await asyncio.shield(self._another())
+        return await connection.ask(*command)
+
+    def _least_busy(self) -> Connection | None:
+        """The connection with the shortest queue; if all are busy and there may be more, another one is opened."""
+        best = min((each for each in self._open if each.usable), key=_waiting, default=None)
+        if best is not None and best.waiting and len(self._open) + len(self._opening) < CONNECTIONS:
+            self._another()
+        return best
+
+    def _another(self) -> asyncio.Task[Connection]:
+        """A connection that is being opened."""
+        if len(self._open) + len(self._opening) >= CONNECTIONS and self._opening:
+            return next(iter(self._opening))
+        task = asyncio.create_task(self._connect())
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
+        return task
+
+    async def _connect(self) -> Connection:
+        connection = await connect(self._address, self.timeout_s, lost=self._open_no_more)
+        self._open.append(connection)
+        return connection
+
+    def _opened(self, task: asyncio.Task[Connection]) -> None:
+        self._opening.discard(task)
+        if not task.cancelled():
+            task.exception()  # Told to those who wait for it, if any.
+
+    def _open_no_more(self, connection: Connection) -> None:
+        with contextlib.suppress(ValueError):
+            self._open.remove(connection)
+
+    def _refused(self, text: str) -> StoreUnavailable:
+        if "OOM command" in text:
             return StoreFull("Redis is full: it refuses writes")
-        if isinstance(error, exceptions.ReadOnlyError) or text.startswith(_AWAY_REPLIES):
+        if text.startswith(_AWAY_REPLIES):
             return self._away(text.split(" ", 1)[0])
         return StoreUnavailable(text)
 
@@ -189,8 +227,8 @@ class Store:
             log.warning("redis: away (%s)", reason)
             self._probe = asyncio.create_task(self._until_back())
         # Whoever else waits for the same silent server need not wait for a deadline of their own.
-        for task in list(self._calls):
-            task.cancel()
+        for connection in list(self._open):
+            connection.close(reason)
         return StoreUnavailable(f"Redis is away: {reason}")
 
     async def _until_back(self) -> None:
@@ -199,9 +237,9 @@ class Store:
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._breaker_open_s)
             # A write, since a replica that lost its master answers PING.
-            write = self._send("SET", f"{self.prefix}probe", "1", "EX", "60")
+            write = self._run("SET", f"{self.prefix}probe", "1", "EX", "60", probing=True)
             try:
-                await self._run(write, probing=True)
+                await self._guarded(write)
             except StoreFull:
                 break
             except StoreUnavailable:
@@ -210,3 +248,7 @@ class Store:
         self.down_since = None
         self._there.set()
         log.warning("redis: back")
+
+
+def _waiting(connection: Connection) -> int:
+    return connection.waiting

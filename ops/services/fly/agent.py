@@ -9,13 +9,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import shutil
-import time
+import signal
+import socket
+import struct
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SOCKET = "fly-agent.sock"
 LOGS = "agent-logs"
+AGENT_LOCK = "flyctl.agent.lock"
 STOP_S = 5.0
 LONGEST_SOCKET = 107  # bytes of a path that a Unix socket can have on Linux
 
@@ -70,10 +76,40 @@ def _end_unneeded(state: Path, stop: Callable[[], None], file: int) -> None:
     except BlockingIOError:
         return
     if (state / SOCKET).exists():
-        stop()
-        deadline = time.monotonic() + STOP_S
-        # Cleaning up goes on when the run has been asked to stop, so nothing here listens to that.
-        while (state / SOCKET).exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        with _process(state / SOCKET) as process:
+            stop()
+            _wait_for_end(state, process)
         (state / SOCKET).unlink(missing_ok=True)  # of an agent that was killed
     shutil.rmtree(state / LOGS, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _process(path: Path) -> Iterator[int | None]:
+    """A descriptor of the process that listens there, where the system has such; None where nobody does."""
+    process = None
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as link:
+        link.connect(os.fspath(path))
+        if sys.platform == "linux":
+            credentials = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            process = os.pidfd_open(struct.unpack("3i", credentials)[0])
+    try:
+        yield process
+    finally:
+        if process is not None:
+            os.close(process)
+
+
+def _wait_for_end(state: Path, process: int | None) -> None:
+    """Until the agent is no more. This goes on when the run has been asked to stop: it cleans up."""
+    if process is not None and sys.platform == "linux":
+        if not select.select([process], [], [], STOP_S)[0]:
+            signal.pidfd_send_signal(process, signal.SIGKILL)  # it would keep the token
+            select.select([process], [], [], STOP_S)
+        return
+    # Elsewhere: the agent holds this lock for as long as it runs.
+    file = os.open(state / AGENT_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    waiting = threading.Thread(target=fcntl.flock, args=(file, fcntl.LOCK_EX), daemon=True)
+    waiting.start()
+    waiting.join(STOP_S)
+    if not waiting.is_alive():
+        os.close(file)

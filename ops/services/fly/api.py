@@ -19,7 +19,8 @@ from ops.runbook.loading import spared
 from ops.runbook.secret import Secret
 from ops.services import trust
 from ops.services.fly import errors
-from ops.services.fly.errors import FlyError, of_text
+from ops.services.fly.errors import FlyError
+from ops.services.fly.explaining import of_text
 
 if TYPE_CHECKING:
     import httpx

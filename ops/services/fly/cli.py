@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.files import make_private
 from ops.runbook.proc import Completed, run
 from ops.runbook.secret import Secret
-from ops.services.fly import agent, errors
-from ops.services.fly.errors import FlyError, explain
+from ops.services.fly import agent, commands, errors
+from ops.services.fly.errors import FlyError
+from ops.services.fly.explaining import explain
 from ops.services.fly.reading import pick
 from ops.services.fly.shapes import Version
 
@@ -105,7 +106,7 @@ class Flyctl:
         return agent.needed(self.state, self._stop_agent)
 
     def _stop_agent(self) -> None:
-        words = [self.find(), "agent", "stop"]
+        words = self.words("agent", "stop")
         # Not through `proc`: this cleans up, and goes on when the run has been asked to stop.
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             subprocess.run(
@@ -129,6 +130,15 @@ class Flyctl:
             )
         return found
 
+    def words(self, *arguments: str) -> list[str]:
+        """A command's argument list, with the binary's path.
+
+        Raises:
+            FlyError: FLY-001 there is no flyctl.
+        """
+        commands.named(arguments)
+        return [self.find(), *arguments]
+
     def run(
         self,
         doing: str,
@@ -150,7 +160,7 @@ class Flyctl:
             FlyError: a mapped failure.
         """
         self.prepare()
-        argv: Sequence[str] = (self.find(), *arguments)
+        argv = self.words(*arguments)
         try:
             done = run(argv, input=input, env=self.environment(), cwd=cwd or self.state, timeout=timeout, check=False)
         except RunbookError as error:

@@ -21,6 +21,7 @@ from ops.services.fly.shapes import (
     AppStatus,
     Executed,
     GroupScale,
+    Lease,
     LogLine,
     Machine,
     Release,
@@ -190,6 +191,18 @@ class Fly:
         """Every machine, flyctl's passing helpers included."""
         raw = self.cli.json(f"listing the machines of {app}", "machines", "list", "-a", app)
         return [Machine.read(r) for r in rows(raw)]
+
+    def lease(self, app: str, machine: str) -> Lease | None:
+        """Who holds a machine at this moment, or None."""
+        doing = f"asking who holds machine {machine} of {app}"
+        try:
+            return Lease.read(
+                machine, self.api.machines(doing, f"/apps/{segment(app)}/machines/{segment(machine)}/lease")
+            )
+        except FlyError as error:
+            if error.code in (errors.NOT_FOUND, errors.NOTHING_RUNNING):
+                return None
+            raise
 
     def start_machine(self, app: str, machine: str) -> None:
         """Start a stopped machine. A deploy updates such a machine, succeeds, and leaves it stopped."""

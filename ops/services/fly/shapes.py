@@ -278,3 +278,18 @@ class LogLine(msgspec.Struct, frozen=True):
             region=str(pick(raw, "region", default="")),
             machine=str(pick(raw, "instance", default="")),
         )
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Who alone may change a machine, until `expires_at` (seconds since 1970)."""
+
+    machine: str
+    owner: str = ""
+    expires_at: float = 0.0
+
+    @classmethod
+    def read(cls, machine: str, raw: Raw) -> Lease:
+        """From the lease's own address (Machines API)."""
+        data = pick(raw, "data", default={})
+        owner = str(pick(data, "owner", default="") or "somebody")
+        return cls(machine, owner, float(whole(pick(data, "expires_at", default=0)) or 0))

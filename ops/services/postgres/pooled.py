@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.services.postgres.session import CONNECT_TIMEOUT, session
-from ops.services.postgres.urls import PgUrl
+from ops.vault.postgres_urls import PgUrl
 
 if TYPE_CHECKING:
     import psycopg

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
-from ops.services.postgres.urls import PgUrl
+from ops.vault.postgres_urls import PgUrl
 
 if TYPE_CHECKING:
     import psycopg

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.files import write_atomic
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
-from ops.services.postgres import fingerprint, survey, urls
+from ops.services.postgres import fingerprint, survey
 from ops.services.postgres.make import make
 from ops.services.postgres.session import STATEMENT_TIMEOUT, connect_error, session
+from ops.vault import postgres_urls as urls
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.description.stack import Postgres
+    from ops.vault import Vault
 
+FINGERPRINT = "fingerprint.json"
 CONSUMER = "postgres"  # under this name the vault remembers which password the role was given
 
 
-def look(world: World) -> Look:
+def look(want: Postgres, vault: Vault) -> Look:
     """The schema, the role and its rights against what is wanted; then whether the vault's password opens them.
 
     Raises:
@@ -32,11 +36,10 @@ def look(world: World) -> Look:
             there belongs to somebody else.
     """
     for name in ("SUPABASE_DIRECT_URL", "LANGFUSE_DB_PASSWORD"):
-        if not world.vault.has(name):
+        if not vault.has(name):
             return unknown(f"{name} is not in the vault yet", until="1.2")
-    want = world.stack.postgres
-    admin = urls.direct(world.vault.get("SUPABASE_DIRECT_URL"))
-    password = world.vault.get("LANGFUSE_DB_PASSWORD")
+    admin = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
+    password = vault.get("LANGFUSE_DB_PASSWORD")
     with session(admin) as connection:
         facts = survey.facts(connection, want.schema, want.role)
     plan = survey.compare(facts, want.schema, want.role)
@@ -45,7 +48,7 @@ def look(world: World) -> Look:
         return missing(f"neither {place} nor role {want.role} is there")
     differences = list(plan.differences)
     # The digest is asked before the server: Supabase bans addresses after failed logins.
-    if facts["role"] and password_pending(world):
+    if facts["role"] and password_pending(vault):
         differences.append("password of the role: not known to be the vault's → the vault's")
     elif facts["role"] and not differences:
         differences += _try_login(admin, want.schema, want.role, password)
@@ -56,20 +59,19 @@ def look(world: World) -> Look:
     )
 
 
-def password_pending(world: World) -> bool:
+def password_pending(vault: Vault) -> bool:
     """Whether the role may not have the vault's password yet."""
-    return bool(world.vault.pending(CONSUMER, {"LANGFUSE_DB_PASSWORD": world.vault.get("LANGFUSE_DB_PASSWORD")}))
+    return bool(vault.pending(CONSUMER, {"LANGFUSE_DB_PASSWORD": vault.get("LANGFUSE_DB_PASSWORD")}))
 
 
-def act(world: World, say: Say) -> None:
+def act(want: Postgres, vault: Vault, state: Path, say: Say) -> None:
     """Make schema and role as wanted, in one transaction that touches nothing else.
 
     Raises:
         RunbookError: PG-020 another schema would have changed (rolled back); as `look` otherwise.
     """
-    want = world.stack.postgres
-    admin = urls.direct(world.vault.get("SUPABASE_DIRECT_URL"))
-    password = world.vault.get("LANGFUSE_DB_PASSWORD")
+    admin = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
+    password = vault.get("LANGFUSE_DB_PASSWORD")
     with session(admin) as connection:
         from psycopg import IsolationLevel
 
@@ -92,17 +94,17 @@ def act(world: World, say: Say) -> None:
             )
         connection.commit()
     say(f"{len(after.schemas)} other schemas are as they were")
-    _record(world, admin, after)
-    world.vault.mark_sent(CONSUMER, {"LANGFUSE_DB_PASSWORD": password})
+    _record(state / FINGERPRINT, want.schema, admin, after)
+    vault.mark_sent(CONSUMER, {"LANGFUSE_DB_PASSWORD": password})
 
 
-def changed_since(world: World) -> tuple[str, ...]:
+def changed_since(want: Postgres, vault: Vault, state: Path) -> tuple[str, ...]:
     """Which other schemas have changed since step 1.3 was last done here, by whoever; empty for none.
 
     Raises:
         RunbookError: PG-027 when there is no fingerprint to compare with.
     """
-    file = world.paths.state / "fingerprint.json"
+    file = state / FINGERPRINT
     try:
         recorded: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))["schemas"]
     except (OSError, ValueError, KeyError):
@@ -111,9 +113,9 @@ def changed_since(world: World) -> tuple[str, ...]:
             "there is no fingerprint of the other schemas to compare with",
             why="it is taken when step 1.3 changes something, on the machine that does it",
         ) from None
-    admin = urls.direct(world.vault.get("SUPABASE_DIRECT_URL"))
+    admin = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
     with session(admin) as connection:
-        now = fingerprint.take(connection, world.stack.postgres.schema).schemas
+        now = fingerprint.take(connection, want.schema).schemas
     return tuple(name for name in sorted(recorded.keys() | now.keys()) if recorded.get(name) != now.get(name))
 
 
@@ -135,14 +137,14 @@ def _try_login(admin: urls.PgUrl, schema: str, role: str, password: Secret) -> l
     return [] if landed == schema else [f"schema the role lands in: {landed} → {schema}"]
 
 
-def _record(world: World, admin: urls.PgUrl, after: fingerprint.Fingerprint) -> None:
+def _record(file: Path, schema: str, admin: urls.PgUrl, after: fingerprint.Fingerprint) -> None:
     """Keep the fingerprint, so that later looks can tell whether other schemas have changed since."""
     content = {
         "version": 1,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "where": admin.where,
-        "own_schema": world.stack.postgres.schema,
+        "own_schema": schema,
         "objects": len(after.objects),
         "schemas": after.schemas,
     }
-    write_atomic(world.paths.state / "fingerprint.json", json.dumps(content, indent=2) + "\n", 0o600)
+    write_atomic(file, json.dumps(content, indent=2) + "\n", 0o600)

@@ -10,19 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ops.runbook import interrupt
 from ops.runbook.errors import Interrupted
 from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import Secret
-from ops.runbook.step import Say
 from ops.services.fly import Fly as Client
 from ops.services.fly import FlyError
 from ops.services.fly.api import segment
 from ops.services.fly.cli import Flyctl
-from ops.services.fly.errors import APP_MISSING, BAD_TOKEN, FORBIDDEN, LEASED, NO_BUILDER, NO_TOKEN, NOT_FOUND
+from ops.services.fly.errors import APP_MISSING, BAD_TOKEN, FORBIDDEN, NO_TOKEN, NOT_FOUND
 from ops.services.fly.network import Certificate
 from ops.services.fly.reading import Raw, listed, pick
-from ops.services.fly.shapes import Executed, Release, Volume
+from ops.services.fly.shapes import Executed, Lease, Release, Volume
 from ops.targets.fly.memory import Memory
 from ops.targets.fly.seen import Address, Gone, Seen, Stored
 
@@ -30,13 +28,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ops.services.fly.redis import ManagedRedis
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 T = TypeVar("T")
 
 SHARED_S = 5.0  # how old an answer may be that one look takes over from another
 RELEASES = 50
-LEASE_S = 15.0  # flyctl 0.4.87 takes leases of 13 s and renews them while it lives
 
 _acting: contextvars.ContextVar[bool] = contextvars.ContextVar("acting", default=False)
 
@@ -48,12 +45,12 @@ class Account:
     is forgotten when it ends.
 
     Args:
-        world: whose settings hold the token, and whose state folder keeps flyctl's files.
+        workspace: whose settings hold the token, and whose state folder keeps flyctl's files.
     """
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.memory = Memory(world.paths.state / "fly.json")
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.memory = Memory(workspace.paths.state / "fly.json")
         self._shared: dict[tuple[str, ...], tuple[float, Future[Any]]] = {}
         self._lock = threading.Lock()
         self._client: Client | None = None
@@ -61,7 +58,7 @@ class Account:
     @property
     def org(self) -> str:
         """The organisation's slug."""
-        return self.world.stack.fly.org
+        return self.workspace.stack.fly.org
 
     @property
     def client(self) -> Client:
@@ -80,28 +77,28 @@ class Account:
     @property
     def flyctl(self) -> Flyctl:
         """The binary by itself, for what needs no token."""
-        return Flyctl(None, self._folder, binary=self._binary, environ=self.world.environ)
+        return Flyctl(None, self._folder, binary=self._binary, environ=self.workspace.environ)
 
     def _connect(self) -> Client:
-        environ = self.world.environ
+        environ = self.workspace.environ
         token = (environ.get("FLY_ACCESS_TOKEN") or environ.get("FLY_API_TOKEN") or "").strip()
         if not token:
             raise FlyError(
                 NO_TOKEN,
                 "there is no token for Fly",
                 "every call to Fly carries one",
-                f"put FLY_API_TOKEN into {self.world.paths.root / '.env'}: flyctl tokens create org",
+                f"put FLY_API_TOKEN into {self.workspace.paths.root / '.env'}: flyctl tokens create org",
                 blocked=True,
             )
         return Client(Secret(token), self._folder, binary=self._binary, environ=environ)
 
     @property
     def _folder(self) -> Path:
-        return self.world.paths.state / "flyctl"
+        return self.workspace.paths.state / "flyctl"
 
     @property
     def _binary(self) -> str:
-        return self.world.environ.get("FLYCTL") or "flyctl"
+        return self.workspace.environ.get("FLYCTL") or "flyctl"
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[Client]:
@@ -168,7 +165,7 @@ class Account:
     @staticmethod
     def together(*reads: Callable[[], Any]) -> list[Any]:
         """The answers of several reads made side by side, in their order; the first error, if any."""
-        with ThreadPoolExecutor(len(reads)) as pool:
+        with ThreadPoolExecutor(max(1, len(reads))) as pool:
             started = [pool.submit(contextvars.copy_context().run, read) for read in reads]
             return [future.result() for future in started]
 
@@ -206,6 +203,12 @@ class Account:
             return [seen for seen in found if seen.machine.own]
 
         return self._read(("machines", app), fetch)
+
+    def leases(self, app: str) -> list[Lease]:
+        """Who holds the app's machines at this moment. Raises Gone."""
+        machines = [seen.machine.id for seen in self.machines(app)]
+        found = self.together(*(lambda machine=machine: self.client.lease(app, machine) for machine in machines))
+        return [lease for lease in found if lease]
 
     def volumes(self, app: str) -> list[Volume]:
         """The app's volumes. Raises Gone."""
@@ -282,25 +285,6 @@ class Account:
     def inspect(self, app: str, machine: str, script: str) -> Executed:
         """As `execute`, for a script that only reads: looks made at the same moment share its answer."""
         return self._read(("execute", app, machine, script), lambda: self.execute(app, machine, script, reads=True))
-
-    @staticmethod
-    def patiently(act: Callable[[], T], say: Say) -> T:
-        """Do `act`; once more, if the machines' leases were held or Fly's builder was not there, after a while.
-
-        Raises:
-            FlyError: as `act` does.
-        """
-        try:
-            return act()
-        except FlyError as error:
-            if error.code not in (LEASED, NO_BUILDER):
-                raise
-            held = (
-                "the machines are held by somebody's deploy" if error.code == LEASED else "Fly's builder is not there"
-            )
-            say(f"{held}; once more in {LEASE_S:.0f} s")
-        interrupt.sleep(LEASE_S)
-        return act()
 
     def wait_for_secrets(self, app: str, digests: dict[str, str]) -> None:
         """Wait until the API that looks read shows what flyctl has just stored.

@@ -9,14 +9,14 @@ from ops.targets.fly.seen import Address, Gone
 
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 PUBLIC = ("shared_v4", "v6")
 
 
-def apps(world: World) -> tuple[str, ...]:
+def apps(workspace: Workspace) -> tuple[str, ...]:
     """The stack's apps, the public one first."""
-    stack = world.stack
+    stack = workspace.stack
     stores = (stack.clickhouse.app, *((stack.storage.app,) if stack.storage.provider == "minio" else ()))
     return (stack.fly.app, *stores)
 
@@ -33,8 +33,8 @@ class Apps:
         except Gone:
             return []
 
-    def look(self, world: World) -> Look:
-        names = apps(world)
+    def look(self, workspace: Workspace) -> Look:
+        names = apps(workspace)
         there, *found = self.account.together(
             self.account.apps, *(lambda name=name: self._addresses(name) for name in names)
         )
@@ -52,7 +52,7 @@ class Apps:
         shown = ", ".join(address.text for address in own if address.public)
         return satisfied(f"{', '.join(names)} in {self.account.org}; public: {shown}, the stores none")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Create what is missing.
 
         Raises:
@@ -60,7 +60,7 @@ class Apps:
         """
         with self.account.acting() as client:
             there = self.account.apps()
-            names = apps(world)
+            names = apps(workspace)
             for name in names:
                 if name not in there:
                     say(f"creating the app {name}")

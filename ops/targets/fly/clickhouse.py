@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ops.services.clickhouse import Report
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Database:
@@ -25,11 +25,11 @@ class Database:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _ask(self, world: World, machine: Seen, script: str, *, reads: bool) -> Report:
+    def _ask(self, workspace: Workspace, machine: Seen, script: str, *, reads: bool) -> Report:
         from ops.services import clickhouse
 
         ask = self.account.inspect if reads else self.account.execute
-        done = ask(world.stack.clickhouse.app, machine.machine.id, script)
+        done = ask(workspace.stack.clickhouse.app, machine.machine.id, script)
         if done.exit_code != 0:
             raise RunbookError(
                 "CH-001",
@@ -39,11 +39,11 @@ class Database:
             )
         return clickhouse.read(done.stdout)
 
-    def look(self, world: World, machine: Seen, volume: str) -> Look:
+    def look(self, workspace: Workspace, machine: Seen, volume: str) -> Look:
         from ops.services import clickhouse
 
-        settings = world.stack.clickhouse
-        found = self._ask(world, machine, clickhouse.look_script(settings.database, settings.user), reads=True)
+        settings = workspace.stack.clickhouse
+        found = self._ask(workspace, machine, clickhouse.look_script(settings.database, settings.user), reads=True)
         lines = found.differences()
         if lines:
             if not found.database and not found.user:
@@ -51,12 +51,12 @@ class Database:
             return drifted(f"ClickHouse's database {settings.database}", "\n".join(lines))
         return satisfied(f"ClickHouse {found.version}, user {settings.user} limited to {settings.database}")
 
-    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(self, workspace: Workspace, machine: Seen, volume: str, say: Say) -> None:
         from ops.services import clickhouse
 
-        settings = world.stack.clickhouse
+        settings = workspace.stack.clickhouse
         say(f"making database and user {settings.user} in ClickHouse")
-        self._ask(world, machine, clickhouse.make_script(settings.database, settings.user), reads=False)
+        self._ask(workspace, machine, clickhouse.make_script(settings.database, settings.user), reads=False)
 
 
 def store(account: Account, secrets: Secrets) -> Store:
@@ -67,6 +67,6 @@ def store(account: Account, secrets: Secrets) -> Store:
         "ClickHouse",
         wanted.clickhouse,
         CLICKHOUSE_VOLUME,
-        lambda world: world.stack.clickhouse.volume_gb,
+        lambda workspace: workspace.stack.clickhouse.volume_gb,
         Database(account),
     )

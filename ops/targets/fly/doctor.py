@@ -12,14 +12,14 @@ from ops.targets.base import Requirement
 
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 INSTALL = "https://fly.io/docs/flyctl/install"
 
 
-def requirements(world: World, account: Account) -> Sequence[Requirement]:
+def requirements(workspace: Workspace, account: Account) -> Sequence[Requirement]:
     """Each thing, whether it is there, and how to get it."""
-    least = world.stack.fly.min_flyctl
+    least = workspace.stack.fly.min_flyctl
     found = [
         _tried(f"flyctl {least} or newer", lambda: account.flyctl.require(least).text, INSTALL),
         _tried("Fly token", lambda: account.client.whoami(), "flyctl tokens create org; FLY_API_TOKEN in .env"),
@@ -29,10 +29,10 @@ def requirements(world: World, account: Account) -> Sequence[Requirement]:
         found.append(_tried(f"organisation {account.org}", lambda: _org(account), "fly.org in ops/stack.toml"))
         found.append(_tried("payment method", lambda: _billing(account), "a card: https://fly.io/dashboard, Billing"))
     for name in ("OPENAI_API_KEY", "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"):
-        there = world.vault.has(name) or bool(world.environ.get(name, "").strip())
-        where = "in the vault" if world.vault.has(name) else "in .env or the environment" if there else "nowhere"
-        found.append(Requirement(name, there, where, f"put {name} into {world.paths.root / '.env'}"))
-    found.append(_tried("Postgres, direct connection", lambda: _postgres(world), "this machine needs IPv6 for it"))
+        there = workspace.vault.has(name) or bool(workspace.environ.get(name, "").strip())
+        where = "in the vault" if workspace.vault.has(name) else "in .env or the environment" if there else "nowhere"
+        found.append(Requirement(name, there, where, f"put {name} into {workspace.paths.root / '.env'}"))
+    found.append(_tried("Postgres, direct connection", lambda: _postgres(workspace), "this machine needs IPv6 for it"))
     return found
 
 
@@ -69,17 +69,17 @@ def _billing(account: Account) -> str:
     return status.lower() or "not told"
 
 
-def _postgres(world: World) -> str:
+def _postgres(workspace: Workspace) -> str:
     from ops.runbook.secret import Secret
-    from ops.services.postgres import urls
     from ops.services.postgres.session import session
+    from ops.vault import postgres_urls as urls
 
     name = urls.DIRECT
-    given = world.environ.get(name, "").strip()
-    if not world.vault.has(name) and not given:
+    given = workspace.environ.get(name, "").strip()
+    if not workspace.vault.has(name) and not given:
         raise RunbookError("VAULT-001", "no URL yet", next=f"put {name} into .env")
     with urls.named(name):
-        url = urls.direct(world.vault.get(name) if world.vault.has(name) else Secret(given))
+        url = urls.direct(workspace.vault.get(name) if workspace.vault.has(name) else Secret(given))
     with session(url) as connection:
         row = connection.execute("SHOW server_version").fetchone()
     return f"{url.where}, Postgres {row[0] if row else 'unknown'}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ops.services.dns import Found
     from ops.services.fly.network import Certificate, DnsRecords
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 WAIT = "RUNBOOK_DNS_WAIT_S"
 WAIT_S = 600.0
@@ -112,9 +112,9 @@ class Name:
         return "" if self.issued else f"{self.host}: certificate {self.certificate.status or 'pending'} → active"
 
 
-def hosts(world: World) -> tuple[str, ...]:
+def hosts(workspace: Workspace) -> tuple[str, ...]:
     """The stack's public names; one where both are the same."""
-    domains = world.stack.domains
+    domains = workspace.stack.domains
     return tuple(dict.fromkeys((domains.gateway, domains.langfuse)))
 
 
@@ -124,9 +124,9 @@ class Domains:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def _names(self, world: World, *more: Callable[[], Any]) -> tuple[list[Name], list[Any]]:
+    def _names(self, workspace: Workspace, *more: Callable[[], Any]) -> tuple[list[Name], list[Any]]:
         """How each name stands; and what `more`, called beside it, returns."""
-        app, names, resolver = world.stack.fly.app, hosts(world), dns.resolver_of(world.environ)
+        app, names, resolver = workspace.stack.fly.app, hosts(workspace), dns.resolver_of(workspace.environ)
         certificates, addresses, *answers = self.account.together(
             lambda: self.account.certificates(app),
             lambda: self.account.addresses(app),
@@ -152,9 +152,9 @@ class Domains:
             needs=needs,
         )
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         try:
-            names, answers = self._names(world, *reaching.requests(world))
+            names, answers = self._names(workspace, *reaching.requests(workspace))
         except Gone as gone:
             return missing(f"there is no app {gone} yet")
         lines = [name.line for name in names if name.line]
@@ -169,7 +169,7 @@ class Domains:
             return drifted("; ".join(wrong))
         return satisfied(f"certificates active; {reaching.shown(asked)}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Add the names, say which DNS records are needed, wait for them, have the certificates issued.
 
         Safe to interrupt: the names stay added, and the next run goes on waiting.
@@ -177,25 +177,25 @@ class Domains:
         Raises:
             RunbookError: DNS-002 the records are not there in time, DNS-003 no certificate in time.
         """
-        app = world.stack.fly.app
-        limit = float(world.environ.get(WAIT) or WAIT_S)
+        app = workspace.stack.fly.app
+        limit = float(workspace.environ.get(WAIT) or WAIT_S)
         with self.account.acting() as client:
-            for name in self._names(world)[0]:
+            for name in self._names(workspace)[0]:
                 if name.certificate is None:
                     say(f"adding {name.host} to {app}")
                     client.add_cert(app, name.host)
-            names = self._wait_for_dns(world, limit, say)
+            names = self._wait_for_dns(workspace, limit, say)
             for name in names:
                 if not name.issued:
                     self._issue(app, name.host, limit, say)
-        self._wait_for_answers(world, limit, say)
+        self._wait_for_answers(workspace, limit, say)
 
-    def _wait_for_answers(self, world: World, limit: float, say: Say) -> None:
+    def _wait_for_answers(self, workspace: Workspace, limit: float, say: Say) -> None:
         """A certificate just issued takes Fly's proxies a moment to serve."""
         wrong: list[str] = []
 
         def all_answer() -> bool:
-            asked = self.account.together(*reaching.requests(world))
+            asked = self.account.together(*reaching.requests(workspace))
             wrong[:] = [answer.wrong for found in asked for answer in found if answer.wrong]
             return not wrong
 
@@ -213,10 +213,10 @@ class Domains:
             error.why = "; ".join(wrong)
             raise
 
-    def _wait_for_dns(self, world: World, limit: float, say: Say) -> list[Name]:
+    def _wait_for_dns(self, workspace: Workspace, limit: float, say: Say) -> list[Name]:
         start, said = time.monotonic(), False
         while True:
-            names = self._names(world)[0]
+            names = self._names(workspace)[0]
             wrong = [name for name in names if name.dns_wrong]
             if not wrong:
                 return names

@@ -12,16 +12,17 @@ from ops.services.fly import Deploy
 from ops.targets.fly import hold
 from ops.targets.fly import wanted as wanted_apps
 from ops.targets.fly.image import Image
+from ops.targets.fly.patience import patiently
 from ops.targets.fly.rollout import Rollout
 from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
     from ops.services.fly.shapes import Release
-    from ops.targets.fly.target import Fly
-    from ops.world import World
+    from ops.targets.fly.account import Account
+    from ops.targets.workspace import Workspace
 
 
-def last_good(target: Fly, app: str) -> tuple[Release, str]:
+def last_good(account: Account, app: str) -> tuple[Release, str]:
     """The newest complete release of another image than the one to leave, and that one.
 
     To be left is the newest release's image, if any machine runs it: a deploy that failed half-way leaves both.
@@ -29,7 +30,6 @@ def last_good(target: Fly, app: str) -> tuple[Release, str]:
     Raises:
         RunbookError: FLY-047 there is none.
     """
-    account = target.account
     try:
         machines = account.machines(app)
     except Gone:
@@ -49,7 +49,7 @@ def last_good(target: Fly, app: str) -> tuple[Release, str]:
     )
 
 
-def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = False) -> str:
+def rollback(workspace: Workspace, account: Account, say: Say, *, to: str = "", fast: bool = False) -> str:
     """Put an earlier image into service, with the present config and secrets, and wait until it is healthy.
 
     Args:
@@ -63,27 +63,27 @@ def rollback(world: World, target: Fly, say: Say, *, to: str = "", fast: bool = 
         RunbookError: FLY-047 nothing to go back to, FLY-043 it does not get healthy; FlyError as flyctl fails.
     """
 
-    app = world.stack.fly.app
-    with target.account.acting() as client:
+    app = workspace.stack.fly.app
+    with account.acting() as client:
         image, running = to, ""
         if not image:
-            release, running = last_good(target, app)
+            release, running = last_good(account, app)
             image = release.image
             say(f"going back from {running} to release {release.version}, {image}")
-        releases = target.account.releases(app)
+        releases = account.releases(app)
         newest = releases[0].version if releases else 0
-        wanted = wanted_apps.gateway(world)
+        wanted = wanted_apps.gateway(workspace)
         # First: whoever goes on after this was killed is to go back as well, and not forward again.
-        hold.keep(target.account.memory, wanted, image)
+        hold.keep(account.memory, wanted, image)
         wanted = msgspec.structs.replace(wanted, image=Image(app, given=image))
-        rollout = Rollout(target.account, wanted, {}, say)
+        rollout = Rollout(account, wanted, {}, say)
         # What was deployed last is not what runs from here on.
-        target.account.memory.forget("deployed", app)
+        account.memory.forget("deployed", app)
         strategy = "immediate" if fast else "rolling"
         deploy = Deploy(image=image, strategy=strategy, wait_s=rollout.healthy_s)
-        target.account.patiently(lambda: client.deploy(app, wanted.config, deploy), say)
+        patiently(account, app, lambda: client.deploy(app, wanted.config, deploy), say)
         rollout.gate(wanted.groups, newer_than=newest)
-        digest = next((seen.machine.digest for seen in target.account.machines(app)), "")
+        digest = next((seen.machine.digest for seen in account.machines(app)), "")
         running_now = {"config": wanted.digest, "digest": digest, "image": wanted.image.wanted}
-        target.account.memory.put("deployed", app, running_now)
+        account.memory.put("deployed", app, running_now)
     return f"{app} runs {image}, all groups healthy; it stays until {hold.LIFT} --target fly, or a new image"

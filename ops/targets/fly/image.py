@@ -12,7 +12,7 @@ from ops.render import files
 from ops.targets.fly.seen import Seen
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 # Image references that take the place of building, by what they are for.
 GIVEN = {"gateway": "FLY_IMAGE", "clickhouse": "FLY_IMAGE_CLICKHOUSE", "storage": "FLY_IMAGE_STORAGE"}
@@ -44,31 +44,31 @@ class Image:
         return seen.reference == self.wanted
 
 
-def gateway(world: World) -> Image:
+def gateway(workspace: Workspace) -> Image:
     """The gateway's image: the rendered files and the plugin's source. fly.toml gives its name a part as well, so
     that a machine's image tells by which configuration it runs."""
     made = (*files.DOCKERFILE, *files.SCRIPTS, *files.LITELLM, "config/Caddyfile", "requirements.lock", "fly.toml")
-    plugin = sorted((world.gateway_dir / "llm_gateway").rglob("*"))
-    sources = [world.gateway_dir / name for name in made]
+    plugin = sorted((workspace.gateway_dir / "llm_gateway").rglob("*"))
+    sources = [workspace.gateway_dir / name for name in made]
     sources += [file for file in plugin if file.is_file() and "__pycache__" not in file.parts]
-    return _image(world, "gateway", world.stack.fly.app, sources)
+    return _image(workspace, "gateway", workspace.stack.fly.app, sources)
 
 
-def clickhouse(world: World) -> Image:
+def clickhouse(workspace: Workspace) -> Image:
     """ClickHouse's image, with our settings in it."""
-    sources = [world.gateway_dir / name for name in files.CLICKHOUSE]
-    return _image(world, "clickhouse", world.stack.clickhouse.app, sources)
+    sources = [workspace.gateway_dir / name for name in files.CLICKHOUSE]
+    return _image(workspace, "clickhouse", workspace.stack.clickhouse.app, sources)
 
 
-def storage(world: World) -> Image:
+def storage(workspace: Workspace) -> Image:
     """MinIO's image."""
-    sources = [world.gateway_dir / name for name in files.MINIO]
-    return _image(world, "storage", world.stack.storage.app, sources)
+    sources = [workspace.gateway_dir / name for name in files.MINIO]
+    return _image(workspace, "storage", workspace.stack.storage.app, sources)
 
 
-def _image(world: World, purpose: str, app: str, sources: Iterable[Path]) -> Image:
-    given = world.environ.get(GIVEN[purpose], "").strip()
-    return Image(app, given) if given else Image(app, label=f"src-{_digest(world.gateway_dir, sources)}")
+def _image(workspace: Workspace, purpose: str, app: str, sources: Iterable[Path]) -> Image:
+    given = workspace.environ.get(GIVEN[purpose], "").strip()
+    return Image(app, given) if given else Image(app, label=f"src-{_digest(workspace.gateway_dir, sources)}")
 
 
 def _digest(base: Path, sources: Iterable[Path]) -> str:

@@ -10,7 +10,7 @@ from ops.targets.fly.seen import Gone
 
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 PYTHON = "/opt/venv/bin/python"
 
@@ -33,20 +33,22 @@ print(json.dumps({{"status": status, "body": body.decode(errors="replace")}}))
 """
 
 
-def admin(world: World, account: Account, method: str, path: str, body: dict[str, str] | None) -> dict[str, Any]:
+def admin(
+    workspace: Workspace, account: Account, method: str, path: str, body: dict[str, str] | None
+) -> dict[str, Any]:
     """The parsed JSON answer of an admin route.
 
     Raises:
         RunbookError: FLY-012 no gateway runs, GW-001 it does not answer as it should.
     """
-    app = world.stack.fly.app
+    app = workspace.stack.fly.app
     try:
         machines = [m.machine for m in account.machines(app) if m.machine.group == "gateway" and m.machine.healthy]
     except Gone:
         machines = []
     if not machines:
         raise RunbookError("FLY-012", f"{app} has no healthy gateway machine", next="inv deploy.status --target fly")
-    asked = json.dumps({"port": world.stack.ports.gateway, "path": path, "method": method, "body": body})
+    asked = json.dumps({"port": workspace.stack.ports.gateway, "path": path, "method": method, "body": body})
     script = _SCRIPT.format(asked=asked)
     done = account.execute(app, machines[0].id, script, interpreter=f"{PYTHON} -")
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import redactor
 from ops.runbook.step import Say
+from ops.targets.base import Machine
 from ops.targets.fly import wanted as wanted_apps
 from ops.targets.fly.app import apps
 from ops.targets.fly.rollout import Rollout
@@ -19,39 +19,23 @@ from ops.targets.fly.standing import ailment
 if TYPE_CHECKING:
     from ops.services.fly.shapes import LogLine
     from ops.targets.fly.account import Account
-    from ops.targets.fly.target import Fly
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 MOST = 20  # machines of one group
 FOLLOW_S = 1.0  # between two questions for new log lines
 
 
-@dataclass(frozen=True)
-class Row:
-    """One machine, as `inv deploy.status` shows it."""
-
-    app: str
-    group: str
-    machine: str
-    state: str
-    health: str
-    region: str
-    release: int
-    image: str
-    memory_mb: int
-
-
-def status(world: World, target: Fly) -> list[Row]:
+def status(workspace: Workspace, account: Account) -> list[Machine]:
     """Every machine of the stack's apps. Changes nothing."""
-    names = apps(world)
+    names = apps(workspace)
 
-    def of(app: str) -> list[Row]:
+    def of(app: str) -> list[Machine]:
         try:
-            machines = target.account.machines(app)
+            machines = account.machines(app)
         except Gone:
             return []
         return [
-            Row(
+            Machine(
                 app,
                 seen.machine.group or "(none)",
                 seen.machine.id,
@@ -65,21 +49,21 @@ def status(world: World, target: Fly) -> list[Row]:
             for seen in sorted(machines, key=lambda seen: (seen.machine.group, seen.machine.id))
         ]
 
-    found = target.account.together(*(lambda app=app: of(app) for app in names))
+    found = account.together(*(lambda app=app: of(app) for app in names))
     return [row for rows in found for row in rows]
 
 
-def app_named(world: World, name: str) -> str:
+def app_named(workspace: Workspace, name: str) -> str:
     """The app an operator means: ``gateway`` (also by one of its groups), ``clickhouse``, ``minio``, or its own name.
 
     Raises:
         RunbookError: FLY-048 there is no such app.
     """
-    stack = world.stack
+    stack = workspace.stack
     short = {"": stack.fly.app, "gateway": stack.fly.app, "clickhouse": stack.clickhouse.app}
     if stack.storage.provider == "minio":
         short |= {"minio": stack.storage.app, "storage": stack.storage.app}
-    found = short.get(name) or (name if name in apps(world) else "")
+    found = short.get(name) or (name if name in apps(workspace) else "")
     if not found:
         known = ", ".join(key for key in short if key)
         raise RunbookError(
@@ -88,54 +72,46 @@ def app_named(world: World, name: str) -> str:
     return found
 
 
-def logs(world: World, target: Fly, app: str, group: str, lines: int) -> list[str]:
-    """The newest lines of an app's log, known secrets redacted; says so where there are none.
+def logs(workspace: Workspace, account: Account, app: str, group: str, lines: int) -> Iterator[list[str]]:
+    """The newest lines of an app's log, known secrets redacted; then what comes, a list at a time, for ever.
 
     Args:
         group: only its machines; empty for all.
+        lines: how many of the newest at most.
 
     Raises:
         RunbookError: FLY-048 no such app or group; FlyError as Fly answers.
     """
-    return next(follow(world, target, app, group, lines))
-
-
-def follow(world: World, target: Fly, app: str, group: str, lines: int) -> Iterator[list[str]]:
-    """As `logs`, and then what comes, a list at a time, for ever.
-
-    Raises:
-        RunbookError: FLY-048 no such app or group; FlyError as Fly answers.
-    """
-    name = app_named(world, app)
-    groups = _groups(target, name)
+    name = app_named(workspace, app)
+    groups = _groups(account, name)
     if group and group not in groups.values():
         there = ", ".join(sorted(set(groups.values()))) or "none"
         raise RunbookError(
             "FLY-048", f"{name} has no group '{group}'", why=f"it has: {there}", next="inv deploy.status"
         )
     # Reading the vault tells the redactor its values.
-    for secret in world.vault.names():
-        world.vault.get(secret)
-    found, token = target.account.client.log_page(name)
+    for secret in workspace.vault.names():
+        workspace.vault.get(secret)
+    found, token = account.client.log_page(name)
     chosen = [_shown(line, groups) for line in found if not group or groups.get(line.machine) == group]
     yield chosen[-lines:] or [f"Fly keeps no log line of {f'{group} of ' if group else ''}{name} at the moment"]
     while True:
         interrupt.sleep(FOLLOW_S)
-        found, token = target.account.client.log_page(name, token)
+        found, token = account.client.log_page(name, token)
         if any(line.machine not in groups for line in found):
-            target.account.forget()
-            groups |= _groups(target, name)
+            account.forget()
+            groups |= _groups(account, name)
         yield [_shown(line, groups) for line in found if not group or groups.get(line.machine) == group]
 
 
-def _groups(target: Fly, app: str) -> dict[str, str]:
+def _groups(account: Account, app: str) -> dict[str, str]:
     """Which group each machine of an app is of.
 
     Raises:
         RunbookError: FLY-005 there is no such app.
     """
     try:
-        return {seen.machine.id: seen.machine.group for seen in target.account.machines(app)}
+        return {seen.machine.id: seen.machine.group for seen in account.machines(app)}
     except Gone:
         raise RunbookError("FLY-005", f"there is no app {app} yet", next="inv deploy.all") from None
 
@@ -145,7 +121,7 @@ def _shown(line: LogLine, groups: dict[str, str]) -> str:
     return redactor(f"{line.timestamp} {group}[{line.machine}] {line.level} {line.message}")
 
 
-def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
+def scale(workspace: Workspace, account: Account, group: str, count: int, say: Say) -> str:
     """Make a group of the gateway app have `count` machines, and wait until they are healthy.
 
     Returns:
@@ -154,7 +130,7 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
     Raises:
         RunbookError: FLY-048 no such group or a count out of range, FLY-043 they do not get healthy.
     """
-    wanted = wanted_apps.gateway(world)
+    wanted = wanted_apps.gateway(workspace)
     if group not in wanted.groups or not 1 <= count <= MOST:
         raise RunbookError(
             "FLY-048",
@@ -162,7 +138,6 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
             why=f"groups are {', '.join(wanted.groups)}; 1 to {MOST} machines",
             next="inv deploy.scale --group gateway --count 2",
         )
-    account = target.account
     with account.acting() as client:
         try:
             have = _of_group(account, wanted.app, group)
@@ -174,7 +149,7 @@ def scale(world: World, target: Fly, group: str, count: int, say: Say) -> str:
             )
         say(f"{group}: {have} → {count} machines")
         if have != count:
-            client.scale_count(wanted.app, {group: count}, region=world.stack.fly.region, config=wanted.config)
+            client.scale_count(wanted.app, {group: count}, region=workspace.stack.fly.region, config=wanted.config)
         Rollout(account, wanted, {}, say).gate({group})
         have = _of_group(account, wanted.app, group)
     if have != count:

@@ -12,7 +12,7 @@ from ops.targets.fly.secrets import DIRECT, POOLED
 if TYPE_CHECKING:
     from ops.targets.fly.release import Release
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 # How it is said that the new machines do not work, by us and by flyctl.
@@ -26,48 +26,49 @@ class Pooled:
         self.secrets = secrets
         self.release = release
 
-    def look(self, world: World) -> Look:
-        if self.secrets.stage(world) != POOLED:
+    def look(self, workspace: Workspace) -> Look:
+        if self.secrets.stage(workspace) != POOLED:
             return missing("Langfuse works over the direct connection")
-        handed = self.secrets.look(world)
+        handed = self.secrets.look(workspace)
         if not handed.satisfied:
             return handed
-        running = self.release.look(world)
+        running = self.release.look(workspace)
         if not running.satisfied:
             return running
         return satisfied("Langfuse works over the pooler, migrates over the direct connection, and is healthy")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Prove the pooler, switch the secret, restart, wait for health; back to direct when it does not get healthy.
 
         Raises:
             RunbookError: PG-03x, PG-040 the pooler is no good: nothing was changed then; FLY-043, FLY-019 to 021
                 the machines do not get healthy over it.
         """
-        say(preflight(world))
-        before = self.secrets.stage(world)
-        self.secrets.set_stage(world, POOLED)
-        self.secrets.send(world, world.stack.fly.app, say)
+        say(preflight(workspace))
+        before = self.secrets.stage(workspace)
+        self.secrets.set_stage(workspace, POOLED)
+        self.secrets.send(workspace, workspace.stack.fly.app, say)
         try:
-            self.release.act(world, say)
+            self.release.act(workspace, say)
         except RunbookError as error:
             if before == DIRECT and error.code in UNHEALTHY:
                 say("not healthy over the pooler: going back to the direct connection")
-                self.secrets.set_stage(world, DIRECT)
-                self.secrets.send(world, world.stack.fly.app, say)
-                self.release.act(world, say)
+                self.secrets.set_stage(workspace, DIRECT)
+                self.secrets.send(workspace, workspace.stack.fly.app, say)
+                self.release.act(workspace, say)
             raise
 
 
-def preflight(world: World) -> str:
+def preflight(workspace: Workspace) -> str:
     """Several fresh connections through the pooler as our role must land in our schema. One line of evidence.
 
     Raises:
         RunbookError: PG-03x it cannot be reached, PG-040 a connection lands elsewhere.
     """
-    from ops.services.postgres import pooled, urls
+    from ops.services.postgres import pooled
+    from ops.vault import postgres_urls as urls
 
-    postgres = world.stack.postgres
-    url = urls.pooled(world.vault.get("SUPABASE_POOLED_URL"))
-    role = url.as_role(postgres.role, world.vault.get("LANGFUSE_DB_PASSWORD"))
+    postgres = workspace.stack.postgres
+    url = urls.pooled(workspace.vault.get("SUPABASE_POOLED_URL"))
+    role = url.as_role(postgres.role, workspace.vault.get("LANGFUSE_DB_PASSWORD"))
     return pooled.check(role, postgres.schema)

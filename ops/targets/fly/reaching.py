@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
+from ops.services.endpoints import Endpoints
 from ops.services.web import Site
-from ops.targets.base import Endpoints
 
 if TYPE_CHECKING:
     import httpx
 
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 # Connected to instead of what the names resolve to, with this certificate authority: where DNS cannot be changed.
 EDGE = "RUNBOOK_FLY_EDGE"
@@ -40,11 +40,11 @@ class Answer:
     evidence: str
 
 
-def endpoints(world: World) -> Endpoints:
+def endpoints(workspace: Workspace) -> Endpoints:
     """The public names, and where to connect instead if the operator says so."""
     from pathlib import Path
 
-    domains, environ = world.stack.domains, world.environ
+    domains, environ = workspace.stack.domains, workspace.environ
     authority = environ.get(AUTHORITY, "")
     return Endpoints(
         gateway=f"https://{domains.gateway}",
@@ -54,9 +54,9 @@ def endpoints(world: World) -> Endpoints:
     )
 
 
-def requests(world: World) -> list[Callable[[], list[Answer]]]:
+def requests(workspace: Workspace) -> list[Callable[[], list[Answer]]]:
     """What asks each public name, to be called side by side; none of them raises."""
-    place, stack = endpoints(world), world.stack
+    place, stack = endpoints(workspace), workspace.stack
     paths = [path for path in GATEWAY_PATHS if path in stack.edge.paths][:1]
     alone = stack.domains.langfuse != stack.domains.gateway
 

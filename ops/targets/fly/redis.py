@@ -10,14 +10,14 @@ from ops.runbook.step import Look, Say, blocked, drifted, missing, satisfied
 if TYPE_CHECKING:
     from ops.services.fly.redis import ManagedRedis
     from ops.targets.fly.account import Account
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 READY_S = 180.0
 
 
-def databases(world: World) -> dict[str, str]:
+def databases(workspace: Workspace) -> dict[str, str]:
     """The databases of the stack: name at Fly → name of its URL in the vault."""
-    redis = world.stack.redis
+    redis = workspace.stack.redis
     return {redis.name: "REDIS_URL", **({redis.queue_name: "QUEUE_REDIS_URL"} if redis.queue_name else {})}
 
 
@@ -33,13 +33,13 @@ class Redis:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         there = self.account.databases()
-        wanted = databases(world)
+        wanted = databases(workspace)
         absent = [name for name in wanted if name not in there]
         if absent:
             return missing(f"no managed Redis {', '.join(absent)} in {self.account.org}")
-        region = world.stack.fly.region
+        region = workspace.stack.fly.region
         for name in wanted:
             if there[name].region != region:
                 return blocked(
@@ -53,37 +53,37 @@ class Redis:
                     f"{name} is not in service: {ailing}",
                     next=f"flyctl redis status {name}; Fly's support, if it stays so (https://community.fly.io)",
                 )
-        lines = [line for name, secret in wanted.items() for line in self._lines(world, there[name], secret)]
+        lines = [line for name, secret in wanted.items() for line in self._lines(workspace, there[name], secret)]
         if lines:
             return drifted("managed Redis is not as described", "\n".join(lines))
-        plan = world.stack.redis.plan
+        plan = workspace.stack.redis.plan
         states = ", ".join(f"{name} {there[name].status or 'there'}" for name in wanted)
         return satisfied(f"{states} in {region}: {plan}, eviction off; URL in the vault")
 
-    def _lines(self, world: World, found: ManagedRedis, secret: str) -> list[str]:
-        plan = world.stack.redis.plan
+    def _lines(self, workspace: Workspace, found: ManagedRedis, secret: str) -> list[str]:
+        plan = workspace.stack.redis.plan
         lines = []
         if plan.casefold() not in (found.plan.casefold(), found.plan_id.casefold()):
             lines.append(f"{found.name}: plan {found.plan} → {plan}")
         if found.eviction:
             lines.append(f"{found.name}: eviction on → off (limits and jobs would be dropped at random)")
-        if not world.vault.has(secret):
+        if not workspace.vault.has(secret):
             lines.append(f"{secret}: not in the vault → there")
-        elif world.vault.get(secret) != found.url:
+        elif workspace.vault.get(secret) != found.url:
             lines.append(f"{secret}: not the database's → the database's")
         return lines
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Create or change what differs; take the URL over.
 
         Raises:
             FlyError: FLY-008 no payment method, FLY-010 no such plan, and as Fly fails otherwise;
                 RunbookError: FLY-044 it does not get ready.
         """
-        stack = world.stack
+        stack = workspace.stack
         with self.account.acting() as client:
             there = self.account.databases()
-            for name, secret in databases(world).items():
+            for name, secret in databases(workspace).items():
                 found = there.get(name)
                 if found is None:
                     say(f"creating the managed Redis {name} ({stack.redis.plan}, {stack.fly.region})")
@@ -94,7 +94,7 @@ class Redis:
                     plan = stack.redis.plan if plan_differs else None
                     found = client.redis.update(found, plan=plan, eviction=False)
                 found = self._ready(name, found, say)
-                world.vault.put({secret: found.url}, origin="provisioned")
+                workspace.vault.put({secret: found.url}, origin="provisioned")
 
     def _ready(self, name: str, found: ManagedRedis, say: Say) -> ManagedRedis:
         """The database once it has a URL."""

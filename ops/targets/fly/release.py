@@ -16,7 +16,7 @@ from ops.targets.fly.standing import judge
 if TYPE_CHECKING:
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Release:
@@ -26,10 +26,10 @@ class Release:
         self.account = account
         self.secrets = secrets
 
-    def look(self, world: World) -> Look:
-        wanted, held = hold.heeded(self.account.memory, wanted_apps.gateway(world))
+    def look(self, workspace: Workspace) -> Look:
+        wanted, held = hold.heeded(self.account.memory, wanted_apps.gateway(workspace))
         try:
-            names = self.secrets.readers(world, wanted.app)
+            names = self.secrets.readers(workspace, wanted.app)
             standing = judge(self.account, wanted, names)
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -53,11 +53,11 @@ class Release:
         notes = [advice(held)] if held else []
         return satisfied("; ".join([f"{groups}: healthy, release {release}, image {digest}", *notes, *standing.notes]))
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Deploy, restart or mend.
 
         Raises:
             FlyError: as flyctl fails; RunbookError: FLY-043 machines do not get healthy.
         """
-        wanted, _ = hold.heeded(self.account.memory, wanted_apps.gateway(world))
-        Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()
+        wanted, _ = hold.heeded(self.account.memory, wanted_apps.gateway(workspace))
+        Rollout(self.account, wanted, self.secrets.readers(workspace, wanted.app), say).go()

@@ -20,15 +20,15 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 
 if TYPE_CHECKING:
-    from ops.services.postgres.urls import PgUrl
-    from ops.world import World
+    from ops.targets.workspace import Workspace
+    from ops.vault.postgres_urls import PgUrl
 
 _FREE_HOLDER = "somebody"
 GRACE_S = 2.0
 
 
 @contextlib.contextmanager
-def held(world: World) -> Iterator[bool]:
+def held(workspace: Workspace) -> Iterator[bool]:
     """Hold the stack's lock while inside; says whether somebody else held it a moment ago.
 
     Without a database URL there is nothing yet that two could deploy.
@@ -36,7 +36,7 @@ def held(world: World) -> Iterator[bool]:
     Raises:
         RunbookError: LOCK-010 somebody else deploys this stack; PG-0xx the database cannot be reached.
     """
-    url = _url(world)
+    url = _url(workspace)
     if url is None:
         yield False
         return
@@ -57,7 +57,7 @@ def held(world: World) -> Iterator[bool]:
         )
     except psycopg.OperationalError as error:
         raise connect_error(url, error) from None
-    number = key(world.stack.fly.app)
+    number = key(workspace.stack.fly.app)
     try:
         waited = False
         # A holder that has just died is given the moment the server needs to notice.
@@ -66,7 +66,7 @@ def held(world: World) -> Iterator[bool]:
             if time.monotonic() > give_up:
                 raise RunbookError(
                     "LOCK-010",
-                    f"{_holder(connection, number)} deploys {world.stack.fly.app} right now",
+                    f"{_holder(connection, number)} deploys {workspace.stack.fly.app} right now",
                     why="two deploys at once would undo each other",
                     next="wait until theirs has ended, then the same command again",
                     blocked=True,
@@ -94,14 +94,14 @@ def key(app: str) -> int:
     return int.from_bytes(hashlib.sha256(f"llm-gateway-runbook:{app}".encode()).digest()[:8]) >> 1
 
 
-def _url(world: World) -> PgUrl | None:
-    from ops.services.postgres import urls
+def _url(workspace: Workspace) -> PgUrl | None:
+    from ops.vault import postgres_urls as urls
 
     name = urls.DIRECT
     with urls.named(name):
-        if world.vault.has(name):
-            return urls.direct(world.vault.get(name))
-        given = world.environ.get(name, "").strip()
+        if workspace.vault.has(name):
+            return urls.direct(workspace.vault.get(name))
+        given = workspace.environ.get(name, "").strip()
         return urls.direct(Secret(given)) if given else None
 
 

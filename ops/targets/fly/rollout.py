@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.interrupt import wait_until
 from ops.runbook.step import Say
 from ops.services.fly import Deploy, FlyError
+from ops.services.fly.cli import WRITE_S
 from ops.services.fly.errors import CUT_OFF, PLATFORM
+from ops.targets.fly.patience import patiently
 from ops.targets.fly.standing import Standing, ailment, judge
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from ops.targets.fly.account import Account
     from ops.targets.fly.seen import Seen
     from ops.targets.fly.wanted import Wanted
+
+T = TypeVar("T")
 
 HEALTHY_S = 600.0
 SETTLE_S = 60.0  # how long an ill machine may take to get well by itself before it is restarted
@@ -36,7 +40,7 @@ class Rollout:
         self.wanted = wanted
         self.secrets = secrets
         self.say = say
-        limit = account.world.environ.get("RUNBOOK_HEALTH_WAIT_S", "")
+        limit = account.workspace.environ.get("RUNBOOK_HEALTH_WAIT_S", "")
         self.healthy_s = float(limit) if limit else HEALTHY_S
 
     def go(self) -> None:
@@ -64,13 +68,10 @@ class Rollout:
                 standing = self._judge()
             for seen in standing.stopped:
                 self.say(f"starting {seen.name}")
-                self.account.client.cli.run(
-                    f"starting {seen.name}", "machines", "start", seen.machine.id, "-a", self.wanted.app
-                )
+                self._machine(f"starting {seen.name}", "start", seen.machine.id)
             for seen in standing.cordoned:
                 self.say(f"taking {seen.name} back into service")
-                words = ("machines", "uncordon", seen.machine.id, "-a", self.wanted.app)
-                self.account.client.cli.run(f"uncordoning {seen.name}", *words)
+                self._machine(f"uncordoning {seen.name}", "uncordon", seen.machine.id)
             self._mend()
             self.remember(last, deployed=bool(behind), renewed=[*behind, *restarted], digests=digests)
 
@@ -123,7 +124,7 @@ class Rollout:
         )
         try:
             client = self.account.client
-            return self.account.patiently(lambda: client.deploy(wanted.app, wanted.config, deploy), self.say)
+            return self._patiently(lambda: client.deploy(wanted.app, wanted.config, deploy))
         except FlyError as error:
             # The deploy may be through and only its report lost: what the machines say counts.
             if error.code not in (CUT_OFF, PLATFORM) or not self._through(groups):
@@ -143,16 +144,15 @@ class Rollout:
     def _count_machines(self, standing: Standing) -> None:
         counts = {group: self.wanted.groups[group] for group in (*standing.few, *standing.many)}
         self.say("setting the number of machines: " + ", ".join(f"{group}={count}" for group, count in counts.items()))
-        self.account.client.scale_count(
-            self.wanted.app, counts, region=self.account.world.stack.fly.region, config=self.wanted.config
-        )
+        region, client = self.account.workspace.stack.fly.region, self.account.client
+        self._patiently(lambda: client.scale_count(self.wanted.app, counts, region=region, config=self.wanted.config))
 
     def _restart(self, standing: Standing) -> None:
         """Start the groups that read a new secret anew; the others go on."""
         groups = list(standing.staged)
         self.say(f"restarting {', '.join(groups)} of {self.wanted.app} with its new secrets")
         if len(self.wanted.groups) == 1:
-            self.account.patiently(lambda: self.account.client.deploy_secrets(self.wanted.app), self.say)
+            self._patiently(lambda: self.account.client.deploy_secrets(self.wanted.app))
             return
         # Nothing is migrated, so nobody needs to go first: one release.
         self._release(standing.machines[0].machine.image, tuple(groups))
@@ -167,12 +167,16 @@ class Rollout:
                 raise
         for seen in self._judge().ill:
             self.say(f"restarting {seen.name}: {ailment(seen)}")
-            self.account.client.cli.run(
-                f"restarting {seen.name}",
-                *("machines", "restart", seen.machine.id, "-a", self.wanted.app, "--skip-health-checks"),
-                timeout=180,
-            )
+            self._machine(f"restarting {seen.name}", "restart", seen.machine.id, "--skip-health-checks")
         self.gate(self.wanted.groups)
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        return patiently(self.account, self.wanted.app, act, self.say)
+
+    def _machine(self, doing: str, verb: str, machine: str, *options: str) -> None:
+        """`flyctl machines VERB`, which takes the machine's lease."""
+        words = ("machines", verb, machine, "-a", self.wanted.app, *options)
+        self._patiently(lambda: self.account.client.cli.run(doing, *words, timeout=WRITE_S))
 
     def gate(self, groups: Collection[str], *, newer_than: int | None = None, patience: float = 0.0) -> None:
         """Wait until every machine of these groups is started with all checks passing, on the image wanted.

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ops.runbook.secret import Secret
     from ops.targets.fly.account import Account
     from ops.targets.fly.seen import Stored
+    from ops.targets.workspace import Workspace
     from ops.vault.contract import Contract
     from ops.vault.deliver import Database
-    from ops.world import World
 
 DIRECT, POOLED = "direct", "pooled"
 DATABASE_URL = "LANGFUSE_DATABASE_URL"
@@ -63,9 +63,9 @@ class Difference:
         return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
 
 
-def consumers(world: World) -> dict[str, tuple[str, ...]]:
+def consumers(workspace: Workspace) -> dict[str, tuple[str, ...]]:
     """Which of the contract's consumers each app holds: app → consumers."""
-    stack = world.stack
+    stack = workspace.stack
     found: dict[str, tuple[str, ...]] = {
         stack.fly.app: ("gateway", "ui", "worker"),
         stack.clickhouse.app: ("clickhouse",),
@@ -81,44 +81,44 @@ class Secrets:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def stage_file(self, world: World) -> Path:
+    def stage_file(self, workspace: Workspace) -> Path:
         """Says by which connection Langfuse works: direct until its first migrations are done, then (3.5) pooled."""
-        return world.paths.state / "stage"
+        return workspace.paths.state / "stage"
 
-    def stage(self, world: World) -> Database:
+    def stage(self, workspace: Workspace) -> Database:
         """The connection Langfuse is to work by.
 
         On a machine that has not switched it itself, the one that was sent last, as the vault remembers it.
         """
         try:
-            said = self.stage_file(world).read_text(encoding="utf-8").strip()
+            said = self.stage_file(workspace).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            said = POOLED if self._sent_pooled(world) else DIRECT
+            said = POOLED if self._sent_pooled(workspace) else DIRECT
         return "pooled" if said == POOLED else "direct"
 
-    def _sent_pooled(self, world: World) -> bool:
+    def _sent_pooled(self, workspace: Workspace) -> bool:
         from ops.vault import deliver
 
         try:
-            url = deliver.value(world.vault, self._contract, world.stack, DATABASE_URL, database="pooled")
+            url = deliver.value(workspace.vault, self._contract, workspace.stack, DATABASE_URL, database="pooled")
         except RunbookError:
             return False  # not all there yet, so it was never sent
-        pending = world.vault.pending(world.stack.fly.app, {DATABASE_URL: url})
+        pending = workspace.vault.pending(workspace.stack.fly.app, {DATABASE_URL: url})
         return not pending.new and not pending.changed
 
-    def set_stage(self, world: World, stage: str) -> None:
+    def set_stage(self, workspace: Workspace, stage: str) -> None:
         """Remember the connection Langfuse is to work by."""
-        write_atomic(self.stage_file(world), stage + "\n", 0o600)
+        write_atomic(self.stage_file(workspace), stage + "\n", 0o600)
 
-    def wanted(self, world: World, app: str) -> dict[str, Secret]:
+    def wanted(self, workspace: Workspace, app: str) -> dict[str, Secret]:
         """An app's secrets: environment name → value. Raises VAULT-013 while one is not there yet."""
         from ops.vault import deliver
 
         return deliver.for_consumers(
-            world.vault, self._contract, world.stack, consumers(world)[app], database=self.stage(world)
+            workspace.vault, self._contract, workspace.stack, consumers(workspace)[app], database=self.stage(workspace)
         )
 
-    def readers(self, world: World, app: str) -> dict[str, tuple[str, ...]]:
+    def readers(self, workspace: Workspace, app: str) -> dict[str, tuple[str, ...]]:
         """Which secrets each process group of an app reads, by their environment names.
 
         Raises:
@@ -126,15 +126,15 @@ class Secrets:
         """
         from ops.vault import deliver
 
-        names = consumers(world)[app]
+        names = consumers(workspace)[app]
         if len(names) == 1:
-            return {ONLY_GROUP: tuple(self.wanted(world, app))}
-        of_all = self.wanted(world, app)  # at once: what two of them want of one name is settled there
+            return {ONLY_GROUP: tuple(self.wanted(workspace, app))}
+        of_all = self.wanted(workspace, app)  # at once: what two of them want of one name is settled there
         return {
             consumer: tuple(
                 name
                 for name in deliver.for_consumers(
-                    world.vault, self._contract, world.stack, (consumer,), database=self.stage(world)
+                    workspace.vault, self._contract, workspace.stack, (consumer,), database=self.stage(workspace)
                 )
                 if name in of_all
             )
@@ -148,26 +148,26 @@ class Secrets:
 
         return contract.read()
 
-    def difference(self, world: World, app: str, wanted: Mapping[str, Secret]) -> Difference:
+    def difference(self, workspace: Workspace, app: str, wanted: Mapping[str, Secret]) -> Difference:
         """What an app lacks. Raises Gone."""
         stored = self.account.secrets(app)
-        pending = world.vault.pending(app, wanted)
+        pending = workspace.vault.pending(app, wanted)
         left = self.account.memory.get("secrets", app)
         known = [name for name in wanted if name not in pending.new and name not in pending.changed]
         foreign = tuple(sorted(name for name in known if not _as_left(name, stored, left)))
         gone = tuple(name for name in pending.gone if name in stored)
         return Difference(pending.new, pending.changed, foreign, gone)
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         try:
-            wanted = {app: self.wanted(world, app) for app in consumers(world)}
+            wanted = {app: self.wanted(workspace, app) for app in consumers(workspace)}
         except RunbookError as error:
             if error.code != "VAULT-013":
                 raise
             return unknown(error.what, until="1.4")
         try:
             found = self.account.together(
-                *(lambda app=app, own=own: self.difference(world, app, own) for app, own in wanted.items())
+                *(lambda app=app, own=own: self.difference(workspace, app, own) for app, own in wanted.items())
             )
         except Gone as gone:
             return missing(f"there is no app {gone} yet")
@@ -176,17 +176,17 @@ class Secrets:
             lines = "\n".join(f"{app}: {difference}" for app, difference in differences.items())
             return drifted(f"not as in the vault: {', '.join(differences)}", lines)
         counts = ", ".join(f"{len(own)} of {app}" for app, own in wanted.items())
-        return satisfied(f"as in the vault: {counts} ({self.stage(world)} connection)")
+        return satisfied(f"as in the vault: {counts} ({self.stage(workspace)} connection)")
 
-    def act(self, world: World, say: Say) -> None:
-        for app in consumers(world):
-            self.send(world, app, say)
+    def act(self, workspace: Workspace, say: Say) -> None:
+        for app in consumers(workspace):
+            self.send(workspace, app, say)
 
-    def send(self, world: World, app: str, say: Say) -> None:
+    def send(self, workspace: Workspace, app: str, say: Say) -> None:
         """Bring one app's secrets to what the vault has; staged. Sends what differs and nothing else."""
-        wanted = self.wanted(world, app)
+        wanted = self.wanted(workspace, app)
         with self.account.acting() as client:
-            difference = self.difference(world, app, wanted)
+            difference = self.difference(workspace, app, wanted)
             if difference.to_send:
                 say(f"staging {len(difference.to_send)} secrets of {app}")
                 client.import_secrets(app, {name: wanted[name] for name in difference.to_send})
@@ -201,7 +201,7 @@ class Secrets:
                 digests = {name: state.digest for name, state in client.secrets(app).items() if name in wanted}
                 self.account.wait_for_secrets(app, digests)
                 self.account.memory.put("secrets", app, digests)
-            world.vault.mark_sent(app, wanted)
+            workspace.vault.mark_sent(app, wanted)
 
 
 def _unserved(last: dict[str, Any], names: Collection[str]) -> dict[str, Any]:

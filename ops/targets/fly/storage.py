@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ops.services.s3 import Wanted
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 PORT = 9000
 
@@ -38,37 +38,37 @@ class Bucket:
         self.account = account
 
     @staticmethod
-    def _wanted(world: World) -> Wanted:
+    def _wanted(workspace: Workspace) -> Wanted:
         from ops.services.s3 import Wanted
 
-        return Wanted(world.stack.storage.bucket, world.stack.storage.expire_days)
+        return Wanted(workspace.stack.storage.bucket, workspace.stack.storage.expire_days)
 
     @staticmethod
-    def _accounts(world: World, endpoint: str) -> tuple[S3Account, S3Account]:
+    def _accounts(workspace: Workspace, endpoint: str) -> tuple[S3Account, S3Account]:
         from ops.services.s3 import Account
 
-        vault = world.vault
+        vault = workspace.vault
         root = Account(endpoint, vault.get("MINIO_ROOT_USER"), vault.get("MINIO_ROOT_PASSWORD"))
         limited = Account(endpoint, vault.get("S3_ACCESS_KEY_ID"), vault.get("S3_SECRET_ACCESS_KEY"))
         return root, limited
 
-    def _mark(self, world: World, volume: str) -> str:
+    def _mark(self, workspace: Workspace, volume: str) -> str:
         """Digest of all that was or would be made; keyed by the administrator's password, so it tells nothing."""
-        wanted = self._wanted(world)
-        limited = self._accounts(world, "")[1]
+        wanted = self._wanted(workspace)
+        limited = self._accounts(workspace, "")[1]
         made = [volume, wanted.bucket, wanted.expire_days, wanted.policy, limited.user.reveal()]
         text = json.dumps([*made, limited.password.reveal()], sort_keys=True)
-        key = world.vault.get("MINIO_ROOT_PASSWORD").reveal().encode()
+        key = workspace.vault.get("MINIO_ROOT_PASSWORD").reveal().encode()
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
-    def look(self, world: World, machine: Seen, volume: str) -> Look:
-        storage = world.stack.storage
-        if self.account.memory.get("contents", storage.app).get("mark") != self._mark(world, volume):
+    def look(self, workspace: Workspace, machine: Seen, volume: str) -> Look:
+        storage = workspace.stack.storage
+        if self.account.memory.get("contents", storage.app).get("mark") != self._mark(workspace, volume):
             return missing(f"bucket {storage.bucket} and its user are not known to be on {volume} as wanted")
         days = storage.expire_days
         return satisfied(f"bucket {storage.bucket}, objects expire after {days} days, user limited to it")
 
-    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(self, workspace: Workspace, machine: Seen, volume: str, say: Say) -> None:
         """Look for real, through the tunnel, and make what is missing.
 
         Raises:
@@ -77,10 +77,10 @@ class Bucket:
         from ops.runbook.errors import RunbookError
         from ops.services import s3
 
-        storage = world.stack.storage
-        wanted = self._wanted(world)
+        storage = workspace.stack.storage
+        wanted = self._wanted(workspace)
         with tunnel(self.account, storage.app, f"{storage.app}.internal", PORT, say) as address:
-            root, limited = self._accounts(world, f"http://{address}")
+            root, limited = self._accounts(workspace, f"http://{address}")
 
             def answers() -> bool:
                 try:
@@ -98,7 +98,7 @@ class Bucket:
             found = s3.look(root, limited, wanted)
         if not found.satisfied:
             raise RunbookError("S3-003", f"MinIO: {found.evidence}", why=found.diff, next="inv deploy.storage")
-        self.account.memory.put("contents", storage.app, {"mark": self._mark(world, volume)})
+        self.account.memory.put("contents", storage.app, {"mark": self._mark(workspace, volume)})
 
 
 class Tigris:
@@ -106,22 +106,22 @@ class Tigris:
 
     KEYS = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
 
-    def look(self, world: World) -> Look:
-        lacking = [name for name in self.KEYS if not world.vault.has(name)]
+    def look(self, workspace: Workspace) -> Look:
+        lacking = [name for name in self.KEYS if not workspace.vault.has(name)]
         if not lacking:
             return satisfied("Tigris: the vault has its keys")
-        if all(world.environ.get(name) for name in lacking):
+        if all(workspace.environ.get(name) for name in lacking):
             return missing(f"the vault lacks {' and '.join(lacking)}; the environment has them")
-        bucket, org = world.stack.storage.bucket, world.stack.fly.org
+        bucket, org = workspace.stack.storage.bucket, workspace.stack.fly.org
         return blocked(
             "storage.provider is tigris, and a Tigris bucket is made by hand",
             next=f"flyctl storage create -n {bucket} -o {org}, then put its keys into .env as {', '.join(lacking)}; "
             'or set storage.provider = "minio" in ops/stack.toml',
         )
 
-    def act(self, world: World, say: Say) -> None:
-        lacking = [name for name in self.KEYS if not world.vault.has(name)]
-        world.vault.put({name: Secret(world.environ[name].strip()) for name in lacking}, origin="provisioned")
+    def act(self, workspace: Workspace, say: Say) -> None:
+        lacking = [name for name in self.KEYS if not workspace.vault.has(name)]
+        workspace.vault.put({name: Secret(workspace.environ[name].strip()) for name in lacking}, origin="provisioned")
 
 
 def store(account: Account, secrets: Secrets) -> Store:
@@ -132,6 +132,6 @@ def store(account: Account, secrets: Secrets) -> Store:
         "MinIO",
         wanted.storage,
         MINIO_VOLUME,
-        lambda world: world.stack.storage.volume_gb,
+        lambda workspace: workspace.stack.storage.volume_gb,
         Bucket(account),
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ops.targets.fly.account import Account
     from ops.targets.fly.secrets import Secrets
     from ops.targets.fly.wanted import Wanted
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 ACCEPT = "RUNBOOK_ACCEPT_EMPTY_VOLUME"
 
@@ -28,11 +28,11 @@ ACCEPT = "RUNBOOK_ACCEPT_EMPTY_VOLUME"
 class Contents(Protocol):
     """What is to be inside a store: databases, buckets, users."""
 
-    def look(self, world: World, machine: Seen, volume: str) -> Look:
+    def look(self, workspace: Workspace, machine: Seen, volume: str) -> Look:
         """Read-only; asked only of a healthy machine."""
         ...
 
-    def act(self, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(self, workspace: Workspace, machine: Seen, volume: str, say: Say) -> None:
         """Make it so."""
         ...
 
@@ -53,9 +53,9 @@ class Store:
         account: Account,
         secrets: Secrets,
         title: str,
-        wanted: Callable[[World], Wanted],
+        wanted: Callable[[Workspace], Wanted],
         volume: str,
-        size_gb: Callable[[World], int],
+        size_gb: Callable[[Workspace], int],
         contents: Contents,
     ) -> None:
         self.account = account
@@ -66,12 +66,12 @@ class Store:
         self._size_gb = size_gb
         self.contents = contents
 
-    def look(self, world: World) -> Look:
-        wanted = self._wanted(world)
+    def look(self, workspace: Workspace) -> Look:
+        wanted = self._wanted(workspace)
         try:
             volumes, standing = self.account.together(
                 lambda: self.account.volumes(wanted.app),
-                lambda: judge(self.account, wanted, self.secrets.readers(world, wanted.app)),
+                lambda: judge(self.account, wanted, self.secrets.readers(workspace, wanted.app)),
             )
         except Gone:
             return missing(f"there is no app {wanted.app} yet")
@@ -79,9 +79,9 @@ class Store:
             if error.code != "VAULT-013":
                 raise
             return unknown(error.what, until="3.2")
-        volume = self._own(world, volumes)
+        volume = self._own(workspace, volumes)
         if volume is None:
-            return self._no_volume(world, wanted.app)
+            return self._no_volume(workspace, wanted.app)
         refused = standing.refusal() or self._foreign(volume, standing)
         if refused:
             return refused
@@ -89,13 +89,13 @@ class Store:
             lines = standing.lines(wanted)
             found = missing if not standing.machines else drifted
             return found(f"{wanted.app}: {lines[0]}") if len(lines) == 1 else drifted(wanted.app, "\n".join(lines))
-        if volume.size_gb < self._size_gb(world):
-            return drifted(f"volume of {wanted.app}", f"{volume.size_gb} → {self._size_gb(world)} GB")
+        if volume.size_gb < self._size_gb(workspace):
+            return drifted(f"volume of {wanted.app}", f"{volume.size_gb} → {self._size_gb(workspace)} GB")
         machine = standing.machines[0]
-        inside = self.contents.look(world, machine, volume.id)
+        inside = self.contents.look(workspace, machine, volume.id)
         if not inside.satisfied:
             return inside
-        notes = self._notes(world, volume, volumes)
+        notes = self._notes(workspace, volume, volumes)
         place = f"{wanted.app} on {volume.id} ({volume.size_gb} GB, {volume.region}), private"
         return satisfied("; ".join([place, inside.evidence, *standing.notes, *notes]))
 
@@ -118,28 +118,28 @@ class Store:
                 )
         return None
 
-    def _own(self, world: World, volumes: list[Volume]) -> Volume | None:
+    def _own(self, workspace: Workspace, volumes: list[Volume]) -> Volume | None:
         """The store's volume: the one in use, else the remembered, else any of its name in the region."""
-        region = world.stack.fly.region
+        region = workspace.stack.fly.region
         named = [volume for volume in volumes if volume.name == self._volume and volume.region == region]
-        remembered = self.account.memory.get("volumes", self._wanted(world).app).get("id")
+        remembered = self.account.memory.get("volumes", self._wanted(workspace).app).get("id")
         return max(named, key=lambda v: (bool(v.machine), v.id == remembered, v.created_at), default=None)
 
-    def _notes(self, world: World, volume: Volume, volumes: list[Volume]) -> list[str]:
+    def _notes(self, workspace: Workspace, volume: Volume, volumes: list[Volume]) -> list[str]:
         notes = []
-        if volume.size_gb > self._size_gb(world):
+        if volume.size_gb > self._size_gb(workspace):
             notes.append("larger than the stack says: a volume cannot shrink")
         others = [other.id for other in volumes if other.id != volume.id]
         return notes + ([f"unused volumes cost money: {', '.join(others)}"] if others else [])
 
-    def _no_volume(self, world: World, app: str) -> Look:
+    def _no_volume(self, workspace: Workspace, app: str) -> Look:
         """Missing where there never was one; refused where there was."""
         lost = self._had_data(app)
-        if not lost or self._accepted(world, app):
-            return missing(f"{app} has no volume {self._volume} in {world.stack.fly.region} yet")
+        if not lost or self._accepted(workspace, app):
+            return missing(f"{app} has no volume {self._volume} in {workspace.stack.fly.region} yet")
         return blocked(
             f"the volume of {app} is gone, and it held data: {lost}",
-            next=f"restore it (flyctl volumes create {self._volume} -a {app} -r {world.stack.fly.region} "
+            next=f"restore it (flyctl volumes create {self._volume} -a {app} -r {workspace.stack.fly.region} "
             f"--snapshot-id ...), or accept the loss: {ACCEPT}={app} inv deploy.all --target fly",
         )
 
@@ -152,35 +152,35 @@ class Store:
         return f"{app} has had release {done[0].version}" if done else ""
 
     @staticmethod
-    def _accepted(world: World, app: str) -> bool:
-        return app in world.environ.get(ACCEPT, "").split(",")
+    def _accepted(workspace: Workspace, app: str) -> bool:
+        return app in workspace.environ.get(ACCEPT, "").split(",")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         """Volume, machine, contents, in this order.
 
         Raises:
             RunbookError: FLY-045 a volume that held data is missing, FLY-043 the machine does not get healthy;
                 FlyError as flyctl fails.
         """
-        wanted = self._wanted(world)
+        wanted = self._wanted(workspace)
         with self.account.acting() as client:
-            volume = self._own(world, self.account.volumes(wanted.app))
+            volume = self._own(workspace, self.account.volumes(wanted.app))
             if volume is None:
-                refused = self._no_volume(world, wanted.app)
+                refused = self._no_volume(workspace, wanted.app)
                 if refused.next:
                     raise RunbookError("FLY-045", refused.evidence, next=refused.next, blocked=True)
-                say(f"creating a volume of {self._size_gb(world)} GB for {wanted.app}")
+                say(f"creating a volume of {self._size_gb(workspace)} GB for {wanted.app}")
                 volume = client.create_volume(
-                    wanted.app, self._volume, world.stack.fly.region, self._size_gb(world), snapshot_days=14
+                    wanted.app, self._volume, workspace.stack.fly.region, self._size_gb(workspace), snapshot_days=14
                 )
                 self.account.memory.forget("volumes", wanted.app)
                 self.account.memory.forget("contents", wanted.app)
-            if volume.size_gb < self._size_gb(world):
-                say(f"growing the volume of {wanted.app} to {self._size_gb(world)} GB")
-                client.extend_volume(wanted.app, volume.id, self._size_gb(world))
-            Rollout(self.account, wanted, self.secrets.readers(world, wanted.app), say).go()
+            if volume.size_gb < self._size_gb(workspace):
+                say(f"growing the volume of {wanted.app} to {self._size_gb(workspace)} GB")
+                client.extend_volume(wanted.app, volume.id, self._size_gb(workspace))
+            Rollout(self.account, wanted, self.secrets.readers(workspace, wanted.app), say).go()
             # From here on it holds data.
             self.account.memory.put("volumes", wanted.app, {"id": volume.id})
             machine = next(seen for seen in self.account.machines(wanted.app) if volume.id in seen.machine.volumes)
-            if not self.contents.look(world, machine, volume.id).satisfied:
-                self.contents.act(world, machine, volume.id, say)
+            if not self.contents.look(workspace, machine, volume.id).satisfied:
+                self.contents.act(workspace, machine, volume.id, say)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ops.runbook.step import Look, Say, Step, satisfied
+from ops.runbook.step import Say, Step
+from ops.services.endpoints import Endpoints
 from ops.services.fly import FlyError
-from ops.targets.base import Endpoints, Part, Requirement
+from ops.targets.base import Machine, Part, Requirement
 from ops.targets.fly import clickhouse, storage
 from ops.targets.fly.account import Account
 from ops.targets.fly.app import Apps, apps
@@ -20,42 +21,28 @@ from ops.targets.fly.release import Release
 from ops.targets.fly.secrets import Secrets
 
 if TYPE_CHECKING:
-    from ops.world import World
-
-
-class Given:
-    """A part somebody else runs."""
-
-    def __init__(self, evidence: str) -> None:
-        self.evidence = evidence
-
-    def look(self, world: World) -> Look:
-        return satisfied(self.evidence)
-
-    def act(self, world: World, say: Say) -> None:
-        return None
+    from ops.targets.workspace import Workspace
 
 
 class Fly:
     """Production on Fly.io. Making one reads and changes nothing.
 
     Args:
-        world: whose paths, stack and vault it works with.
+        workspace: whose paths, stack and vault it works with.
     """
 
     name = "fly"
+    production = True
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.vault = world.paths.inside(world.stack.stack.vault)
-        self.account = Account(world)
-        minio = world.stack.storage.provider == "minio"
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.account = Account(workspace)
+        minio = workspace.stack.storage.provider == "minio"
         secrets = Secrets(self.account)
         release = Release(self.account, secrets)
-        self.postgres: Part = Given("Supabase runs it")
         self.redis: Part = Redis(self.account)
         self.app: Part = Apps(self.account)
-        self.secrets_part = secrets
+        self._secrets = secrets
         self.secrets: Part = secrets
         self.clickhouse: Part = clickhouse.store(self.account, secrets)
         self.storage: Part = storage.store(self.account, secrets) if minio else storage.Tigris()
@@ -73,7 +60,7 @@ class Fly:
             "deploy.pooled": ("deploy.secrets", "build.fly"),
         }
 
-    def preparation(self) -> Sequence[Step[World]]:
+    def preparation(self) -> Sequence[Step[Workspace]]:
         """Nothing: Fly and Supabase are there."""
         return ()
 
@@ -88,7 +75,7 @@ class Fly:
 
         # While the lock is being taken; whoever holds it changes things, but then this run ends here, or forgets.
         self._look_early()
-        with held(self._world) as waited:
+        with held(self._workspace) as waited:
             if waited:
                 self.account.forget()
             yield
@@ -98,8 +85,8 @@ class Fly:
 
         The look that waits longest, for one answer after the other, goes first.
         """
-        account, world = self.account, self._world
-        gateway, *stores = apps(world)
+        account, workspace = self.account, self._workspace
+        gateway, *stores = apps(workspace)
         reads: list[Callable[[], Any]] = []
         for app in (*stores, gateway):
             kinds = (account.machines, account.secrets, account.releases, account.addresses)
@@ -107,22 +94,80 @@ class Fly:
         reads += [account.apps, account.databases, partial(account.certificates, gateway)]
         # Without a token nothing is asked, and every step says so.
         with contextlib.suppress(FlyError):
-            account.begin(*reads, partial(self.clickhouse.look, world))
+            account.begin(*reads, partial(self.clickhouse.look, workspace))
 
     def endpoints(self) -> Endpoints:
         """The public names."""
         from ops.targets.fly.reaching import endpoints
 
-        return endpoints(self._world)
+        return endpoints(self._workspace)
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask a gateway's admin route, from inside its machine."""
         from ops.targets.fly.inside import admin
 
-        return admin(self._world, self.account, method, path, body)
+        return admin(self._workspace, self.account, method, path, body)
 
     def requirements(self) -> Sequence[Requirement]:
         """What this machine and the account need."""
         from ops.targets.fly.doctor import requirements
 
-        return requirements(self._world, self.account)
+        return requirements(self._workspace, self.account)
+
+    def check_operable(self) -> None:
+        """Fly has machines."""
+
+    def machines(self) -> Sequence[Machine]:
+        """Every machine of the stack's apps."""
+        from ops.targets.fly.operate import status
+
+        return status(self._workspace, self.account)
+
+    def logs(self, app: str, group: str, lines: int) -> Iterator[list[str]]:
+        """The newest log lines, then what comes."""
+        from ops.targets.fly.operate import logs
+
+        return logs(self._workspace, self.account, app, group, lines)
+
+    def rollback(self, say: Say, *, to: str = "", fast: bool = False) -> str:
+        """Put the last good image back into service, and hold it there."""
+        from ops.targets.fly.going_back import rollback
+
+        return rollback(self._workspace, self.account, say, to=to, fast=fast)
+
+    def end_hold(self) -> str:
+        """Forget that a rollback holds the image."""
+        from ops.targets.fly import hold
+
+        held = hold.lift(self.account.memory, self._workspace.stack.fly.app)
+        return f"{held} is no longer held" if held else "nothing is held"
+
+    def scale(self, group: str, count: int, say: Say) -> str:
+        """Change how many machines a group has."""
+        from ops.targets.fly.operate import scale
+
+        return scale(self._workspace, self.account, group, count, say)
+
+    def run(self, app: str, group: str, command: str, say: Say) -> int:
+        """Run a shell command in a machine, over SSH."""
+        from ops.targets.fly.operate import app_named
+        from ops.targets.fly.ssh import run
+
+        return run(self.account, app_named(self._workspace, app), group, command, say)
+
+    @property
+    def name_to_destroy(self) -> str:
+        """The gateway app's name."""
+        return self._workspace.stack.fly.app
+
+    def check_destroy(self, typed: str) -> None:
+        """Refuse unless the app's name was typed."""
+        from ops.targets.fly.destroy import confirm
+
+        confirm(self._workspace, typed)
+
+    def destroy(self, say: Say) -> Sequence[str]:
+        """Destroy the apps, their volumes and the managed Redis."""
+        from ops.targets.fly.destroy import destroy
+
+        return destroy(self._workspace, self.account, self._secrets, say)

@@ -35,7 +35,7 @@ def tunnel(account: Account, app: str, host: str, port: int, say: Say) -> Iterat
     Raises:
         RunbookError: FLY-046 the tunnel does not open.
     """
-    straight = _reach(account.world.environ.get(REACH, "")).get(f"{host}:{port}")
+    straight = _reach(account.workspace.environ.get(REACH, "")).get(f"{host}:{port}")
     if straight:
         yield straight
         return
@@ -53,7 +53,7 @@ def _proxied(cli: Flyctl, app: str, host: str, port: int, say: Say) -> Iterator[
             next="move the checkout to a shorter path, then the same command again",
         )
     local = _free_port()
-    words = [cli.find(), "proxy", f"{local}:{port}", host, "-a", app, "-q", "-b", "127.0.0.1", "--watch-stdin"]
+    words = cli.words("proxy", f"{local}:{port}", host, "-a", app, "-q", "-b", "127.0.0.1", "--watch-stdin")
     # flyctl ends by itself when this process does: its standard input is then closed.
     child = subprocess.Popen(
         words,

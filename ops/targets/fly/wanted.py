@@ -16,7 +16,7 @@ from ops.targets.fly.image import Image
 from ops.targets.fly.machine_config import ONLY_GROUP
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -43,31 +43,33 @@ class Wanted(msgspec.Struct, frozen=True):
     public: bool = False
 
 
-def gateway(world: World) -> Wanted:
+def gateway(workspace: Workspace) -> Wanted:
     """The gateway app: four groups. Langfuse's UI migrates its databases at start, so it goes first, alone."""
-    groups = world.stack.fly.groups
+    groups = workspace.stack.fly.groups
     counts = {
         "edge": groups.edge.count,
         "gateway": groups.gateway.count,
         "ui": groups.ui.count,
         "worker": groups.worker.count,
     }
-    return _read(world, "fly.toml", world.stack.fly.app, image.gateway(world), counts, first="ui", public=True)
+    return _read(
+        workspace, "fly.toml", workspace.stack.fly.app, image.gateway(workspace), counts, first="ui", public=True
+    )
 
 
-def clickhouse(world: World) -> Wanted:
+def clickhouse(workspace: Workspace) -> Wanted:
     """The ClickHouse app: one machine."""
     toml = "clickhouse/fly.toml"
-    return _read(world, toml, world.stack.clickhouse.app, image.clickhouse(world), {ONLY_GROUP: 1})
+    return _read(workspace, toml, workspace.stack.clickhouse.app, image.clickhouse(workspace), {ONLY_GROUP: 1})
 
 
-def storage(world: World) -> Wanted:
+def storage(workspace: Workspace) -> Wanted:
     """The MinIO app: one machine."""
-    return _read(world, "minio/fly.toml", world.stack.storage.app, image.storage(world), {ONLY_GROUP: 1})
+    return _read(workspace, "minio/fly.toml", workspace.stack.storage.app, image.storage(workspace), {ONLY_GROUP: 1})
 
 
 def _read(
-    world: World,
+    workspace: Workspace,
     name: str,
     app: str,
     made: Image,
@@ -76,7 +78,7 @@ def _read(
     first: str = "",
     public: bool = False,
 ) -> Wanted:
-    file = world.gateway_dir / name
+    file = workspace.gateway_dir / name
     try:
         text = file.read_text(encoding="utf-8")
         content = tomllib.loads(text)
@@ -94,7 +96,7 @@ def _read(
         image=made,
         groups=counts,
         machines={group: machine_config.of_group(content, group) for group in counts},
-        region=str(content.get("primary_region", world.stack.fly.region)),
+        region=str(content.get("primary_region", workspace.stack.fly.region)),
         first=first,
         public=public,
     )

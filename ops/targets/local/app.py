@@ -10,16 +10,16 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
-def programs(world: World, rehearsal: Rehearsal) -> list[Program]:
+def programs(workspace: Workspace, rehearsal: Rehearsal) -> list[Program]:
     """The app's processes, as they are to be run."""
     layout, known = rehearsal.layout, rehearsal.ports.known()
     made = [langfuse.program(layout, name, known.get(name, 0)) for name in (langfuse.OPENAI, langfuse.LANGFUSE)]
     made += [gateway.program(layout), edge.program(layout)]
     if tools.find("weed") is not None:
-        made.append(storage.program(layout, known, world.stack.storage.bucket))
+        made.append(storage.program(layout, known, workspace.stack.storage.bucket))
     return made
 
 
@@ -29,14 +29,14 @@ class App:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.rehearsal = rehearsal
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         known = self.rehearsal.supervisor.programs()
         if known is None:
             return missing("the supervisor does not run")
         reserved = self.rehearsal.ports.known()
         if any(name not in reserved for name in ports.NAMES):
             return missing("not all ports are picked")
-        wanted = programs(world, self.rehearsal)
+        wanted = programs(workspace, self.rehearsal)
         absent = [program.name for program in wanted if program.name not in known]
         if absent:
             return missing(f"not known to the supervisor: {', '.join(absent)}")
@@ -54,10 +54,10 @@ class App:
             return drifted(f"another program listens on the port of {', '.join(taken)}")
         return satisfied(f"{len(wanted)} processes: {', '.join(sorted(program.name for program in wanted))}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         self.rehearsal.ports.reserve(ports.NAMES)
-        for program in programs(world, self.rehearsal):
+        for program in programs(workspace, self.rehearsal):
             for name in program.ports:
                 self.rehearsal.free_port(name, program.name)
         say("telling the supervisor of the app's processes")
-        self.rehearsal.supervisor.define(*programs(world, self.rehearsal))
+        self.rehearsal.supervisor.define(*programs(workspace, self.rehearsal))

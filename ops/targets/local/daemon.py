@@ -19,7 +19,7 @@ from ops.targets.local.variables import base_environment
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
     from ops.targets.local.supervise import Supervisor
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "supervisord"
 
@@ -141,7 +141,7 @@ class Daemon:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.rehearsal = rehearsal
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         if self.rehearsal.supervisor.programs() is None:
             return missing("the supervisor does not run")
         if not is_current(self.rehearsal.layout):
@@ -151,5 +151,5 @@ class Daemon:
             return missing("the supervisor runs, but its pid is not on record")
         return satisfied(f"supervisord, pid {pid}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         start(self.rehearsal.supervisor, say)

@@ -13,7 +13,7 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "edge"
 PORTS = ("edge_http", "edge_https")
@@ -33,7 +33,7 @@ def program(layout: Layout) -> Program:
     return Program(NAME, command, PORTS, stop_s=35, priority=60)
 
 
-def caddyfile(world: World, layout: Layout, ports: dict[str, int]) -> str:
+def caddyfile(workspace: Workspace, layout: Layout, ports: dict[str, int]) -> str:
     """The edge's rules, rendered for this machine from the same template as production's."""
     from ops import render
 
@@ -47,7 +47,7 @@ def caddyfile(world: World, layout: Layout, ports: dict[str, int]) -> str:
         log_file=layout.logs / "edge-access.log",
         bind=("127.0.0.1", "[::1]") if has_ipv6() else ("127.0.0.1",),
     )
-    return render.caddyfile(world.stack, rehearsal=edge)
+    return render.caddyfile(workspace.stack, rehearsal=edge)
 
 
 class Edge:
@@ -60,9 +60,9 @@ class Edge:
     def _written(self) -> str:
         return read(self.layout.data(NAME) / "Caddyfile") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         ports = self.rehearsal.ports.known()
-        wanted = caddyfile(world, self.layout, ports)
+        wanted = caddyfile(workspace, self.layout, ports)
         if not self._written():
             return missing("the edge is not configured")
         if self._written() != wanted:
@@ -70,16 +70,16 @@ class Edge:
         found = self.rehearsal.standing(program(self.layout), wanted)
         if not found.satisfied:
             return found
-        port, domains = ports["edge_https"], world.stack.domains
-        answers = {host: self._ask(port, host, path) for host, path in self._paths(world)}
+        port, domains = ports["edge_https"], workspace.stack.domains
+        answers = {host: self._ask(port, host, path) for host, path in self._paths(workspace)}
         if bad := [f"{host} answers {code or 'nothing'}" for host, code in answers.items() if code != 200]:
             return drifted(f"through the edge on 127.0.0.1:{port}: {', '.join(bad)}")
         return satisfied(f"Caddy on 127.0.0.1:{port}: {domains.gateway} and {domains.langfuse} answer over TLS")
 
-    def _paths(self, world: World) -> list[tuple[str, str]]:
-        domains = world.stack.domains
+    def _paths(self, workspace: Workspace) -> list[tuple[str, str]]:
+        domains = workspace.stack.domains
         # The stack decides which paths are public; one of the health paths is, or a stranger's request has to do.
-        both = [(domains.gateway, path) for path in GATEWAY_PATHS if path in world.stack.edge.paths][:1]
+        both = [(domains.gateway, path) for path in GATEWAY_PATHS if path in workspace.stack.edge.paths][:1]
         # A stack may do without a name of its own for the UI.
         if domains.langfuse != domains.gateway:
             both.append((domains.langfuse, LANGFUSE_PATH))
@@ -88,20 +88,20 @@ class Edge:
     def _ask(self, port: int, host: str, path: str) -> int:
         return web.secure_status(host, port, path, authority(self.layout))
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         tools.need("caddy", "it is the edge")
         for name in PORTS:
             self.rehearsal.free_port(name, NAME)
         make_private(self.layout.data(NAME))
         make_private(self.layout.data(NAME) / "storage")
         ports = self.rehearsal.ports.known()
-        text = caddyfile(world, self.layout, ports)
+        text = caddyfile(workspace, self.layout, ports)
         if text != self._written():
             write_private(self.layout.data(NAME) / "Caddyfile", text)
         # A socket left by a killed one would keep it from starting.
         if not self.rehearsal.runs(NAME):
             (self.layout.run / "caddy.sock").unlink(missing_ok=True)
-        hosts = [host for host, _ in self._paths(world)]
+        hosts = [host for host, _ in self._paths(workspace)]
         # Any answer will do: it proves the certificate is there, which comes a moment after the port.
         self.rehearsal.start(
             program(self.layout),

@@ -19,7 +19,7 @@ from ops.targets.local.layout import Layout, read
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 INSTALL_S = 900.0
 
@@ -55,7 +55,7 @@ class Environment:
     def _python(self) -> Path:
         return self.layout.environment / "bin" / "python"
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         wanted = wanted_stamp(self.layout)
         if not self._python.exists():
             return missing("the gateway's Python environment is not there")
@@ -66,7 +66,7 @@ class Environment:
             return drifted("the gateway's Python environment was made from another lock or Python")
         return satisfied(f"{self.layout.environment.name}, Python {wanted.split()[-1]}, lock {wanted[:12]}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         uv = tools.need("uv", "it installs the gateway's environment")
         wanted = wanted_stamp(self.layout)
         stamp(self.layout).unlink(missing_ok=True)

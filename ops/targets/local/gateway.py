@@ -13,7 +13,7 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "gateway"
 READY_PATH = "/health/readiness"
@@ -66,12 +66,12 @@ def is_ready(port: int) -> bool:
     return web.status(port, READY_PATH) == 200
 
 
-def standing_problem(rehearsal: Rehearsal, world: World) -> str:
+def standing_problem(rehearsal: Rehearsal, workspace: Workspace) -> str:
     """Why it cannot be started at all, for an early and clear answer; empty if it can."""
     layout = rehearsal.layout
     for file in (layout.gateway / "bin" / "start-litellm.sh", layout.gateway / "config" / "litellm.config.yaml"):
         if not file.exists():
-            return f"{file.relative_to(world.paths.root)} is not rendered yet"
+            return f"{file.relative_to(workspace.paths.root)} is not rendered yet"
     if not (layout.environment / "bin" / "python").exists():
         return "the gateway's Python environment is not there yet"
     return ""

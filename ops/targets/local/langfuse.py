@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ops.description.paths import ROOT
 from ops.targets.local import web
 from ops.targets.local.layout import Layout, read
 from ops.targets.local.program import Program
-from ops.world import ROOT
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 OPENAI, LANGFUSE = "openai", "langfuse"
 DIRECT, POOLED = "direct", "pooled"
@@ -48,19 +48,19 @@ def stage(layout: Layout) -> str:
     return (read(layout.stage) or DIRECT).strip()
 
 
-def openai_variables(world: World, gateway_secrets: dict[str, str]) -> dict[str, str]:
+def openai_variables(workspace: Workspace, gateway_secrets: dict[str, str]) -> dict[str, str]:
     """What the OpenAI stand-in is given: the key it has to accept, the models it has to know."""
     return {
         "OPENAI_STANDIN_KEY": gateway_secrets["UPSTREAM_OPENAI_API_KEY"],
-        "OPENAI_STANDIN_MODELS": ",".join(world.stack.models.prices),
+        "OPENAI_STANDIN_MODELS": ",".join(workspace.stack.models.prices),
     }
 
 
-def langfuse_variables(world: World, rehearsal: Rehearsal, ui_secrets: dict[str, str]) -> dict[str, str]:
+def langfuse_variables(workspace: Workspace, rehearsal: Rehearsal, ui_secrets: dict[str, str]) -> dict[str, str]:
     """What the Langfuse stand-in is given: the real one's variables, as far as it reads them."""
     from ops.render import processes
 
-    stack = world.stack
+    stack = workspace.stack
     port = rehearsal.ports.peek("edge_https")
     app = {
         **processes.env(stack),
@@ -68,7 +68,8 @@ def langfuse_variables(world: World, rehearsal: Rehearsal, ui_secrets: dict[str,
         "LANGFUSE_NEXTAUTH_URL": f"https://{stack.domains.langfuse}:{port}",
     }
     given = {variable.name: app.get(variable.source, variable.default) for variable in processes.ui(stack)}
-    return {name: given[name] for name in _READ if given.get(name)}
+    # As bin/start-langfuse.sh has it; without it accounts can be made.
+    return {"AUTH_DISABLE_SIGNUP": "true", **{name: given[name] for name in _READ if given.get(name)}}
 
 
 def openai_ready(port: int) -> bool:

@@ -17,8 +17,8 @@ from ops.targets.local import daemon, identity, processes, storage
 from ops.targets.local.layout import RUN_RECORD
 
 if TYPE_CHECKING:
-    from ops.targets.local import Local
-    from ops.world import World
+    from ops.targets.local.rehearsal import Rehearsal
+    from ops.vault import Vault
 
 _HIDDEN_PORTS = ("_grpc", "_master", "_volume", "_filer", "_admin")
 
@@ -35,9 +35,8 @@ class Server:
     log: Path
 
 
-def status(world: World) -> list[Server]:
+def status(rehearsal: Rehearsal) -> list[Server]:
     """What runs; the supervisor first. Changes nothing."""
-    rehearsal = _local(world).rehearsal
     layout, ports = rehearsal.layout, rehearsal.ports.known()
     known = rehearsal.supervisor.programs()
     record = layout.pids / daemon.NAME
@@ -45,7 +44,7 @@ def status(world: World) -> list[Server]:
     up_s = int(time.time() - record.stat().st_mtime) if pid else 0
     state = "RUNNING" if known is not None else "STOPPED"
     servers = [Server(daemon.NAME, state, pid, up_s, {}, layout.log(daemon.NAME))]
-    for name in names(world):
+    for name in names(rehearsal):
         info = (known or {}).get(name)
         own = {
             port: number
@@ -65,20 +64,20 @@ def status(world: World) -> list[Server]:
     return servers
 
 
-def names(world: World) -> list[str]:
+def names(rehearsal: Rehearsal) -> list[str]:
     """The servers that have been set up so far, in alphabetical order."""
-    return sorted(file.stem for file in _local(world).layout.programs.glob("*.ini"))
+    return sorted(file.stem for file in rehearsal.layout.programs.glob("*.ini"))
 
 
-def logs(world: World, name: str, lines: int = 50) -> list[str]:
+def logs(rehearsal: Rehearsal, vault: Vault, name: str, lines: int = 50) -> list[str]:
     """The last lines a server said, known secrets redacted.
 
     Raises:
         RunbookError: LOCAL-009 there is no such server, or it has said nothing yet.
     """
-    layout = _local(world).layout
+    layout = rehearsal.layout
     # A server may keep more than one: the edge has its requests in a log of their own.
-    known = sorted({daemon.NAME, *names(world), *(file.stem for file in layout.logs.glob("*.log"))})
+    known = sorted({daemon.NAME, *names(rehearsal), *(file.stem for file in layout.logs.glob("*.log"))})
     if name not in known:
         raise RunbookError(
             "LOCAL-009", f"there is no server '{name}'", why=f"there are: {', '.join(known)}", next="inv local.status"
@@ -91,12 +90,12 @@ def logs(world: World, name: str, lines: int = 50) -> list[str]:
     if not last:
         raise RunbookError("LOCAL-009", f"{name} has said nothing yet", next="inv local.status")
     # Reading the vault tells the redactor its values.
-    for secret in world.vault.names():
-        world.vault.get(secret)
+    for secret in vault.names():
+        vault.get(secret)
     return [redactor(line.rstrip("\n")) for line in last]
 
 
-def down(world: World, say: Say, *, purge: bool = False) -> list[str]:
+def down(rehearsal: Rehearsal, vault: Vault, say: Say, *, purge: bool = False) -> list[str]:
     """Stop everything, verified by pid; data, ports and secrets stay for the next `deploy.all`.
 
     Args:
@@ -108,12 +107,11 @@ def down(world: World, say: Say, *, purge: bool = False) -> list[str]:
     Raises:
         RunbookError: LOCAL-004 something is still running.
     """
-    local = _local(world)
-    layout = local.layout
-    stopped = daemon.shutdown(local.rehearsal.supervisor, say) if layout.state.exists() else []
+    layout = rehearsal.layout
+    stopped = daemon.shutdown(rehearsal.supervisor, say) if layout.state.exists() else []
     # A broken record of the ports is removed by hand once everything is stopped: it must not keep us from stopping.
     with contextlib.suppress(RunbookError):
-        storage.remove_sockets(local.rehearsal.ports.known())
+        storage.remove_sockets(rehearsal.ports.known())
     _remove(layout.run)
     if purge:
         say("removing the rehearsal's data, logs, ports and vault")
@@ -125,7 +123,7 @@ def down(world: World, say: Say, *, purge: bool = False) -> list[str]:
         _remove(layout.supervisor_conf.parent)
         for file in (layout.stage, layout.state / "ports.json", layout.state / "digest.key", layout.state / RUN_RECORD):
             file.unlink(missing_ok=True)
-        for file in (local.vault, world.vault.previous):
+        for file in (vault.path, vault.previous):
             file.unlink(missing_ok=True)
     return stopped
 
@@ -150,21 +148,3 @@ def _remove(folder: Path) -> None:
             why=f"{len(problems)} files are left",
             next=f"ls -la {folder}",
         )
-
-
-def _local(world: World) -> Local:
-    """The rehearsal of this world.
-
-    Raises:
-        RunbookError: LOCAL-010 the target is another.
-    """
-    from ops.targets.local import Local
-
-    if not isinstance(world.target, Local):
-        raise RunbookError(
-            "LOCAL-010",
-            f"target {world.target_name} has no local servers",
-            why="these commands are for the rehearsal",
-            next="inv local.status --target local",
-        )
-    return world.target

@@ -20,7 +20,7 @@ from ops.targets.local.variables import write_environment
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "pooler"
 FORWARD = Path(__file__).with_name("forward.py")
@@ -79,13 +79,13 @@ class Pooler:
         folder = self.layout.data(NAME)
         return read(folder / "pgbouncer.ini") or "", read(folder / "userlist.txt") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         found = self.rehearsal.standing(self._program(), *self._inputs())
         if not found.satisfied:
             return found
-        if not (world.vault.has(postgres.POOLED) and world.vault.has(postgres.DIRECT)):
+        if not (workspace.vault.has(postgres.POOLED) and workspace.vault.has(postgres.DIRECT)):
             return missing(f"{postgres.POOLED} is not in the rehearsal's vault")
-        secret, direct = world.vault.get(postgres.POOLED), world.vault.get(postgres.DIRECT)
+        secret, direct = workspace.vault.get(postgres.POOLED), workspace.vault.get(postgres.DIRECT)
         port = self.rehearsal.ports.peek(NAME)
         if secret != postgres.url(port, postgres.password_of(direct)):
             return drifted(f"{postgres.POOLED} is not port {port} with the server's password")
@@ -93,17 +93,17 @@ class Pooler:
             return drifted(f"login through 127.0.0.1:{port} fails")
         return satisfied(f"{self._said()} on 127.0.0.1:{port}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         home = identity.home(self.layout)
         if home is None:
             raise RunbookError("LOCAL-004", "there is no Postgres to stand before", next="inv deploy.all")
         folder = self.layout.data(NAME)
         make_private(folder)
         port = self.rehearsal.free_port(NAME)
-        password = postgres.password_of(world.vault.get(postgres.DIRECT))
+        password = postgres.password_of(workspace.vault.get(postgres.DIRECT))
         secret = postgres.url(port, password)
-        if not world.vault.has(postgres.POOLED) or world.vault.get(postgres.POOLED) != secret:
-            world.vault.put({postgres.POOLED: secret}, origin="provisioned")
+        if not workspace.vault.has(postgres.POOLED) or workspace.vault.get(postgres.POOLED) != secret:
+            workspace.vault.put({postgres.POOLED: secret}, origin="provisioned")
         program = pgbouncer(home)
         write_private(folder / "kind", program + "\n")
         if program:

@@ -26,7 +26,7 @@ from ops.targets.local.variables import base_environment, write_environment
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 ADMIN = "postgres"
 DATABASE = "postgres"
@@ -97,7 +97,7 @@ class PostgresServer:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         chosen = home(self.layout)
         if chosen is None or not self._has_data(chosen):
             return missing("no database cluster yet")
@@ -105,9 +105,9 @@ class PostgresServer:
         found = self.rehearsal.standing(program(self.layout, chosen, port))
         if not found.satisfied:
             return found
-        if not world.vault.has(DIRECT):
+        if not workspace.vault.has(DIRECT):
             return missing(f"{DIRECT} is not in the rehearsal's vault")
-        secret = world.vault.get(DIRECT)
+        secret = workspace.vault.get(DIRECT)
         if urlsplit(secret.reveal()).port != port:
             return drifted(f"{DIRECT} names another port than {port}")
         import psycopg
@@ -118,15 +118,15 @@ class PostgresServer:
             return drifted(f"login on 127.0.0.1:{port} fails: {str(error).strip().splitlines()[-1]}")
         return satisfied(f"Postgres {version} on 127.0.0.1:{port}, run by {said(chosen)}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         chosen = choose(self.layout, say)
         port = self.rehearsal.free_port(NAME)
         # The password goes to the vault before the cluster is made with it: it can never be lost between the two.
-        known = world.vault.get(DIRECT) if world.vault.has(DIRECT) else None
+        known = workspace.vault.get(DIRECT) if workspace.vault.has(DIRECT) else None
         password = password_of(known) if known else secrets.token_urlsafe(24)
         secret = url(port, password)
         if known != secret:
-            world.vault.put({DIRECT: secret}, origin="provisioned")
+            workspace.vault.put({DIRECT: secret}, origin="provisioned")
         if not self._has_data(chosen):
             self._initialise(chosen, password, say)
         write_environment(self.layout, NAME, {})
@@ -210,16 +210,3 @@ def _drop_stale_lock(data: Path) -> None:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if str(data).encode() not in words:
             file.unlink()
-
-
-class PostgresReady:
-    """The part 1.3 asks for: the server is there (made in step 0.3)."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self.server = server
-
-    def look(self, world: World) -> Look:
-        return self.server.look(world)
-
-    def act(self, world: World, say: Say) -> None:
-        self.server.act(world, say)

@@ -14,7 +14,7 @@ from ops.targets.local.layout import write_private
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
     from ops.targets.local.secrets import Secrets
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Release:
@@ -24,8 +24,8 @@ class Release:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def look(self, world: World) -> Look:
-        problem = gateway.standing_problem(self.rehearsal, world)
+    def look(self, workspace: Workspace) -> Look:
+        problem = gateway.standing_problem(self.rehearsal, workspace)
         if problem:
             return missing(problem)
         ports = self.rehearsal.ports
@@ -48,29 +48,31 @@ class Release:
             f"LiteLLM ready on 127.0.0.1:{port}, by bin/start-litellm.sh; stand-ins for OpenAI and Langfuse"
         )
 
-    def act(self, world: World, say: Say) -> None:
-        problem = gateway.standing_problem(self.rehearsal, world)
+    def act(self, workspace: Workspace, say: Say) -> None:
+        problem = gateway.standing_problem(self.rehearsal, workspace)
         if problem:
             raise RunbookError("LOCAL-008", f"the gateway cannot be started: {problem}", next="inv build.all")
         # Side by side: none waits for another at its start, and each takes its seconds.
         with ThreadPoolExecutor(3) as pool:
-            started = [pool.submit(start, world, say) for start in (self._gateway, self.start_langfuse, self._openai)]
+            started = [
+                pool.submit(start, workspace, say) for start in (self._gateway, self.start_langfuse, self._openai)
+            ]
             errors = [error for future in started if (error := future.exception()) is not None]
         if errors:
             raise errors[0]
 
-    def _openai(self, world: World, say: Say) -> None:
+    def _openai(self, workspace: Workspace, say: Say) -> None:
         port = self.rehearsal.ports.get(langfuse.OPENAI)
         program = langfuse.program(self.layout, langfuse.OPENAI, port)
         self.rehearsal.start(program, lambda: langfuse.openai_ready(port), say, timeout=60)
 
-    def start_langfuse(self, world: World, say: Say) -> None:
+    def start_langfuse(self, workspace: Workspace, say: Say) -> None:
         """Have the Langfuse stand-in running with its variables as they are now."""
         port = self.rehearsal.ports.get(langfuse.LANGFUSE)
         program = langfuse.program(self.layout, langfuse.LANGFUSE, port)
         self.rehearsal.start(program, lambda: langfuse.info(port) is not None, say, timeout=60)
 
-    def _gateway(self, world: World, say: Say) -> None:
+    def _gateway(self, workspace: Workspace, say: Say) -> None:
         port = self.rehearsal.ports.get(gateway.NAME)
         inputs = gateway.inputs(self.layout)
         self.rehearsal.start(
@@ -86,11 +88,11 @@ class Pooled:
         self.secrets = secrets
         self.release = release
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         layout, ports = self.rehearsal.layout, self.rehearsal.ports
         if langfuse.stage(layout) != langfuse.POOLED:
             return missing("Langfuse works over the direct connection")
-        handed = self.secrets.look(world)
+        handed = self.secrets.look(workspace)
         if not handed.satisfied:
             return handed
         found = self.rehearsal.standing(langfuse.program(layout, langfuse.LANGFUSE, ports.peek(langfuse.LANGFUSE)))
@@ -112,10 +114,10 @@ class Pooled:
             )
         return satisfied(f"Langfuse reads over the pooled port {pooled}, migrates over the direct port {direct}")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         write_private(self.rehearsal.layout.stage, langfuse.POOLED + "\n")
-        self.secrets.act(world, say)
-        self.release.start_langfuse(world, say)
+        self.secrets.act(workspace, say)
+        self.release.start_langfuse(workspace, say)
 
 
 def _port(where: object) -> int:

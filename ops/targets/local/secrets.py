@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ops.runbook.secret import Secret
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Secrets:
@@ -26,12 +26,12 @@ class Secrets:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         if "edge_https" not in self.rehearsal.ports.known():
             return unknown("the ports are not picked yet", until="3.1")
         try:
-            consumers = self._consumers(world)
-            files = self._files(world, consumers)
+            consumers = self._consumers(workspace)
+            files = self._files(workspace, consumers)
         except RunbookError as error:
             if error.code != "VAULT-013":
                 raise
@@ -43,7 +43,7 @@ class Secrets:
         if changed:
             lines = "\n".join(f"{name}: {', '.join(names) or 'form'}" for name, names in changed.items())
             return drifted(f"not as in the vault: {', '.join(changed)}", lines)
-        pending = {who: pending for who, sent in consumers.items() if (pending := world.vault.pending(who, sent))}
+        pending = {who: pending for who, sent in consumers.items() if (pending := workspace.vault.pending(who, sent))}
         if pending:
             return drifted("; ".join(f"{who}: {what}" for who, what in pending.items()))
         count = sum(len(sent) for sent in consumers.values())
@@ -51,40 +51,40 @@ class Secrets:
             f"{count} secrets handed to {', '.join(consumers)}, each its own ({langfuse.stage(self.layout)})"
         )
 
-    def act(self, world: World, say: Say) -> None:
-        consumers = self._consumers(world)
-        for file, text in self._files(world, consumers).items():
+    def act(self, workspace: Workspace, say: Say) -> None:
+        consumers = self._consumers(workspace)
+        for file, text in self._files(workspace, consumers).items():
             if read(file) != text:
                 say(f"writing the variables of {file.stem}")
                 write_private(file, text)
         for consumer, sent in consumers.items():
-            world.vault.mark_sent(consumer, sent)
+            workspace.vault.mark_sent(consumer, sent)
 
-    def _consumers(self, world: World) -> dict[str, dict[str, Secret]]:
+    def _consumers(self, workspace: Workspace) -> dict[str, dict[str, Secret]]:
         """What the vault has for whom, by the names their start scripts read."""
         from ops.vault import contract, deliver
 
         rules = contract.read()
         database: deliver.Database = "pooled" if langfuse.stage(self.layout) == langfuse.POOLED else "direct"
         return {
-            who: deliver.for_consumer(world.vault, rules, world.stack, who, database=database)
+            who: deliver.for_consumer(workspace.vault, rules, workspace.stack, who, database=database)
             for who in ("gateway", "ui")
         }
 
-    def _files(self, world: World, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
+    def _files(self, workspace: Workspace, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
         """Every private file and what it must say."""
         given = {who: {name: secret.reveal() for name, secret in sent.items()} for who, sent in consumers.items()}
         variables = {
             gateway.NAME: {**given["gateway"], **gateway.variables(self.rehearsal)},
-            langfuse.OPENAI: langfuse.openai_variables(world, given["gateway"]),
-            langfuse.LANGFUSE: langfuse.langfuse_variables(world, self.rehearsal, given["ui"]),
+            langfuse.OPENAI: langfuse.openai_variables(workspace, given["gateway"]),
+            langfuse.LANGFUSE: langfuse.langfuse_variables(workspace, self.rehearsal, given["ui"]),
             edge.NAME: {},
         }
         files = {}
         if tools.find("weed") is not None:
             variables[storage.NAME] = {"TMPDIR": str(self.layout.run)}
             files[self.layout.data(storage.NAME) / "s3.json"] = storage.identities(
-                world.vault, world.stack.storage.bucket
+                workspace.vault, workspace.stack.storage.bucket
             )
         for name, values in variables.items():
             files[self.layout.env / f"{name}.json"] = environment_text(self.layout, values)

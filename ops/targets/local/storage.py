@@ -15,8 +15,8 @@ from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
     from ops.targets.local.rehearsal import Rehearsal
+    from ops.targets.workspace import Workspace
     from ops.vault import Vault
-    from ops.world import World
 
 NAME = "storage"
 NOT_HERE = "no S3 server for this system: SeaweedFS has no wheel for macOS on Intel"
@@ -98,36 +98,36 @@ class Storage:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
-    def _program(self, world: World) -> Program:
-        return program(self.layout, self.rehearsal.ports.known(), world.stack.storage.bucket)
+    def _program(self, workspace: Workspace) -> Program:
+        return program(self.layout, self.rehearsal.ports.known(), workspace.stack.storage.bucket)
 
     def _inputs(self) -> str:
         return read(self.layout.data(NAME) / "s3.json") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         if tools.find("weed") is None:
             return unavailable(NOT_HERE)
-        found = self.rehearsal.standing(self._program(world), self._inputs())
+        found = self.rehearsal.standing(self._program(workspace), self._inputs())
         if not found.satisfied:
             return found
-        port, bucket = self.rehearsal.ports.peek(NAME), world.stack.storage.bucket
-        if not world.vault.has("S3_ACCESS_KEY_ID"):
+        port, bucket = self.rehearsal.ports.peek(NAME), workspace.stack.storage.bucket
+        if not workspace.vault.has("S3_ACCESS_KEY_ID"):
             return missing("S3_ACCESS_KEY_ID is not in the rehearsal's vault")
-        if not bucket_is_there(port, world.vault, bucket):
+        if not bucket_is_there(port, workspace.vault, bucket):
             return drifted(f"bucket {bucket} cannot be reached on 127.0.0.1:{port}")
         return satisfied(f"S3 on 127.0.0.1:{port}, bucket {bucket}, user limited to it")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         tools.need("weed", "it is the rehearsal's S3 server")
         make_private(self.layout.data(NAME))
         make_private(self.layout.data(NAME) / "volumes")
-        definition, bucket = self._program(world), world.stack.storage.bucket
+        definition, bucket = self._program(workspace), workspace.stack.storage.bucket
         # The bucket is made at the start, so one that was deleted needs a new start.
-        if self.rehearsal.standing(definition, self._inputs()).satisfied and not self.look(world).satisfied:
+        if self.rehearsal.standing(definition, self._inputs()).satisfied and not self.look(workspace).satisfied:
             self.rehearsal.supervisor.stop(NAME)
         if not self.rehearsal.runs(NAME):
             remove_sockets(self.rehearsal.ports.known())
         port = self.rehearsal.ports.get(NAME)
         self.rehearsal.start(
-            definition, lambda: bucket_is_there(port, world.vault, bucket), say, inputs=[self._inputs()], timeout=60
+            definition, lambda: bucket_is_there(port, workspace.vault, bucket), say, inputs=[self._inputs()], timeout=60
         )

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, Step, unavailable
-from ops.targets.base import Endpoints, Part, Requirement
+from ops.services.endpoints import Endpoints
+from ops.targets.base import Part, Requirement
 from ops.targets.local.app import App
 from ops.targets.local.daemon import Daemon
 from ops.targets.local.edge import Edge, authority
 from ops.targets.local.environment import Environment
 from ops.targets.local.layout import Layout, run_folder
 from ops.targets.local.pooler import Pooler
-from ops.targets.local.postgres import PostgresReady, PostgresServer
+from ops.targets.local.postgres import PostgresServer
 from ops.targets.local.rehearsal import Rehearsal
 from ops.targets.local.release import Pooled, Release
 from ops.targets.local.secrets import Secrets
 from ops.targets.local.storage import Storage
 from ops.targets.local.valkey import Valkey
+from ops.targets.no_machines import NoMachines
 
 if TYPE_CHECKING:
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 
 class Absent:
@@ -36,21 +38,23 @@ class Absent:
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         return unavailable(self.reason)
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         return None
 
 
-class Local:
+class Local(NoMachines):
     """The rehearsal. Making one reads and changes nothing.
 
     Args:
-        world: whose paths, stack and vault it works with.
+        workspace: whose paths, stack and vault it works with.
     """
 
     name = "local"
+    instead = "the rehearsal has inv local.status and inv local.logs"
+    production = False
     # What Fly and Supabase simply have, a rehearsal must bring up first.
     extra_needs: Mapping[str, tuple[str, ...]] = {
         "setup.secrets": ("local.postgres", "local.pooler"),
@@ -60,19 +64,17 @@ class Local:
         "deploy.release": ("local.environment",),
     }
 
-    def __init__(self, world: World) -> None:
-        paths = world.paths
-        self._world = world
-        run = run_folder(paths.state, world.environ)
-        self.layout = Layout(paths.root, paths.state, run, lambda: world.gateway_dir)
-        self.vault = paths.state / "vault.json"
+    def __init__(self, workspace: Workspace) -> None:
+        paths = workspace.paths
+        self._workspace = workspace
+        run = run_folder(paths.state, workspace.environ)
+        self.layout = Layout(paths.root, paths.state, run, lambda: workspace.gateway_dir)
         self.rehearsal = Rehearsal(self.layout)
         self._environment = Environment(self.rehearsal)
         self._daemon = Daemon(self.rehearsal)
         self._server = PostgresServer(self.rehearsal)
         self._pooler = Pooler(self.rehearsal)
         secrets, release = Secrets(self.rehearsal), Release(self.rehearsal)
-        self.postgres: Part = PostgresReady(self._server)
         self.redis: Part = Valkey(self.rehearsal)
         self.app: Part = App(self.rehearsal)
         self.secrets: Part = secrets
@@ -86,7 +88,7 @@ class Local:
         """A rehearsal is this checkout's alone; the run's own lock is enough."""
         return contextlib.nullcontext()
 
-    def preparation(self) -> Sequence[Step[World]]:
+    def preparation(self) -> Sequence[Step[Workspace]]:
         """The machine's own part of a rehearsal: what Fly and Supabase bring in production."""
         environment, daemon, server, pooler = self._environment, self._daemon, self._server, self._pooler
         return (
@@ -129,7 +131,7 @@ class Local:
     def endpoints(self) -> Endpoints:
         """The edge's port in the URLs, and where to connect: the names need not resolve."""
         port = self.rehearsal.ports.peek("edge_https")
-        domains = self._world.stack.domains
+        domains = self._workspace.stack.domains
         return Endpoints(
             gateway=f"https://{domains.gateway}:{port}",
             langfuse=f"https://{domains.langfuse}:{port}",
@@ -142,7 +144,7 @@ class Local:
         from ops.targets.local import web
 
         port = self.rehearsal.ports.peek("gateway")
-        status, answer = web.ask(method, port, path, self._world.vault.get("LITELLM_MASTER_KEY"), body)
+        status, answer = web.ask(method, port, path, self._workspace.vault.get("LITELLM_MASTER_KEY"), body)
         if status != 200 or not isinstance(answer, dict):
             raise RunbookError(
                 "GW-001",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import redis
 
     from ops.targets.local.rehearsal import Rehearsal
-    from ops.world import World
+    from ops.targets.workspace import Workspace
 
 NAME = "redis"
 URL = "REDIS_URL"
@@ -57,18 +57,18 @@ class Valkey:
     def _inputs(self) -> str:
         return read(self.layout.data(NAME) / "valkey.conf") or ""
 
-    def look(self, world: World) -> Look:
+    def look(self, workspace: Workspace) -> Look:
         import redis
 
         found = self.rehearsal.standing(program(self.layout), self._inputs())
         if not found.satisfied:
             return found
-        absent = [name for name in _names(world) if not world.vault.has(name)]
+        absent = [name for name in _names(workspace) if not workspace.vault.has(name)]
         if absent:
             return missing(f"{', '.join(absent)} is not in the rehearsal's vault")
-        secret = world.vault.get(URL)
+        secret = workspace.vault.get(URL)
         port, password = self.rehearsal.ports.peek(NAME), _password(secret)
-        wanted = configuration(self.layout.data(NAME), port, world.stack.redis.max_memory_mb, password)
+        wanted = configuration(self.layout.data(NAME), port, workspace.stack.redis.max_memory_mb, password)
         if urlsplit(secret.reveal()).port != port or wanted != self._inputs():
             return drifted("its configuration is not what the stack and the vault say")
         try:
@@ -77,43 +77,43 @@ class Valkey:
                 version = client.info("server").get("valkey_version", "?")
         except redis.RedisError as error:
             return drifted(f"does not answer on 127.0.0.1:{port}: {type(error).__name__}")
-        want = {"maxmemory": str(world.stack.redis.max_memory_mb * 2**20), "maxmemory-policy": "noeviction"}
+        want = {"maxmemory": str(workspace.stack.redis.max_memory_mb * 2**20), "maxmemory-policy": "noeviction"}
         if have != want:
             difference = "\n".join(
                 f"{key}: {have.get(key)} → {want[key]}" for key in want if have.get(key) != want[key]
             )
             return drifted("runs with other settings", difference)
-        return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {world.stack.redis.max_memory_mb} MB, noeviction")
+        return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {workspace.stack.redis.max_memory_mb} MB, noeviction")
 
-    def act(self, world: World, say: Say) -> None:
+    def act(self, workspace: Workspace, say: Say) -> None:
         tools.need("valkey-server", "it is the rehearsal's Redis; there is one for glibc Linux and for macOS")
         port = self.rehearsal.free_port(NAME)
-        known = world.vault.get(URL) if world.vault.has(URL) else None
+        known = workspace.vault.get(URL) if workspace.vault.has(URL) else None
         password = _password(known) if known else secrets.token_urlsafe(24)
         secret = url(port, password)
         # Where the stack gives Langfuse's queue a Redis of its own, it gets a database of its own on this server.
         wanted = {URL: secret, QUEUE_URL: url(port, password, database=1)}
         changed = {
             name: wanted[name]
-            for name in _names(world)
-            if not world.vault.has(name) or world.vault.get(name) != wanted[name]
+            for name in _names(workspace)
+            if not workspace.vault.has(name) or workspace.vault.get(name) != wanted[name]
         }
         if changed:
-            world.vault.put(changed, origin="provisioned")
+            workspace.vault.put(changed, origin="provisioned")
         folder = self.layout.data(NAME)
         make_private(folder)
-        text = configuration(folder, port, world.stack.redis.max_memory_mb, password)
+        text = configuration(folder, port, workspace.stack.redis.max_memory_mb, password)
         if text != self._inputs():
             write_private(folder / "valkey.conf", text)
         write_environment(self.layout, NAME, {})
         # Started anew also when somebody has changed its settings by hand: the file is what holds.
-        if self.rehearsal.standing(program(self.layout), text).satisfied and not self.look(world).satisfied:
+        if self.rehearsal.standing(program(self.layout), text).satisfied and not self.look(workspace).satisfied:
             self.rehearsal.supervisor.stop(NAME)
         self.rehearsal.start(program(self.layout), lambda: _answers(secret), say, inputs=[text])
 
 
-def _names(world: World) -> tuple[str, ...]:
-    return (URL, QUEUE_URL) if world.stack.redis.queue_name else (URL,)
+def _names(workspace: Workspace) -> tuple[str, ...]:
+    return (URL, QUEUE_URL) if workspace.stack.redis.queue_name else (URL,)
 
 
 def _password(secret: Secret) -> str:

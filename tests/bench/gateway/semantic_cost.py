@@ -5,8 +5,10 @@
     .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_cost [--json] [--entries 10000]
 
 The gateway's tier on a real Redis-compatible server, one partition, embeddings of 1024 dimensions made up in clusters.
-No embedding and no verdict is timed: the judge says no at once. A stall is the CPU time between two turns of the event
-loop, so that a busy machine does not matter to it. Exit code 1: a goal was missed.
+No embedding and no verdict is timed: the judge says no at once. Goals are on CPU time, so that a busy machine does not
+matter: a lookup's in the gateway, with its share of the server's; and a stall's, which is what passes between two turns
+of the event loop. Time as it passes is told by round: the quietest, the median, the worst. Exit code 1: a goal was
+missed.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +32,12 @@ if str(GATEWAY) not in sys.path:
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
 from llm_gateway import startup
+from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.embedding import Embedder
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
 from llm_gateway.cache.mirror import Mirror
+from llm_gateway.cache.purge import purge_team
 from llm_gateway.cache.semantic_parts import assemble
 from llm_gateway.config import Embedding
 from llm_gateway.limits.limiter import Limiter
@@ -44,13 +49,14 @@ from llm_gateway.upstream import provider as upstream
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell
-from tests.gateway.semantic_gateways import Grants, Provider, answer, ask_part, config
+from tests.gateway.cache.semantic_gateways import Grants, Provider, answer, ask_part, config
 from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
 TTL_S = {"exact": 86400, "semantic": 604800, "verdict": 604800}
 ANSWER = "You may return any item within thirty days. " * 8
-LOOKUPS = 400
+ROUNDS, LOOKUPS = 12, 40
+"""Of each kind; a round is short enough to fall between what else the machine does."""
 
 
 class Given(Provider):
@@ -92,6 +98,18 @@ def vectors(count: int) -> NDArray[np.float32]:
     return cast(NDArray[np.float32], (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32))
 
 
+async def info(store: Store, section: str) -> dict[str, str]:
+    """What the server says of itself."""
+    lines = (await store.call("INFO", section)).decode().splitlines()
+    return {name: value for name, _, value in (line.partition(":") for line in lines)}
+
+
+async def server_cpu_s(store: Store) -> float:
+    """CPU seconds that the server has taken."""
+    told = await info(store, "cpu")
+    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+
+
 async def measure(url: str, entries: int) -> dict[str, float]:
     """All figures, in milliseconds, seconds and bytes."""
     settings = replace(config(prefix="gw:"), embedding=Embedding("e", DIMENSIONS, 2.0))
@@ -110,6 +128,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         upstream=cast(upstream.Provider, provider),
         limiter=cast(Limiter, Grants()),
         count=lambda team, name, value: None,
+        keepable=ChatAnswers().keepable,
     )
 
     async def look(question: str, vector: NDArray[np.float32]) -> Any:
@@ -121,7 +140,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
 
     made = vectors(entries)
     questions = [f"Where can I find article number {number} of the handbook, please?" for number in range(entries)]
-    before = int((await store.redis.info("memory"))["used_memory"])
+    before = int((await info(store, "memory"))["used_memory"])
     put_ms = []
     for question, vector in zip(questions, made, strict=True):
         part = ask_part(question)
@@ -130,7 +149,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
             part, vector, answer(ANSWER), Outcome(settings.teams["a"]), ttl_s=None, exact=CacheKey("a", question)
         )
         put_ms.append((time.perf_counter() - began) * 1e3)
-    after = int((await store.redis.info("memory"))["used_memory"])
+    after = int((await info(store, "memory"))["used_memory"])
     accounted = int(await store.call("GET", "gw:used:{a}"))
     answer_bytes = len(json.dumps(answer(ANSWER), separators=(",", ":")))
 
@@ -141,30 +160,53 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     await parts.mirror.sync("a")
 
     random = np.random.default_rng(4)
-    kinds: dict[str, Callable[[int], tuple[str, int | None]]] = {
-        "known wording": lambda number: (questions[number].removesuffix("?"), None),
-        "vetoed": lambda number: (f"Where do I find the handbook's article number {entries + number}?", 0),
-        "refused before": lambda number: ("Where do I find what the handbook says, please?", 0),
-        "judged": lambda number: (f"Where do I find what {'very ' * number}old handbooks say, please?", 1),
+    kinds: dict[str, Callable[[int], str]] = {
+        "known wording": lambda number: questions[number].removesuffix("?"),
+        "vetoed": lambda number: f"Where do I find the handbook's article number {entries + number}?",
+        "refused before": lambda number: "Where do I find what the handbook says, please?",
+        "judged": lambda number: f"Where do I find what the handbook's chapter says, please, for the {number}th time?",
     }
-    figures: dict[str, float] = {"entries": entries}
+
+    async def asked(name: str, round_number: int) -> list[tuple[float, float]]:
+        """One round of lookups of a kind: the time and the CPU time of each, in seconds."""
+        samples = []
+        for at in range(LOOKUPS):
+            number = int(random.integers(entries)) if name != "judged" else round_number * LOOKUPS + at
+            vector = made[number if name == "known wording" else int(random.integers(entries))]
+            began, cpu = time.perf_counter(), time.thread_time()
+            found = await look(kinds[name](number), vector)
+            samples.append((time.perf_counter() - began, time.thread_time() - cpu))
+            if (found.hit is not None) != (name == "known wording"):
+                raise RuntimeError(f"{name}: {kinds[name](number)!r} was {'served' if found.hit else 'not found'}")
+        return samples
+
+    taken: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in kinds}
+    server: Counter[str] = Counter()
+    for round_number in range(ROUNDS):
+        for name in kinds:
+            before_s = await server_cpu_s(store)
+            taken[name].append(await asked(name, round_number))
+            server[name] += (await server_cpu_s(store) - before_s) / LOOKUPS / ROUNDS
+    # By itself, since watching takes CPU time of its own.
     async with Stalls() as looking:
-        for name, make in kinds.items():
-            wall_ms, cpu_ms = [], []
-            for at in range(LOOKUPS // 4):
-                number = int(random.integers(entries)) if name != "judged" else at
-                question, _ = make(number)
-                began, cpu = time.perf_counter(), time.thread_time()
-                found = await look(question, made[number if name == "known wording" else int(random.integers(entries))])
-                wall_ms.append((time.perf_counter() - began) * 1e3)
-                cpu_ms.append((time.thread_time() - cpu) * 1e3)
-                if (found.hit is not None) != (name == "known wording"):
-                    raise RuntimeError(f"{name}: {question!r} was {'served' if found.hit else 'not found'}")
-            figures |= {
-                f"lookup, {name}: p50 ms": float(np.percentile(wall_ms, 50)),
-                f"lookup, {name}: p95 ms": float(np.percentile(wall_ms, 95)),
-                f"lookup, {name}: CPU ms": float(np.mean(cpu_ms)),
-            }
+        for name in kinds:
+            await asked(name, ROUNDS)
+    figures: dict[str, float] = {"entries": entries}
+    for name, rounds in taken.items():
+        wall_ms = sorted(float(np.percentile([1e3 * wall for wall, _ in each], 95)) for each in rounds)
+        cpu_ms = [1e3 * (cpu + server[name]) for each in rounds for _, cpu in each]
+        figures |= {
+            f"lookup, {name}: CPU p50 ms": float(np.percentile(cpu_ms, 50)),
+            f"lookup, {name}: CPU p95 ms": float(np.percentile(cpu_ms, 95)),
+            f"lookup, {name}: p95 ms, quietest round": wall_ms[0],
+            f"lookup, {name}: p95 ms, median round": wall_ms[len(wall_ms) // 2],
+            f"lookup, {name}: p95 ms, worst round": wall_ms[-1],
+        }
+    await purge_team(ledger, "a")
+    async with Stalls() as purging:
+        left = len(await parts.mirror.sync("a"))
+    if left:
+        raise RuntimeError(f"{left} entries are still known after a purge")
     await parts.tier.close()
     await store.close()
     return figures | {
@@ -174,16 +216,19 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         "bytes per entry by the account": accounted / entries - answer_bytes,
         "read everything anew s": rebuilt_s,
         "longest stall while reading anew, CPU ms": rebuilding.longest_ms,
+        "longest stall while forgetting all, CPU ms": purging.longest_ms,
         "verdicts asked for": float(len(provider.cases)),
     }
 
 
 GOALS = {
-    "lookup, known wording: p95 ms": 2.5,
-    "lookup, vetoed: p95 ms": 2.5,
-    "lookup, refused before: p95 ms": 2.5,
+    "lookup, known wording: CPU p95 ms": 2.5,
+    "lookup, vetoed: CPU p95 ms": 2.5,
+    "lookup, refused before: CPU p95 ms": 2.5,
+    "lookup, judged: CPU p95 ms": 2.5,
     "longest stall while looking up, CPU ms": 10.0,
     "longest stall while reading anew, CPU ms": 10.0,
+    "longest stall while forgetting all, CPU ms": 10.0,
     "bytes per entry besides the answer": 1700.0,
 }
 

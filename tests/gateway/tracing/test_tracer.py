@@ -13,7 +13,7 @@ from llm_gateway.environment import LangfuseAccess
 from llm_gateway.limits.pricing import Spend
 from llm_gateway.outcome import Outcome
 from llm_gateway.tracing import tracer as tracing
-from llm_gateway.tracing.export import Verdict
+from llm_gateway.tracing.export import TIMEOUT_S, Verdict
 from llm_gateway.tracing.tracer import LONGEST_TEXT, Tracer, attributes, connect
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -232,3 +232,19 @@ def test_an_error_has_no_cache_hit_so_that_the_hit_rate_stays_true() -> None:
 def test_a_tracer_connects_to_nothing_before_it_has_something_to_send() -> None:
     tracer = connect(SETTINGS, LangfuseAccess("http://127.0.0.1:9", "pk", "sk"))
     assert tracer.close(5).lost == 0
+
+
+def test_l5_a_slow_langfuse_is_waited_for_rather_than_sent_the_same_again() -> None:
+    # What it took but was slow to confirm would count twice: it took 18 s with 30 s of a frozen ClickHouse.
+    assert TIMEOUT_S == 30
+
+
+def test_l8_spans_are_of_a_scope_whose_attributes_langfuse_keeps_once() -> None:
+    langfuse = Langfuses()
+    langfuse.open.set()
+    tracer = Tracer(SETTINGS, langfuse)
+    tracer.record(Outcome(TEAM))
+    tracer.close(10)
+    (span,) = langfuse.taken
+    assert span.instrumentation_scope is not None
+    assert span.instrumentation_scope.name.startswith("langfuse-sdk")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.runbook.secret import Secret
-from tests.flysim import binaries
+from tests.flysim import binaries, said
 from tests.services.real_servers import Postgres, minio, postgres
 from tests.targets.fly.support import Site, site
 
@@ -76,3 +76,8 @@ def deployed(
         done = made.deploy()
         assert done.ok, done.troubles()
         yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Real or double."""
+    terminalreporter.write_line(f"tests/integration/fly: {said.which()}")

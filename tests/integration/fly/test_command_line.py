@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ops.world import World
+from ops.session.compose import compose
 from tests.integration.checkout import Checkout, Terminal
 from tests.services.real_servers import NO_MINIO, wait_for
 from tests.targets.fly.support import GATEWAY, OPENAI_KEY, Site
 
-ASKS_ITSELF = ("deploy.status", "deploy.logs", "deploy.run", "deploy.destroy")
+ASKS_ITSELF = ("deploy.status", "deploy.logs", "deploy.destroy")
 
 
 class Operator:
@@ -46,7 +46,7 @@ class Operator:
 
     def assert_no_secret_lies_about(self, place: Site, said: dict[str, str]) -> None:
         """No value of the vault, and no token, in what was said or in any file but the vault's own."""
-        vault = World("fly", self.environ, self.checkout.root).vault
+        vault = compose("fly", self.environ, self.checkout.root).vault
         values = {name: vault.get(name).reveal() for name in vault.names()} | {"token": place.sim.token}
         assert values["OPENAI_API_KEY"] == OPENAI_KEY
         assert len(values) > 15

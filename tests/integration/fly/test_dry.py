@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ops.commands import namespace
+from ops.commands.namespace import namespace
 from tests.integration.fly.test_command_line import Operator
 from tests.integration.recording import OPTIONS, difference, files, rows
 from tests.targets.fly.support import Site

@@ -131,13 +131,13 @@ def test_every_mutating_call_may_fail_once_and_the_runs_converge(
 RUNNER = """
 import contextlib, json, pathlib, sys
 sys.path.insert(0, sys.argv[1])
-from ops import session
+from ops.phases.table import all_steps
 from ops.runbook import run
-from ops.world import World
+from ops.session.compose import compose
 from tests.targets.fly.support import no_bucket
 environ, root = json.loads(sys.stdin.read())
-world = World("fly", environ, pathlib.Path(root))
-steps = session.all_steps(world)
+world = compose("fly", environ, pathlib.Path(root))
+steps = all_steps(world)
 keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
 with world.target.exclusive(), no_bucket() if sys.argv[2] == "no MinIO" else contextlib.nullcontext():
     sys.exit(run.run(run.with_needs(steps, keys), world, []).exit_code)
@@ -151,7 +151,7 @@ def test_the_runbook_may_be_killed_at_any_call(
     """R31: also where there is no MinIO, whose inside is then taken for made, as everywhere in these tests."""
     import json
 
-    from ops.world import ROOT
+    from ops.description.paths import ROOT
 
     child: list[subprocess.Popen[bytes]] = []
 

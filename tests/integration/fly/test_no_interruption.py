@@ -22,10 +22,10 @@ from pathlib import Path
 
 import pytest
 
+from ops.description.paths import ROOT
+from ops.description.stack import Stack
 from ops.render import caddyfile
 from ops.render.processes import STOP_DELAY_S
-from ops.stack import Stack
-from ops.world import ROOT
 from tests.render.support import stack
 from tests.targets.fly.support import DnsServer
 

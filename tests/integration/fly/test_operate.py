@@ -5,15 +5,13 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from ops.commands.deploying import lift_hold
+from ops.commands.deploying import end_hold
+from ops.phases.table import all_steps
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
-from ops.targets.fly import Fly
-from ops.targets.fly.destroy import confirm, destroy
-from ops.targets.fly.going_back import rollback
-from ops.targets.fly.operate import logs, scale, status
+from ops.targets.deployment import Deployment
+from ops.targets.fly.target import Fly
 from ops.vault import rotate
-from ops.world import World
 from tests.flysim.machines import group_of
 from tests.services.real_servers import NO_MINIO
 from tests.targets.fly.support import CLICKHOUSE, GATEWAY, HOSTS, IMAGES, MINIO, Site
@@ -21,7 +19,7 @@ from tests.targets.fly.support import CLICKHOUSE, GATEWAY, HOSTS, IMAGES, MINIO,
 NEXT = "registry.example.com/gateway:2"
 
 
-def production(place: Site, **more: str) -> tuple[World, Fly]:
+def production(place: Site, **more: str) -> tuple[Deployment, Fly]:
     world = place.world(**more)
     assert isinstance(world.target, Fly)
     return world, world.target
@@ -38,16 +36,16 @@ def images(place: Site) -> set[str]:
 def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(place: Site) -> None:
     first = place.deploy()
     assert first.ok, first.troubles()
-    world, fly = production(place)
+    _, fly = production(place)
     with pytest.raises(RunbookError) as caught:
-        rollback(world, fly, quiet)
+        fly.rollback(quiet)
     assert caught.value.code == "FLY-047"
     place.sim.state.add_image(NEXT)
     second = place.deploy(FLY_IMAGE=NEXT)
     assert second.ok, second.troubles()
     assert images(place) == {NEXT}
     world, fly = production(place, FLY_IMAGE=NEXT)
-    said = rollback(world, fly, quiet)
+    said = fly.rollback(quiet)
     assert images(place) == {IMAGES["FLY_IMAGE"]}
     assert IMAGES["FLY_IMAGE"] in said
     held = place.plan(FLY_IMAGE=NEXT)["deploy.release"].look
@@ -56,7 +54,7 @@ def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(
     for keys in ((), ("test.smoke",)):  # R2: neither a deploy nor a test goes forward by itself
         place.deploy(FLY_IMAGE=NEXT, keys=keys)
         assert images(place) == {IMAGES["FLY_IMAGE"]}
-    lift_hold(world)
+    end_hold(world)
     third = place.deploy(FLY_IMAGE=NEXT)
     assert third.ok, third.troubles()
     assert images(place) == {NEXT}
@@ -66,7 +64,7 @@ def test_a_new_image_ends_the_hold_of_a_rollback(place: Site) -> None:
     assert place.deploy().ok
     place.sim.state.add_image(NEXT)
     assert place.deploy(FLY_IMAGE=NEXT).ok
-    rollback(*production(place, FLY_IMAGE=NEXT), quiet)
+    production(place, FLY_IMAGE=NEXT)[1].rollback(quiet)
     third = NEXT.replace(":2", ":3")
     place.sim.state.add_image(third)
     forward = place.deploy(FLY_IMAGE=third)
@@ -79,7 +77,7 @@ def test_a_held_image_is_kept_well(place: Site) -> None:
     assert place.deploy().ok
     place.sim.state.add_image(NEXT)
     assert place.deploy(FLY_IMAGE=NEXT).ok
-    rollback(*production(place, FLY_IMAGE=NEXT), quiet)
+    production(place, FLY_IMAGE=NEXT)[1].rollback(quiet)
     place.sim.drift.stop_machine(GATEWAY, "gateway")
     assert not place.plan(FLY_IMAGE=NEXT)["deploy.release"].look.satisfied
     mended = place.deploy(FLY_IMAGE=NEXT)
@@ -94,29 +92,29 @@ def test_rollback_from_an_image_that_never_gets_healthy(place: Site) -> None:
     place.sim.behaviour.bad_images.add("gateway:2")
     second = place.deploy(FLY_IMAGE=NEXT, RUNBOOK_HEALTH_WAIT_S="3")
     assert second.result.exit_code == 1
-    world, fly = production(place)
-    rollback(world, fly, quiet, fast=True)
+    _, fly = production(place)
+    fly.rollback(quiet, fast=True)
     assert images(place) == {IMAGES["FLY_IMAGE"]}
-    assert all(row.health == "healthy" for row in status(world, fly))
+    assert all(row.health == "healthy" for row in fly.machines())
 
 
 def test_scaling_changes_one_group_and_is_left_alone_by_the_next_deploy(place: Site) -> None:
     first = place.deploy()
     assert first.ok, first.troubles()
-    world, fly = production(place)
-    said = scale(world, fly, "gateway", 3, quiet)
+    _, fly = production(place)
+    said = fly.scale("gateway", 3, quiet)
     assert "count = 3" in said
-    rows = status(world, fly)
+    rows = fly.machines()
     assert sum(row.group == "gateway" for row in rows) == 3
     place.sim.forget_calls()
     again = place.deploy()
     assert again.ok, again.troubles()
     assert place.sim.mutations == 0
-    scale(world, fly, "gateway", 1, quiet)
-    assert sum(row.group == "gateway" for row in status(world, fly)) == 1
+    fly.scale("gateway", 1, quiet)
+    assert sum(row.group == "gateway" for row in fly.machines()) == 1
     for group, count in (("nobody", 1), ("gateway", 0), ("gateway", 99)):
         with pytest.raises(RunbookError) as caught:
-            scale(world, fly, group, count, quiet)
+            fly.scale(group, count, quiet)
         assert caught.value.code == "FLY-048"
 
 
@@ -132,27 +130,25 @@ def test_logs_are_read_by_app_and_group_with_secrets_redacted(deployed: Site) ->
         {**line, "instance": machines["ui"], "message": f"the key is {key}"},
         {**line, "instance": machines["edge"], "message": "hello"},
     ]
-    text = "\n".join(logs(world, fly, "", "ui", 10))
+    text = "\n".join(next(fly.logs("", "ui", 10)))
     assert "the key is" in text
     assert key not in text
     assert "hello" not in text
-    assert len(logs(world, fly, "gateway", "", 1)) == 1
+    assert len(next(fly.logs("gateway", "", 1))) == 1
     for app, group in (("nobody", ""), ("", "nobody")):
         with pytest.raises(RunbookError) as caught:
-            logs(world, fly, app, group, 10)
+            next(fly.logs(app, group, 10))
         assert caught.value.code == "FLY-048"
 
 
 def test_logs_say_when_there_are_none_and_go_on_with_what_comes(deployed: Site) -> None:
-    from ops.targets.fly.operate import follow
-
-    world, fly = production(deployed)
+    _, fly = production(deployed)
     deployed.sim.rest.logs[GATEWAY] = []
-    assert "no log line of edge of" in logs(world, fly, "", "edge", 10)[0]
+    assert "no log line of edge of" in next(fly.logs("", "edge", 10))[0]
     (edge, *_) = [m["id"] for m in deployed.sim.state.apps[GATEWAY]["machines"].values() if group_of(m) == "edge"]
     line = {"level": "info", "region": "ord", "timestamp": "2026-01-01T00:00:00Z", "instance": edge}
     deployed.sim.rest.logs[GATEWAY] = [{**line, "message": "one"}]
-    coming = follow(world, fly, "", "edge", 10)
+    coming = fly.logs("", "edge", 10)
     assert next(coming)[0].endswith("one")
     deployed.sim.rest.logs[GATEWAY] += [{**line, "message": "two"}, {**line, "message": "three"}]
     assert [text.split()[-1] for text in next(coming)] == ["two", "three"]
@@ -165,7 +161,7 @@ def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_valu
     assert first.ok, first.troubles()
     world = place.world()
     old = world.vault.get("LITELLM_MASTER_KEY").reveal()
-    rotate.rotate(world, "LITELLM_MASTER_KEY", confirmed=True)
+    rotate.rotate(world.inventory, "LITELLM_MASTER_KEY", confirmed=True)
     releases = {name: len(app["releases"]) for name, app in place.sim.state.apps.items()}
     done = place.deploy()
     assert done.ok, done.troubles()
@@ -177,12 +173,11 @@ def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_valu
 
 
 def test_what_a_rotation_says_to_run_next_puts_the_new_value_in_service(deployed: Site) -> None:
-    from ops import session
     from ops.runbook.run import with_needs
     from ops.vault import contract
 
     world, _ = production(deployed)
-    steps = session.all_steps(world)
+    steps = all_steps(world)
     # Secrets are staged by deploy.secrets: what restarts the machines that read one must be among the steps.
     restarts = {"gateway": "deploy.release", "ui": "deploy.release", "worker": "deploy.release"}
     restarts |= {"clickhouse": "deploy.clickhouse", "minio": "deploy.storage"}
@@ -224,7 +219,7 @@ def test_a_replaced_langfuse_pair_is_found_by_plan_and_deleted_by_deploy(place: 
     start()
     assert place.plan()["deploy.accounts"].look.satisfied
     old = world.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
-    rotate.rotate(world, "LANGFUSE_SECRET_KEY", confirmed=True)
+    rotate.rotate(world.inventory, "LANGFUSE_SECRET_KEY", confirmed=True)
     start()
     planned = place.plan()["deploy.accounts"].look
     assert planned.state is State.DRIFTED
@@ -258,7 +253,7 @@ def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse
 
     first = place.deploy()
     assert first.ok, first.troubles()
-    rotate.rotate(place.world(), "CLICKHOUSE_PASSWORD", confirmed=True)
+    rotate.rotate(place.world().inventory, "CLICKHOUSE_PASSWORD", confirmed=True)
     done = place.deploy()
     assert done.ok, done.troubles()
     new = place.world().vault.get("CLICKHOUSE_PASSWORD").reveal()
@@ -275,7 +270,7 @@ def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store
     assert first.ok, first.troubles()
     world = place.world()
     user, old = world.vault.get("S3_ACCESS_KEY_ID"), world.vault.get("S3_SECRET_ACCESS_KEY")
-    rotate.rotate(world, "S3_SECRET_ACCESS_KEY", confirmed=True)
+    rotate.rotate(world.inventory, "S3_SECRET_ACCESS_KEY", confirmed=True)
     done = place.deploy()
     assert done.ok, done.troubles()
     endpoint = f"http://{object_store[0]}"
@@ -287,20 +282,20 @@ def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store
 def test_destroying_asks_for_the_name_takes_everything_down_and_can_be_followed_by_a_deploy(place: Site) -> None:
     first = place.deploy()
     assert first.ok, first.troubles()
-    world, fly = production(place)
+    _, fly = production(place)
     for said in ("", "yes", MINIO):
         with pytest.raises(RunbookError) as caught:
-            confirm(world, said)
+            fly.check_destroy(said)
         assert caught.value.code == "FLY-049"
-    confirm(world, GATEWAY)
+    fly.check_destroy(GATEWAY)
     addresses, said = place.addresses(), []
-    assert destroy(world, fly, said.append) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
+    assert fly.destroy(said.append) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
     for host in HOSTS:
         for address in addresses:
             assert any(f"DNS provider: {host}." in line and line.endswith(address) for line in said), said
     assert place.sim.state.apps == {}
     assert place.sim.state.addons == {}
-    assert destroy(world, fly, quiet) == []
+    assert fly.destroy(quiet) == []
     (place.root.parent / "clickhouse.json").unlink()
     again = place.deploy()
     assert again.ok, again.troubles()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops import acceptance
+from ops.reports import acceptance
 from ops.runbook.step import State, Status
 from tests.targets.fly.support import HOSTS, Site
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
 from ops.runbook.step import Outcome, Status
+from tests.flysim import binaries
 from tests.targets.fly.support import GATEWAY, HOSTS, Deployed, Site
 
 
@@ -139,12 +146,53 @@ def test_a_redis_in_another_region_is_not_replaced(place: Site) -> None:
     assert len(place.sim.state.addons) == 1
 
 
-def test_a_lease_that_a_dead_deploy_left_is_waited_out(place: Site) -> None:
+@pytest.fixture
+def held(place: Site, tmp_path: Path) -> Site:
+    """Deployed, with one machine missing and a secret changed, and a flyctl that soon gives up on held machines."""
     first = place.deploy()
     assert first.ok, first.troubles()
+    place.environ["FLYCTL"] = str(binaries.double(tmp_path / "impatient", lease_patience_s=0.3))
     place.sim.drift.change_secret(GATEWAY, "ADMIN_KEY", "by-hand-" * 3)
-    place.sim.drift.hold_lease(GATEWAY, 3.0)
-    finishes(place)
+    place.sim.drift.delete_machine(GATEWAY, "edge")
+    return place
+
+
+def test_a_lease_that_a_dead_run_left_is_waited_for_until_it_ends(held: Site) -> None:
+    """Longer than flyctl itself waits: a new machine's is ten minutes, a scaling's two."""
+    held.sim.drift.hold_lease(GATEWAY, 5.0)
+    done = held.deploy()
+    assert done.ok, done.troubles()
+    said = [line for line in done.lines if "which operator@example.com holds until" in line]
+    assert said, done.lines
+
+
+def test_machines_that_somebody_goes_on_holding_are_not_waited_for(held: Site) -> None:
+    machines = held.sim.state.apps[GATEWAY]["machines"]
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(0.1):
+            for machine in list(machines.values()):
+                held.sim.machines.lease(machine, 3, (machine["lease"] or {}).get("nonce", ""))
+
+    held.sim.drift.hold_lease(GATEWAY, 3.0)
+    holder = threading.Thread(target=renew)
+    holder.start()
+    try:
+        outcome = held.deploy().result.outcomes["deploy.release"]
+    finally:
+        stop.set()
+        holder.join()
+    assert (outcome.status, outcome.code) == (Status.FAILED, "FLY-022")
+    assert "operator@example.com goes on holding machine" in outcome.why
+    finishes(held)
+
+
+def test_machines_that_are_held_for_hours_are_not_waited_for(held: Site) -> None:
+    held.sim.drift.hold_lease(GATEWAY, 10_000.0)
+    outcome = held.deploy().result.outcomes["deploy.release"]
+    assert (outcome.status, outcome.code) == (Status.FAILED, "FLY-022")
+    assert re.search(r"operator@example.com holds machine \w+ until \d\d:\d\d:\d\d UTC", outcome.why)
 
 
 def test_a_supabase_password_of_special_characters_reaches_langfuse_unharmed(place: Site) -> None:
@@ -171,8 +219,6 @@ def test_a_supabase_password_of_special_characters_reaches_langfuse_unharmed(pla
 
 
 def test_two_operators_cannot_deploy_at_once(place: Site) -> None:
-    import pytest
-
     from ops.runbook.errors import RunbookError
 
     prepared = place.deploy(keys=("setup.schema",))

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from ops.runbook.errors import RunbookError
-from ops.targets.fly import Fly, ssh
-from ops.world import World
+from ops.targets.deployment import Deployment
+from ops.targets.fly import ssh
+from ops.targets.fly.target import Fly
 from tests.flysim import binaries
 from tests.lacking import lacking
 from tests.services.real_servers import free_port, running, wait_for
@@ -65,7 +66,7 @@ class Authority:
 class Machine:
     """The gateway's machine: its SSH server, and the world of an operator who can reach it."""
 
-    world: World
+    world: Deployment
     fly: Fly
     authority: Authority
     trusted: Path

@@ -8,11 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ops.world import World
+from ops.targets.deployment import Deployment
 from tests.targets.local import support
 
 
-def converge(world: World, names: tuple[str, ...]) -> int:
+def converge(world: Deployment, names: tuple[str, ...]) -> int:
     """Look at these parts in order and bring about what is missing; how many had to be changed."""
     steps = {step.key: step for step in world.target.preparation()}
     changed = 0

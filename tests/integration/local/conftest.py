@@ -7,25 +7,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.targets.local import operate
-from ops.world import ROOT, World
+from ops.description.paths import ROOT
+from ops.targets.deployment import Deployment
 from tests.lacking import lacking
 from tests.targets.local import support
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A rehearsal without the gateway's environment: for the servers of phases 0 and 1.
 
     One for the module: each test brings it up from whatever state the last one left it in, as a run does.
     """
     world = support.world(tmp_path_factory.mktemp("servers"))
     yield world
-    operate.down(world, support.quiet, purge=True)
+    support.down(world, purge=True)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A whole rehearsal, with a copy of the gateway's folder and the checkout's own environment for it."""
     root = tmp_path_factory.mktemp("whole")
     world = support.world(root)
@@ -37,4 +37,4 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     shutil.copytree(source, world.gateway_dir, ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".venv-gateway").symlink_to(ROOT / ".venv-gateway")
     yield world
-    operate.down(world, support.quiet, purge=True)
+    support.down(world, purge=True)

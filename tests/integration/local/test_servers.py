@@ -15,48 +15,49 @@ import psycopg
 import pytest
 import redis
 
+from ops.description.paths import ROOT
 from ops.runbook.errors import RunbookError
 from ops.runbook.interrupt import wait_until
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
-from ops.targets.local import operate, processes
+from ops.targets.deployment import Deployment
+from ops.targets.local import processes
 from ops.targets.local.daemon import NAME as SUPERVISORD
 from ops.targets.local.ports import has_ipv6
-from ops.world import ROOT, World
 from tests.integration.local.bring_up import FIRST, converge
 from tests.lacking import lacking
 from tests.targets.local import support
 
 
-def up(world: World) -> int:
+def up(world: Deployment) -> int:
     return converge(world, FIRST)
 
 
-def pid(world: World, name: str) -> int:
+def pid(world: Deployment, name: str) -> int:
     return processes.alive(support.local(world).layout.pids / name)
 
 
-def pids(world: World) -> dict[str, int]:
+def pids(world: Deployment) -> dict[str, int]:
     return {file.name: pid(world, file.name) for file in support.local(world).layout.pids.iterdir()}
 
 
-def execute(world: World, statement: str) -> list[tuple[object, ...]]:
+def execute(world: Deployment, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(world.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
-def client(world: World) -> redis.Redis:
+def client(world: Deployment) -> redis.Redis:
     return redis.Redis.from_url(world.vault.get("REDIS_URL").reveal(), decode_responses=True)
 
 
-def test_from_nothing_to_running_and_then_nothing_to_do(servers: World) -> None:
-    operate.down(servers, support.quiet, purge=True)
+def test_from_nothing_to_running_and_then_nothing_to_do(servers: Deployment) -> None:
+    support.down(servers, purge=True)
     assert up(servers) == len(FIRST)
     assert up(servers) == 0
 
 
-def test_the_servers_answer_as_the_stack_wants_them(servers: World) -> None:
+def test_the_servers_answer_as_the_stack_wants_them(servers: Deployment) -> None:
     up(servers)
     assert execute(servers, "SELECT current_user") == [("postgres",)]
     with psycopg.connect(servers.vault.get("SUPABASE_POOLED_URL").reveal()) as pooled:
@@ -68,7 +69,7 @@ def test_the_servers_answer_as_the_stack_wants_them(servers: World) -> None:
     assert settings["appendonly"] == "yes"
 
 
-def test_nobody_gets_in_without_the_password(servers: World) -> None:
+def test_nobody_gets_in_without_the_password(servers: Deployment) -> None:
     up(servers)
     ports = support.local(servers).rehearsal.ports
     with pytest.raises(psycopg.OperationalError, match="password"):
@@ -77,7 +78,7 @@ def test_nobody_gets_in_without_the_password(servers: World) -> None:
         stranger.ping()
 
 
-def test_they_listen_on_loopback_and_nowhere_else(servers: World) -> None:
+def test_they_listen_on_loopback_and_nowhere_else(servers: Deployment) -> None:
     up(servers)
     reserved = support.local(servers).rehearsal.ports.known()
     addresses = [address for address in _own_addresses() if not address.startswith(("127.", "::1"))]
@@ -102,13 +103,13 @@ def _own_addresses() -> list[str]:
     return found
 
 
-def test_stopping_leaves_no_process_and_the_next_start_finds_the_data(servers: World) -> None:
+def test_stopping_leaves_no_process_and_the_next_start_finds_the_data(servers: Deployment) -> None:
     up(servers)
     execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     with client(servers) as connection:
         connection.set("kept", "42")
     before, ports = pids(servers), support.local(servers).rehearsal.ports.known()
-    assert sorted(operate.down(servers, support.quiet)) == sorted(before)
+    assert sorted(support.down(servers)) == sorted(before)
     assert not any(processes.group_alive(number) for number in before.values())
     assert not support.local(servers).layout.run.exists()
     assert up(servers) == len(FIRST)
@@ -118,15 +119,15 @@ def test_stopping_leaves_no_process_and_the_next_start_finds_the_data(servers: W
     assert support.local(servers).rehearsal.ports.known() == ports
 
 
-def test_purging_removes_data_ports_and_vault(servers: World) -> None:
+def test_purging_removes_data_ports_and_vault(servers: Deployment) -> None:
     up(servers)
-    operate.down(servers, support.quiet, purge=True)
+    support.down(servers, purge=True)
     left = [path.name for path in servers.paths.state.iterdir()]
     assert left in ([], ["vault.json.lock"])
     assert up(servers) == len(FIRST)
 
 
-def test_servers_of_a_killed_supervisor_are_found_and_replaced(servers: World) -> None:
+def test_servers_of_a_killed_supervisor_are_found_and_replaced(servers: Deployment) -> None:
     up(servers)
     execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     before = pids(servers)
@@ -137,15 +138,15 @@ def test_servers_of_a_killed_supervisor_are_found_and_replaced(servers: World) -
     assert execute(servers, "SELECT answer FROM kept") == [(42,)]
 
 
-def test_servers_of_a_killed_supervisor_can_be_stopped(servers: World) -> None:
+def test_servers_of_a_killed_supervisor_can_be_stopped(servers: Deployment) -> None:
     up(servers)
     before = pids(servers)
     os.kill(before[SUPERVISORD], signal.SIGKILL)
-    operate.down(servers, support.quiet)
+    support.down(servers)
     assert not any(processes.group_alive(number) for number in before.values())
 
 
-def test_a_supervisor_that_hangs_is_replaced(servers: World) -> None:
+def test_a_supervisor_that_hangs_is_replaced(servers: Deployment) -> None:
     up(servers)
     before = pids(servers)
     os.kill(before[SUPERVISORD], signal.SIGSTOP)
@@ -154,7 +155,7 @@ def test_a_supervisor_that_hangs_is_replaced(servers: World) -> None:
     assert not any(processes.group_alive(number) for number in before.values())
 
 
-def test_servers_are_found_though_the_state_folder_was_removed_under_them(servers: World) -> None:
+def test_servers_are_found_though_the_state_folder_was_removed_under_them(servers: Deployment) -> None:
     up(servers)
     before = pids(servers)
     shutil.rmtree(servers.paths.state)
@@ -171,11 +172,11 @@ def test_servers_are_found_by_a_command_without_the_users_runtime_folder(tmp_pat
         assert support.local(logged_in).layout.run.parent == runtime
         assert up(support.world(tmp_path)) == 0
     finally:
-        operate.down(support.world(tmp_path), support.quiet, purge=True)
+        support.down(support.world(tmp_path), purge=True)
         shutil.rmtree(runtime)
 
 
-def test_a_server_that_is_killed_comes_back_by_itself(servers: World) -> None:
+def test_a_server_that_is_killed_comes_back_by_itself(servers: Deployment) -> None:
     up(servers)
     before = pid(servers, "redis")
     os.kill(before, signal.SIGKILL)
@@ -184,12 +185,12 @@ def test_a_server_that_is_killed_comes_back_by_itself(servers: World) -> None:
     assert pid(servers, "redis") != before
 
 
-def test_after_a_reboot_everything_starts_again(servers: World) -> None:
+def test_after_a_reboot_everything_starts_again(servers: Deployment) -> None:
     up(servers)
     execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     layout = support.local(servers).layout
     stale = {file: file.read_text() for file in layout.pids.iterdir()}
-    operate.down(servers, support.quiet)
+    support.down(servers)
     for file in stale:
         # What the machine finds after a crash: records of pids that others have now.
         file.write_text(f"{os.getpid()} another-boot:1\n")
@@ -197,7 +198,7 @@ def test_after_a_reboot_everything_starts_again(servers: World) -> None:
     assert execute(servers, "SELECT answer FROM kept") == [(42,)]
 
 
-def test_a_lost_vault_is_made_anew_and_the_servers_take_its_passwords(servers: World) -> None:
+def test_a_lost_vault_is_made_anew_and_the_servers_take_its_passwords(servers: Deployment) -> None:
     up(servers)
     execute(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
     old = servers.vault.get("SUPABASE_DIRECT_URL")
@@ -208,7 +209,7 @@ def test_a_lost_vault_is_made_anew_and_the_servers_take_its_passwords(servers: W
     assert up(servers) == 0
 
 
-def test_settings_changed_by_hand_are_drift_and_put_back(servers: World) -> None:
+def test_settings_changed_by_hand_are_drift_and_put_back(servers: Deployment) -> None:
     up(servers)
     with client(servers) as connection:
         connection.config_set("maxmemory-policy", "allkeys-lru")
@@ -220,7 +221,7 @@ def test_settings_changed_by_hand_are_drift_and_put_back(servers: World) -> None
         assert connection.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
 
 
-def test_another_memory_limit_in_the_stack_is_drift(servers: World) -> None:
+def test_another_memory_limit_in_the_stack_is_drift(servers: Deployment) -> None:
     up(servers)
     smaller = support.world(servers.paths.root, STACK__REDIS__MAX_MEMORY_MB="64")
     assert smaller.target.redis.look(smaller).state is State.DRIFTED
@@ -229,9 +230,9 @@ def test_another_memory_limit_in_the_stack_is_drift(servers: World) -> None:
         assert connection.config_get("maxmemory")["maxmemory"] == str(64 * 2**20)
 
 
-def test_a_port_taken_while_we_were_down_is_a_clear_error(servers: World) -> None:
+def test_a_port_taken_while_we_were_down_is_a_clear_error(servers: Deployment) -> None:
     up(servers)
-    operate.down(servers, support.quiet)
+    support.down(servers)
     port = support.local(servers).rehearsal.ports.get("redis")
     with socket.create_server(("127.0.0.1", port)), pytest.raises(RunbookError) as caught:
         up(servers)
@@ -240,21 +241,21 @@ def test_a_port_taken_while_we_were_down_is_a_clear_error(servers: World) -> Non
     assert up(servers) == 1
 
 
-def test_a_server_that_cannot_start_says_why_in_its_own_words(servers: World) -> None:
+def test_a_server_that_cannot_start_says_why_in_its_own_words(servers: Deployment) -> None:
     up(servers)
     layout = support.local(servers).layout
-    operate.down(servers, support.quiet)
+    support.down(servers)
     (layout.data("postgres") / "data" / "global" / "pg_control").unlink()
     with pytest.raises(RunbookError) as caught:
         up(servers)
-    operate.down(servers, support.quiet, purge=True)
+    support.down(servers, purge=True)
     assert caught.value.code == "LOCAL-005"
     assert "pg_control" in caught.value.why
 
 
-def test_logs_are_readable_and_hold_no_secret(servers: World) -> None:
+def test_logs_are_readable_and_hold_no_secret(servers: Deployment) -> None:
     up(servers)
-    said = "\n".join(operate.logs(servers, "redis"))
+    said = "\n".join(support.logs(servers, "redis"))
     assert "Ready to accept connections" in said
     execute(servers, "SELECT 1")
     for secret in ("SUPABASE_DIRECT_URL", "REDIS_URL"):
@@ -262,23 +263,23 @@ def test_logs_are_readable_and_hold_no_secret(servers: World) -> None:
         assert all(value not in file.read_text() for file in support.local(servers).layout.logs.iterdir())
 
 
-def test_a_secret_in_a_log_is_not_shown(servers: World) -> None:
+def test_a_secret_in_a_log_is_not_shown(servers: Deployment) -> None:
     up(servers)
     servers.vault.put({"SOME_KEY": Secret("value-that-must-not-show")}, origin="generated")
     with support.local(servers).layout.log("redis").open("a") as log:
         log.write("key=value-that-must-not-show\n")
-    assert operate.logs(servers, "redis", 1) == ["key=[redacted]"]
+    assert support.logs(servers, "redis", 1) == ["key=[redacted]"]
 
 
-def test_status_tells_what_runs(servers: World) -> None:
+def test_status_tells_what_runs(servers: Deployment) -> None:
     up(servers)
-    found = {server.name: server for server in operate.status(servers)}
+    found = {server.name: server for server in support.status(servers)}
     assert set(found) == {SUPERVISORD, "postgres", "pooler", "redis"}
     assert {server.state for server in found.values()} <= {"RUNNING", "STARTING"}
     assert found["redis"].pid == pid(servers, "redis")
     assert found["redis"].ports == {"redis": support.local(servers).rehearsal.ports.get("redis")}
-    operate.down(servers, support.quiet)
-    assert {server.pid for server in operate.status(servers)} == {0}
+    support.down(servers)
+    assert {server.pid for server in support.status(servers)} == {0}
 
 
 def test_a_run_killed_at_any_moment_is_finished_by_the_next_and_no_secret_changes(tmp_path: Path) -> None:
@@ -296,10 +297,10 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_next_and_no_secret_change
         assert lines[-1:] == ["done"]
         assert set(kept) == {"SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL", "REDIS_URL"}
         assert up(world) == 0
-        names = [server.name for server in operate.status(world)]
+        names = [server.name for server in support.status(world)]
         assert names == [SUPERVISORD, "pooler", "postgres", "redis"]
     finally:
-        operate.down(world, support.quiet, purge=True)
+        support.down(world, purge=True)
 
 
 def _run_until_line(command: list[str], moment: int) -> list[str]:
@@ -317,22 +318,22 @@ def _run_until_line(command: list[str], moment: int) -> list[str]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has to become somebody else")
 def test_as_root_without_user_namespaces_postgres_runs_as_nobody(
-    servers: World, monkeypatch: pytest.MonkeyPatch
+    servers: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.targets.local.identity.namespaces_work", lambda: False)
-    operate.down(servers, support.quiet, purge=True)
+    support.down(servers, purge=True)
     up(servers)
     home = Path("/var/tmp") / support.local(servers).layout.run.name
-    assert "account nobody" in servers.target.postgres.look(servers).evidence
+    assert "account nobody" in support.local(servers)._server.look(servers).evidence
     assert os.stat(f"/proc/{pid(servers, 'postgres')}").st_uid != 0
-    operate.down(servers, support.quiet)
+    support.down(servers)
     assert up(servers) == len(FIRST)
-    operate.down(servers, support.quiet, purge=True)
+    support.down(servers, purge=True)
     assert not home.exists()
 
 
 @pytest.mark.skipif(shutil.which("pgbouncer") is None, reason=lacking("no pgbouncer on PATH"))
-def test_where_pgbouncer_is_installed_the_pooled_port_really_pools(servers: World) -> None:
+def test_where_pgbouncer_is_installed_the_pooled_port_really_pools(servers: Deployment) -> None:
     up(servers)
     assert "pgbouncer" in servers.target.preparation()[3].look(servers).evidence
     pooled = servers.vault.get("SUPABASE_POOLED_URL").reveal()

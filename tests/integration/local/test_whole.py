@@ -19,9 +19,9 @@ from ops.checks.smoke import still_working
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
-from ops.targets.local import edge, operate, processes
+from ops.targets.deployment import Deployment
+from ops.targets.local import edge, processes
 from ops.vault import setup
-from ops.world import World
 from tests.integration.local.bring_up import FIRST, converge
 from tests.targets.local import support
 
@@ -30,16 +30,16 @@ EVERYTHING = (*FIRST, *REST)
 
 
 @pytest.fixture(scope="module")
-def rehearsal(whole: World) -> World:
+def rehearsal(whole: Deployment) -> Deployment:
     """Everything up, as `deploy.all` leaves it."""
     converge(whole, FIRST)
-    setup.act(whole, support.quiet)
+    setup.act(whole.inventory, support.quiet)
     _make_schema(whole)
     assert converge(whole, REST) == len(REST) - 1, "all but ClickHouse, which is not here, had to be brought about"
     return whole
 
 
-def _make_schema(world: World) -> None:
+def _make_schema(world: Deployment) -> None:
     """What step 1.3 does, as far as Langfuse needs it."""
     from psycopg import sql
 
@@ -51,7 +51,7 @@ def _make_schema(world: World) -> None:
 
 
 def ask(
-    world: World, host: str, path: str, key: str | None = None, body: dict[str, Any] | None = None
+    world: Deployment, host: str, path: str, key: str | None = None, body: dict[str, Any] | None = None
 ) -> tuple[int, Any]:
     """A request through the edge, its certificate verified."""
     import httpx
@@ -68,44 +68,44 @@ def ask(
             return answer.status_code, answer.text
 
 
-def chat(world: World, text: str) -> tuple[int, Any]:
+def chat(world: Deployment, text: str) -> tuple[int, Any]:
     body = {"model": world.stack.models.default, "messages": [{"role": "user", "content": text}]}
     return ask(world, world.stack.domains.gateway, "/v1/chat/completions", "PROBE_KEY", body)
 
 
-def test_a_second_run_finds_nothing_to_do(rehearsal: World) -> None:
+def test_a_second_run_finds_nothing_to_do(rehearsal: Deployment) -> None:
     assert converge(rehearsal, EVERYTHING) == 0
 
 
-def test_a_question_asked_at_the_edge_is_answered(rehearsal: World) -> None:
+def test_a_question_asked_at_the_edge_is_answered(rehearsal: Deployment) -> None:
     status, answer = chat(rehearsal, "a question nobody asked before")
     assert status == 200, answer
     assert "a question nobody asked before" in answer["choices"][0]["message"]["content"]
 
 
-def test_without_a_key_nobody_is_answered(rehearsal: World) -> None:
+def test_without_a_key_nobody_is_answered(rehearsal: Deployment) -> None:
     assert ask(rehearsal, rehearsal.stack.domains.gateway, "/v1/models")[0] == 401
 
 
-def test_the_operators_routes_are_not_public(rehearsal: World) -> None:
+def test_the_operators_routes_are_not_public(rehearsal: Deployment) -> None:
     host = rehearsal.stack.domains.gateway
     assert ask(rehearsal, host, "/gateway/admin/status", "LITELLM_MASTER_KEY")[0] == 404
 
 
-def test_both_names_lead_to_their_own(rehearsal: World) -> None:
+def test_both_names_lead_to_their_own(rehearsal: Deployment) -> None:
     domains = rehearsal.stack.domains
     assert ask(rehearsal, domains.langfuse, edge.LANGFUSE_PATH)[0] == 200
     assert ask(rehearsal, domains.gateway, edge.LANGFUSE_PATH)[0] == 404
 
 
-def test_langfuse_reads_over_the_pooled_port_and_migrates_over_the_direct_one(rehearsal: World) -> None:
+def test_langfuse_reads_over_the_pooled_port_and_migrates_over_the_direct_one(rehearsal: Deployment) -> None:
     ports = support.local(rehearsal).rehearsal.ports
     evidence = rehearsal.target.pooled.look(rehearsal).evidence
     assert f"pooled port {ports.get('pooler')}" in evidence
     assert f"direct port {ports.get('postgres')}" in evidence
 
 
-def test_no_secret_is_in_any_command_line_or_in_the_environment_of_who_does_not_need_it(rehearsal: World) -> None:
+def test_no_secret_is_in_any_command_line_or_in_the_environment_of_who_does_not_need_it(rehearsal: Deployment) -> None:
     layout = support.local(rehearsal).layout
     values = {name: rehearsal.vault.get(name).reveal() for name in rehearsal.vault.names()}
     allowed = _allowed(rehearsal)
@@ -119,7 +119,7 @@ def test_no_secret_is_in_any_command_line_or_in_the_environment_of_who_does_not_
         )
 
 
-def _allowed(world: World) -> dict[str, set[str]]:
+def _allowed(world: Deployment) -> dict[str, set[str]]:
     """Who may hold what: the vault's contract, and the stand-ins for what they stand for."""
     from ops.vault import contract
 
@@ -136,7 +136,7 @@ def _proc(pid: int, what: str) -> str:
     return Path(f"/proc/{pid}/{what}").read_bytes().decode(errors="replace")
 
 
-def test_secrets_lie_only_in_files_of_their_owner(rehearsal: World) -> None:
+def test_secrets_lie_only_in_files_of_their_owner(rehearsal: Deployment) -> None:
     layout = support.local(rehearsal).layout
     values = [rehearsal.vault.get(name).reveal().encode() for name in rehearsal.vault.names()]
     for file in layout.state.rglob("*"):
@@ -153,7 +153,7 @@ def test_secrets_lie_only_in_files_of_their_owner(rehearsal: World) -> None:
             assert file.parent != layout.programs, f"{file} holds a secret"
 
 
-def test_nothing_listens_beyond_loopback(rehearsal: World) -> None:
+def test_nothing_listens_beyond_loopback(rehearsal: Deployment) -> None:
     table = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
     if not table[0].exists():
         pytest.skip("only Linux lists its listeners in files")
@@ -167,7 +167,9 @@ def test_nothing_listens_beyond_loopback(rehearsal: World) -> None:
                 assert address in loopback, f"port {int(port, 16)} is open to others"
 
 
-def test_a_configuration_the_gateway_refuses_is_shown_in_its_words_and_the_next_run_mends_it(rehearsal: World) -> None:
+def test_a_configuration_the_gateway_refuses_is_shown_in_its_words_and_the_next_run_mends_it(
+    rehearsal: Deployment,
+) -> None:
     config = rehearsal.gateway_dir / "config" / "litellm.config.yaml"
     good, before = config.read_text(), _pids(rehearsal)
     config.write_text(good.replace("gateway:", "gateway: {this: [is, wrong", 1))
@@ -182,7 +184,7 @@ def test_a_configuration_the_gateway_refuses_is_shown_in_its_words_and_the_next_
     assert {name for name in after if after[name] != before[name]} == {"gateway"}
 
 
-def test_a_rotated_key_reaches_only_who_needs_it_and_works(rehearsal: World) -> None:
+def test_a_rotated_key_reaches_only_who_needs_it_and_works(rehearsal: Deployment) -> None:
     before = _pids(rehearsal)
     rehearsal.vault.put({"PROBE_KEY": Secret("a-new-key-for-the-probe-team-0123")}, origin="generated")
     assert rehearsal.target.secrets.look(rehearsal).state is State.DRIFTED
@@ -195,7 +197,7 @@ def test_a_rotated_key_reaches_only_who_needs_it_and_works(rehearsal: World) -> 
     assert chat(rehearsal, "asked with the new key")[0] == 200
 
 
-def test_the_edges_rules_follow_the_stack(rehearsal: World) -> None:
+def test_the_edges_rules_follow_the_stack(rehearsal: Deployment) -> None:
     root = rehearsal.paths.root
     other = support.world(root, STACK__EDGE__MAX_BODY="1KB")
     assert "1KB" in other.target.domains.look(other).diff
@@ -204,7 +206,7 @@ def test_the_edges_rules_follow_the_stack(rehearsal: World) -> None:
     assert converge(rehearsal, ("domains",)) == 1
 
 
-def test_a_killed_gateway_comes_back_with_the_configuration_it_had(rehearsal: World) -> None:
+def test_a_killed_gateway_comes_back_with_the_configuration_it_had(rehearsal: Deployment) -> None:
     from ops.runbook.interrupt import wait_until
 
     number = _pids(rehearsal)["gateway"]
@@ -214,10 +216,10 @@ def test_a_killed_gateway_comes_back_with_the_configuration_it_had(rehearsal: Wo
     assert _pids(rehearsal)["gateway"] != number
 
 
-def test_down_leaves_no_process_and_the_next_run_brings_all_back(rehearsal: World) -> None:
+def test_down_leaves_no_process_and_the_next_run_brings_all_back(rehearsal: Deployment) -> None:
     before = _pids(rehearsal)
     secrets = {name: rehearsal.vault.get(name) for name in rehearsal.vault.names()}
-    operate.down(rehearsal, support.quiet)
+    support.down(rehearsal)
     assert not any(processes.group_alive(number) for number in before.values())
     converge(rehearsal, EVERYTHING)
     assert converge(rehearsal, EVERYTHING) == 0
@@ -225,11 +227,11 @@ def test_down_leaves_no_process_and_the_next_run_brings_all_back(rehearsal: Worl
     assert chat(rehearsal, "asked after the pause")[0] == 200
 
 
-def _pids(world: World) -> dict[str, int]:
+def _pids(world: Deployment) -> dict[str, int]:
     return {file.name: processes.alive(file) for file in support.local(world).layout.pids.iterdir()}
 
 
-def test_status_can_be_printed_for_programs(rehearsal: World) -> None:
-    found = operate.status(rehearsal)
+def test_status_can_be_printed_for_programs(rehearsal: Deployment) -> None:
+    found = support.status(rehearsal)
     assert json.loads(json.dumps([server.ports for server in found]))
     assert {server.name for server in found if server.ports} >= {"edge", "gateway", "postgres", "redis", "storage"}

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import session
+from ops.description.paths import ROOT
+from ops.phases.table import all_steps
 from ops.runbook import run
 from ops.runbook.run import Result
 from ops.runbook.secret import Secret
 from ops.runbook.step import Outcome, Say, Step
+from ops.session import running as session
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 from ops.targets.fly.seen import Seen
 from ops.targets.fly.storage import Bucket
-from ops.world import ROOT, World
 from tests.flysim import FlySim
 from tests.flysim.machines import group_of
 from tests.targets.fly.edge_stub import EdgeStub
@@ -133,14 +136,14 @@ class Site:
         """Both names have the records they need, whatever the app's addresses are."""
         self.dns.records.update(dict.fromkeys(HOSTS, self.addresses))
 
-    def world(self, **more: str) -> World:
+    def world(self, **more: str) -> Deployment:
         """A fresh world, as each command makes one."""
-        return World("fly", {**self.environ, **more}, self.root)
+        return compose("fly", {**self.environ, **more}, self.root)
 
     def deploy(self, *, keys: tuple[str, ...] = (), phases: tuple[int, ...] = (1, 2, 3), **more: str) -> Deployed:
         """What `inv deploy.all --target fly` runs: phases 1 to 3; or the steps named."""
         world = self.world(**more)
-        steps = session.all_steps(world)
+        steps = all_steps(world)
         wanted = keys or tuple(key for key, step in steps.items() if step.phase in phases)
         observer = Listener()
         traces: list[str] = []
@@ -155,7 +158,7 @@ class Site:
         from ops.runbook import plan
 
         world = self.world(**more)
-        steps = session.all_steps(world)
+        steps = all_steps(world)
         chosen = run.with_needs(steps, [key for key, step in steps.items() if step.phase in (1, 2, 3)])
         return {planned.key: planned for planned in plan.make(chosen, world).steps}
 
@@ -260,7 +263,7 @@ def edge_runs(sim: FlySim) -> bool:
 def no_bucket() -> Iterator[None]:
     """Where there is no MinIO: its inside is taken for made."""
 
-    def act(bucket: Bucket, world: World, machine: Seen, volume: str, say: Say) -> None:
+    def act(bucket: Bucket, world: Deployment, machine: Seen, volume: str, say: Say) -> None:
         bucket.account.memory.put("contents", world.stack.storage.app, {"mark": bucket._mark(world, volume)})
 
     before = Bucket.act

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from ops.description.paths import ROOT
 from ops.runbook.errors import RunbookError
 from ops.targets.fly import comparing, machine_config
-from ops.world import ROOT
 
 # As the real flyctl made them of every table there is, and as the rendered files give them (tests/conformance).
 RECORDED = json.loads((ROOT / "tests" / "conformance" / "machine_configs.json").read_text())

@@ -76,7 +76,7 @@ class Account:
     org = "personal"
 
     @property
-    def world(self) -> Any:
+    def workspace(self) -> Any:
         reach = f"{MACHINE}.vm.{APP}.internal:22=127.0.0.1:{self.port}"
         return SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach})
 

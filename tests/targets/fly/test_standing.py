@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ops.description.paths import ROOT
 from ops.runbook.errors import RunbookError
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 from ops.targets.fly import image, wanted
 from ops.targets.fly.image import Image
 from ops.targets.fly.memory import Memory
 from ops.targets.fly.seen import LONG_AGO, Address, Seen, Stored, moment
 from ops.targets.fly.standing import _outdated, _staged, ailment
 from ops.targets.fly.wanted import Wanted
-from ops.world import ROOT, World
 
 
 def seen(image: str = "registry.fly.io/app:src-1@sha256:aa", **more: object) -> Seen:
@@ -143,11 +145,11 @@ def test_memory_is_private_survives_and_forgets(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def world() -> World:
-    return World("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, ROOT)
+def world() -> Deployment:
+    return compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, ROOT)
 
 
-def test_the_rendered_files_say_what_is_wanted(world: World) -> None:
+def test_the_rendered_files_say_what_is_wanted(world: Deployment) -> None:
     found = wanted.gateway(world)
     assert list(found.groups) == ["edge", "gateway", "ui", "worker"]
     assert found.first == "ui"
@@ -158,12 +160,12 @@ def test_the_rendered_files_say_what_is_wanted(world: World) -> None:
     assert not store.public
 
 
-def test_an_image_is_named_after_all_it_is_made_of(world: World, tmp_path: Path) -> None:
+def test_an_image_is_named_after_all_it_is_made_of(world: Deployment, tmp_path: Path) -> None:
     import shutil
 
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "fly", root / "fly")
-    copy = World("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, root)
+    copy = compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, root)
     first = image.gateway(copy).label
     assert first == image.gateway(world).label
     for name in ("fly.toml", "Dockerfile", "requirements.lock", "llm_gateway/config.py", "bin/start-edge.sh"):
@@ -179,7 +181,7 @@ def test_an_image_is_named_after_all_it_is_made_of(world: World, tmp_path: Path)
 
 
 def test_a_missing_fly_toml_says_how_to_render_it(tmp_path: Path) -> None:
-    world = World("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, tmp_path)
+    world = compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, tmp_path)
     with pytest.raises(RunbookError) as caught:
         wanted.gateway(world)
     assert caught.value.code == "FLY-042"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from ops.runbook.errors import RunbookError
 from ops.services.fly import agent
 from ops.services.fly.cli import Flyctl
 from ops.targets.fly.tunnel import tunnel
+from tests.lacking import by_design
 
 # Answers as `flyctl proxy` does: listens where it is told, and says in a file what it was told.
 PROXY = """#!{python}
@@ -36,7 +38,7 @@ def account(folder: Path, *, fails: bool = False, reach: str = "") -> Any:
     program.chmod(0o755)
     cli = Flyctl(None, folder, binary=str(program), environ={"PATH": os.environ["PATH"]})
     return SimpleNamespace(
-        client=SimpleNamespace(cli=cli), world=SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach} if reach else {})
+        client=SimpleNamespace(cli=cli), workspace=SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach} if reach else {})
     )
 
 
@@ -110,6 +112,44 @@ def test_the_last_to_leave_stops_the_agent_and_wipes_its_log(tmp_path: Path) -> 
     start()
     agent.end_unneeded(tmp_path, stop)
     assert stops == ["stop", "stop"]
+
+
+# Listens as the agent does, and ends half a second after its socket is gone; or not at all.
+AGENT = """
+import os, signal, socket, sys, time
+path, manner = sys.argv[1:]
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(path)
+listening.listen()
+
+def end(*details):
+    os.unlink(path)
+    time.sleep(0.5)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, end if manner == "obeys" else signal.SIG_IGN)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason=by_design("only Linux tells who listens on a socket"))
+@pytest.mark.parametrize("manner", ["obeys", "does not obey"])
+def test_an_agent_has_ended_when_the_tunnel_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manner: str) -> None:
+    """F0: it holds the token, so neither its slow end nor its disobedience is left alone."""
+    if manner != "obeys":
+        monkeypatch.setattr(agent, "STOP_S", 0.2)
+    words = [sys.executable, "-c", AGENT, str(tmp_path / agent.SOCKET), manner]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+            agent.end_unneeded(tmp_path, child.terminate)
+            assert child.poll() is not None
+        finally:
+            child.kill()
+    assert not (tmp_path / agent.SOCKET).exists()
 
 
 def test_whoever_is_inside_already_needs_none(tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ops.description.paths import ROOT
 from ops.runbook.secret import Secret
-from ops.targets.local import Local
+from ops.runbook.step import Say
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
+from ops.targets.local import operate
+from ops.targets.local.target import Local
 from ops.vault import setup
-from ops.world import ROOT, World
 
 STACK = ROOT / "ops" / "stack.toml"
 
@@ -16,20 +20,35 @@ def quiet(text: str) -> None:
     """Progress nobody reads."""
 
 
-def world(root: Path, **environ: str) -> World:
+def world(root: Path, **environ: str) -> Deployment:
     """A rehearsal whose checkout is `root`; nothing runs, nothing is written."""
-    return World("local", {"RUNBOOK_STACK": str(STACK), **environ}, root)
+    return compose("local", {"RUNBOOK_STACK": str(STACK), **environ}, root)
 
 
-def local(of: World) -> Local:
+def local(of: Deployment) -> Local:
     """Its target."""
     assert isinstance(of.target, Local)
     return of.target
 
 
-def fill_vault(of: World) -> None:
+def status(of: Deployment) -> list[operate.Server]:
+    """What of it runs."""
+    return operate.status(local(of).rehearsal)
+
+
+def logs(of: Deployment, name: str, lines: int = 50) -> list[str]:
+    """What a server of it said last."""
+    return operate.logs(local(of).rehearsal, of.vault, name, lines)
+
+
+def down(of: Deployment, say: Say = quiet, *, purge: bool = False) -> list[str]:
+    """Stop it; the names of what was stopped."""
+    return operate.down(local(of).rehearsal, of.vault, say, purge=purge)
+
+
+def fill_vault(of: Deployment) -> None:
     """Everything the vault holds once phase 1 is through, with made-up servers."""
-    setup.act(of, quiet)
+    setup.act(of.inventory, quiet)
     place = "postgresql://postgres:admin-password@127.0.0.1"
     of.vault.put(
         {

@@ -10,26 +10,26 @@ import pytest
 
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
+from ops.targets.deployment import Deployment
 from ops.targets.local import langfuse, ports
 from ops.targets.local.layout import write_private
-from ops.world import World
 from tests.targets.local import support
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Deployment:
     made = support.world(tmp_path)
     support.fill_vault(made)
     support.local(made).rehearsal.ports.reserve(ports.NAMES)
     return made
 
 
-def variables(world: World, name: str) -> dict[str, str]:
+def variables(world: Deployment, name: str) -> dict[str, str]:
     found: dict[str, str] = json.loads((support.local(world).layout.env / f"{name}.json").read_text())
     return found
 
 
-def holds(world: World, name: str, secret: str) -> bool:
+def holds(world: Deployment, name: str, secret: str) -> bool:
     value = world.vault.get(secret).reveal()
     return any(value in text for text in variables(world, name).values())
 
@@ -46,25 +46,25 @@ def test_nothing_can_be_known_before_the_vault_is_full(tmp_path: Path) -> None:
     assert made.target.secrets.look(made).state is State.UNKNOWN
 
 
-def test_looking_writes_nothing(world: World) -> None:
+def test_looking_writes_nothing(world: Deployment) -> None:
     assert world.target.secrets.look(world).state is State.MISSING
     assert not support.local(world).layout.env.exists()
 
 
-def test_once_handed_over_there_is_nothing_to_do(world: World) -> None:
+def test_once_handed_over_there_is_nothing_to_do(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     look = world.target.secrets.look(world)
     assert look.satisfied, look
 
 
-def test_the_files_are_their_owners_only(world: World) -> None:
+def test_the_files_are_their_owners_only(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     layout = support.local(world).layout
     files = [*layout.env.iterdir(), layout.data("storage") / "s3.json"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_each_process_gets_its_own_and_nobody_elses(world: World) -> None:
+def test_each_process_gets_its_own_and_nobody_elses(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     assert holds(world, "gateway", "PROD_CEO_KEY")
     assert holds(world, "gateway", "OPENAI_API_KEY")
@@ -78,7 +78,7 @@ def test_each_process_gets_its_own_and_nobody_elses(world: World) -> None:
     assert not any(holds(world, "edge", name) for name in world.vault.names())
 
 
-def test_a_rotated_secret_is_drift_and_the_difference_shows_names_only(world: World) -> None:
+def test_a_rotated_secret_is_drift_and_the_difference_shows_names_only(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     world.vault.put({"PROD_CEO_KEY": Secret("another-key-of-some-length")}, origin="generated")
     look = world.target.secrets.look(world)
@@ -90,14 +90,14 @@ def test_a_rotated_secret_is_drift_and_the_difference_shows_names_only(world: Wo
     assert variables(world, "gateway")["PROD_CEO_KEY"] == "another-key-of-some-length"
 
 
-def test_a_file_somebody_edited_is_drift(world: World) -> None:
+def test_a_file_somebody_edited_is_drift(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     file = support.local(world).layout.env / "gateway.json"
     write_private(file, file.read_text().replace("GATEWAY_PORT", "PORT"))
     assert world.target.secrets.look(world).diff == "gateway: GATEWAY_PORT, PORT"
 
 
-def test_langfuse_works_over_the_direct_port_first_and_the_pooled_one_once_it_is_switched(world: World) -> None:
+def test_langfuse_works_over_the_direct_port_first_and_the_pooled_one_once_it_is_switched(world: Deployment) -> None:
     layout = support.local(world).layout
     world.target.secrets.act(world, support.quiet)
     direct = variables(world, "langfuse")
@@ -112,14 +112,14 @@ def test_langfuse_works_over_the_direct_port_first_and_the_pooled_one_once_it_is
     assert world.target.secrets.look(world).satisfied
 
 
-def test_langfuse_connects_as_the_role_and_never_as_the_administrator(world: World) -> None:
+def test_langfuse_connects_as_the_role_and_never_as_the_administrator(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     found = variables(world, "langfuse")
     assert f"//{world.stack.postgres.role}:" in found["DATABASE_URL"]
     assert "admin-password" not in json.dumps(found)
 
 
-def test_the_stores_user_reaches_its_bucket_and_nothing_else(world: World) -> None:
+def test_the_stores_user_reaches_its_bucket_and_nothing_else(world: Deployment) -> None:
     world.target.secrets.act(world, support.quiet)
     people = json.loads((support.local(world).layout.data("storage") / "s3.json").read_text())["identities"]
     user = next(person for person in people if person["name"] == "langfuse")

@@ -10,16 +10,16 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
-from ops.targets.local import operate, processes
+from ops.targets.deployment import Deployment
+from ops.targets.local import processes
 from ops.targets.local.layout import make_private, write_private
-from ops.world import World
 from tests.targets.local import support
 
-PARTS = ("postgres", "redis", "app", "secrets", "clickhouse", "storage", "release", "domains", "pooled")
+PARTS = ("redis", "app", "secrets", "clickhouse", "storage", "release", "domains", "pooled")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Deployment:
     made = support.world(tmp_path)
     made.gateway_dir.mkdir(parents=True)
     (made.gateway_dir / "requirements.lock").write_text("")
@@ -30,7 +30,7 @@ def files(root: Path) -> set[Path]:
     return set(root.rglob("*"))
 
 
-def test_looking_at_everything_before_anything_is_there_writes_nothing(world: World) -> None:
+def test_looking_at_everything_before_anything_is_there_writes_nothing(world: Deployment) -> None:
     before = files(world.paths.root)
     looks = [step.look(world) for step in world.target.preparation()]
     looks += [getattr(world.target, part).look(world) for part in PARTS]
@@ -39,24 +39,24 @@ def test_looking_at_everything_before_anything_is_there_writes_nothing(world: Wo
     assert not support.local(world).layout.run.exists()
 
 
-def test_preparation_is_numbered_and_needs_only_its_own_steps(world: World) -> None:
+def test_preparation_is_numbered_and_needs_only_its_own_steps(world: Deployment) -> None:
     steps = world.target.preparation()
     assert [step.number for step in steps] == ["0.1", "0.2", "0.3", "0.4"]
     assert {need for step in steps for need in step.needs} <= {step.key for step in steps}
 
 
-def test_what_it_cannot_do_is_said_with_a_reason(world: World) -> None:
+def test_what_it_cannot_do_is_said_with_a_reason(world: Deployment) -> None:
     look = world.target.clickhouse.look(world)
     assert look.state is State.UNAVAILABLE
     assert "Docker" in look.evidence
 
 
-def test_its_vault_is_its_own(world: World) -> None:
-    assert world.target.vault == world.paths.state / "vault.json"
-    assert world.target.vault != world.paths.inside(world.stack.stack.vault)
+def test_its_vault_is_its_own(world: Deployment) -> None:
+    assert world.vault.path == world.paths.state / "vault.json"
+    assert world.vault.path != world.paths.inside(world.stack.stack.vault)
 
 
-def test_endpoints_are_the_edges_and_need_no_name_service(world: World) -> None:
+def test_endpoints_are_the_edges_and_need_no_name_service(world: Deployment) -> None:
     port = support.local(world).rehearsal.ports.get("edge_https")
     found = world.target.endpoints()
     assert found.gateway == f"https://{world.stack.domains.gateway}:{port}"
@@ -66,27 +66,27 @@ def test_endpoints_are_the_edges_and_need_no_name_service(world: World) -> None:
     assert found.ca.is_relative_to(world.paths.state)
 
 
-def test_the_doctor_finds_this_machine_fit(world: World) -> None:
+def test_the_doctor_finds_this_machine_fit(world: Deployment) -> None:
     found = world.target.requirements()
     assert [line for line in found if not line.ok] == []
 
 
-def test_the_doctor_names_what_is_missing_and_how_to_get_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_names_what_is_missing_and_how_to_get_it(world: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.targets.local.tools.find", lambda name: None)
     lacking = {line.name: line for line in world.target.requirements() if not line.ok}
     assert "edge (Caddy)" in lacking
     assert lacking["edge (Caddy)"].get
 
 
-def test_the_log_of_no_server_is_refused_with_the_names_there_are(world: World) -> None:
+def test_the_log_of_no_server_is_refused_with_the_names_there_are(world: Deployment) -> None:
     with pytest.raises(RunbookError) as caught:
-        operate.logs(world, "nothing")
+        support.logs(world, "nothing")
     assert caught.value.code == "LOCAL-009"
     assert "supervisord" in caught.value.why
 
 
-def test_nothing_to_stop_is_no_error(world: World) -> None:
-    assert operate.down(world, support.quiet) == []
+def test_nothing_to_stop_is_no_error(world: Deployment) -> None:
+    assert support.down(world) == []
 
 
 def test_it_is_shown_and_stopped_also_while_the_stack_file_is_broken(tmp_path: Path) -> None:
@@ -97,22 +97,14 @@ def test_it_is_shown_and_stopped_also_while_the_stack_file_is_broken(tmp_path: P
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
         processes.record(layout.pids / "postgres", process.pid)
         threading.Thread(target=process.wait, daemon=True).start()
-        assert operate.status(broken)[0].state == "STOPPED"
-        assert operate.down(broken, support.quiet, purge=True) == ["postgres"]
+        assert support.status(broken)[0].state == "STOPPED"
+        assert support.down(broken, purge=True) == ["postgres"]
     assert not layout.pids.exists()
 
 
-def test_it_is_stopped_also_while_the_record_of_its_ports_is_broken(world: World) -> None:
+def test_it_is_stopped_also_while_the_record_of_its_ports_is_broken(world: Deployment) -> None:
     layout = support.local(world).layout
     write_private(layout.state / "ports.json", "no JSON")
     make_private(layout.run)
-    assert operate.down(world, support.quiet) == []
+    assert support.down(world) == []
     assert not layout.run.exists()
-
-
-def test_the_commands_for_local_servers_refuse_another_target(tmp_path: Path) -> None:
-    made = support.world(tmp_path)
-    made.__dict__["target"] = object()
-    with pytest.raises(RunbookError) as caught:
-        operate.status(made)
-    assert caught.value.code == "LOCAL-010"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..config import GatewayConfig
+from ..health.tally import Tally
 from ..limits.pricing import Spend, spend
-from ..ops.tally import Tally
 from ..outcome import Outcome
 from ..tracing.tracer import Tracer
 

@@ -100,7 +100,7 @@ class Generation:
         team = outcome.team
         read = await aside(len(raw), self._intake.read, team, raw, api, cache_control)
         request = read.request
-        outcome.note(request)
+        request.note_on(outcome)
         if request.references:
             earlier = await self._ownership.check(team.name, request.references)
             request = replace(request, size=replace(request.size, earlier=earlier))

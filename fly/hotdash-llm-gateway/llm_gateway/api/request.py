@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..cache.keys import END_USER_METADATA, Controls, controls
 from ..limits.tokens import InputSize
+from ..outcome import Outcome
 from ..upstream.provider import encode
 from .errors import BadRequest
 
@@ -83,6 +84,17 @@ class Request:
     def identity(self) -> dict[str, Any]:
         """All that can decide which answer is right: the API, the parameters and who the end user is."""
         return {**self.body, "metadata": self.named, "api": self.api}
+
+    def note_on(self, outcome: Outcome) -> None:
+        """Note what is asked for on the outcome."""
+        outcome.asked, outcome.stream = self.model, self.stream
+        outcome.metadata, outcome.end_user = self.labels, self.end_user
+        outcome.asked_for = self.body.get("messages", self.body.get("input"))
+        outcome.parameters = {
+            name: value
+            for name, value in self.body.items()
+            if isinstance(value, int | float | str) and name not in ("user", "input", "instructions")
+        }
 
     @property
     def end_user(self) -> str | None:

@@ -40,14 +40,18 @@ class Match:
     stored: StoredRoute | None = None
 
 
-_API: dict[str, dict[str, Route]] = {
+def _fixed(table: Mapping[str, Mapping[str, Route]]) -> dict[str, dict[str, Match]]:
+    return {path: {method: Match(route) for method, route in known.items()} for path, known in table.items()}
+
+
+_API = _fixed({
     "chat/completions": {"POST": Route.CHAT},
     "responses": {"POST": Route.RESPONSES},
     "embeddings": {"POST": Route.EMBEDDINGS},
     "moderations": {"POST": Route.MODERATIONS},
     "models": {"GET": Route.MODELS},
-}
-_OWN: dict[str, dict[str, Route]] = {
+})  # fmt: skip
+_OWN = _fixed({
     "/health/liveliness": {"GET": Route.LIVE, "HEAD": Route.LIVE},
     "/health/readiness": {"GET": Route.READY, "HEAD": Route.READY},
     "/gateway/admin/teams": {"GET": Route.ADMIN_TEAMS},
@@ -56,7 +60,7 @@ _OWN: dict[str, dict[str, Route]] = {
     "/gateway/admin/cache/wrong": {"POST": Route.ADMIN_WRONG},
     "/gateway/admin/status": {"GET": Route.ADMIN_STATUS},
     "/metrics": {"GET": Route.METRICS},
-}
+})  # fmt: skip
 _PATTERNS: list[tuple[re.Pattern[str], dict[str, Match]]] = [
     (re.compile(r"models/(?P<id>[A-Za-z0-9._:-]{1,128})"), {"GET": Match(Route.MODEL)})
 ]
@@ -94,10 +98,10 @@ def methods(path: str) -> tuple[str, ...]:
 
 def _methods(path: str) -> Mapping[str, Match]:
     if path in _OWN:
-        return {method: Match(route) for method, route in _OWN[path].items()}
+        return _OWN[path]
     below = _below(path)
     if below in _API:
-        return {method: Match(route) for method, route in _API[below].items()}
+        return _API[below]
     for pattern, known in _PATTERNS:
         if found := pattern.fullmatch(below):
             return {method: Match(each.route, found.groupdict(), each.stored) for method, each in known.items()}

@@ -7,7 +7,7 @@ in the log, from which every gateway's index is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..limits.tokens import count_text
@@ -17,6 +17,9 @@ from .judge import LONGEST
 from .keys import CacheKey, Partition, digest
 from .ledger import Ledger
 from .wording import Aliases, normal
+
+Keepable = Callable[[Mapping[str, Any]], bool]
+"""Whether an answer is whole and may be given again."""
 
 
 class Answers:

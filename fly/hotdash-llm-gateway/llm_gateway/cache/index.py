@@ -1,22 +1,20 @@
-"""Nearest known wordings within one room, in memory: int8 vectors, and a coarse float32 view of large rooms."""
+"""Nearest known wordings within one room, in memory: int8 vectors, in large rooms after the signs of their parts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 Codes = NDArray[np.int8]
+Signs = NDArray[np.uint64]
 RowId = tuple[int, int]
 
-COARSE_DIMENSIONS = 128
-COARSE_FROM = 512
-"""Rooms with fewer rows are scanned exactly."""
 SHORTLIST = 128
-"""Rows that the coarse scan hands to the exact one."""
+"""Wordings whose vectors are compared; in a room with more, those that differ in the fewest signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,60 +49,53 @@ def quantise(vector: Vector) -> Codes:
     return codes
 
 
-@lru_cache(maxsize=8)
-def projection(dimensions: int) -> Vector:
-    """A fixed orthonormal projection to fewer dimensions; near stays near, whatever the embedding model is."""
-    seeded = np.random.default_rng(20260101).standard_normal((dimensions, min(dimensions, COARSE_DIMENSIONS)))
-    return np.ascontiguousarray(np.linalg.qr(seeded)[0], dtype=np.float32)
+def _signs(vector: Vector | Codes) -> Signs:
+    """Which parts of a vector are positive, 64 to a word."""
+    bits = np.packbits(vector > 0)
+    return np.frombuffer(bits.tobytes().ljust(-(-bits.size // 8) * 8, b"\0"), np.uint64)
 
 
 class Room:
-    """The vectors of one room, in arrays that grow by doubling and are kept dense."""
+    """The vectors of one room."""
 
     def __init__(self, dimensions: int) -> None:
+        self.dimensions = dimensions
         self.wordings: list[Wording] = []
         self.most_tokens = 0
         self._place: dict[str, int] = {}
-        self._projection = projection(dimensions)
-        # One row to begin with: every conversation is a room of its own, and most hold one question.
-        self._codes: Codes = np.empty((1, dimensions), np.int8)
-        self._inverse_norm: Vector = np.empty(1, np.float32)
-        self._coarse: Vector = np.empty((1, self._projection.shape[1]), np.float32)
+        # Vectors stay as they came, since enlarging an array of thousands of them would hold up everybody. One column
+        # to begin with: every conversation is a room of its own, and most hold one question.
+        self._codes: list[bytes] = []
+        self._signs: Signs = np.empty((-(-dimensions // 64), 1), np.uint64)
 
-    @property
-    def dimensions(self) -> int:
-        return int(self._codes.shape[1])
-
-    def put(self, wording: Wording, codes: Codes) -> None:
+    def put(self, wording: Wording, codes: bytes) -> None:
         place = self._place.setdefault(wording.id, len(self.wordings))
-        if place == len(self._codes):
-            for name in ("_codes", "_inverse_norm", "_coarse"):
-                old = getattr(self, name)
-                setattr(self, name, np.empty((2 * place, *old.shape[1:]), old.dtype))
-                getattr(self, name)[:place] = old
+        if place == self._signs.shape[1]:
+            grown = np.empty((len(self._signs), 2 * place), np.uint64)
+            grown[:, :place] = self._signs
+            self._signs = grown
         self.wordings[place : place + 1] = [wording]
-        full = codes.astype(np.float32)
-        inverse = 1.0 / max(float(np.linalg.norm(full)), 1e-6)
-        self._codes[place], self._inverse_norm[place] = codes, inverse
-        self._coarse[place] = full @ self._projection * inverse
+        self._codes[place : place + 1] = [codes]
+        self._signs[:, place] = _signs(np.frombuffer(codes, np.int8))
         self.most_tokens = max(self.most_tokens, wording.tokens)
 
     def remove(self, wording_id: str) -> None:
-        place, last = self._place.pop(wording_id), self.wordings.pop()
+        place, last, codes = self._place.pop(wording_id), self.wordings.pop(), self._codes.pop()
         if last.id != wording_id:
-            self.wordings[place], self._place[last.id] = last, place
-            for array in (self._codes, self._inverse_norm, self._coarse):
-                array[place] = array[len(self.wordings)]
+            self.wordings[place], self._codes[place], self._place[last.id] = last, codes, place
+            self._signs[:, place] = self._signs[:, len(self.wordings)]
 
     def nearest(self, vector: Vector, count: int) -> list[tuple[float, Wording]]:
         size = len(self.wordings)
-        places = np.arange(size)
-        if size > COARSE_FROM:
-            rough = self._coarse[:size] @ (vector @ self._projection)
-            places = np.argpartition(rough, size - SHORTLIST)[size - SHORTLIST :]
-        cosines = (self._codes[places].astype(np.float32) @ vector) * self._inverse_norm[places]
+        places = list(range(size))
+        if size > SHORTLIST:
+            differing = np.bitwise_count(self._signs[:, :size] ^ _signs(vector)[:, None]).sum(0, dtype=np.uint16)
+            places = np.argpartition(differing, SHORTLIST)[:SHORTLIST].tolist()
+        joined = b"".join([self._codes[place] for place in places])
+        codes = np.frombuffer(joined, np.int8).reshape(-1, self.dimensions).astype(np.float32)
+        cosines = (codes @ vector) / np.maximum(np.linalg.norm(codes, axis=1), 1e-6)
         best = np.argsort(-cosines, kind="stable")[:count]
-        return [(min(1.0, float(cosines[at])), self.wordings[int(places[at])]) for at in best]
+        return [(min(1.0, float(cosines[at])), self.wordings[places[at]]) for at in best]
 
 
 class Index:
@@ -121,7 +112,8 @@ class Index:
         """Add or replace a wording; its vector is int8 codes. It is left out if its room has another width."""
         room = self._rooms.setdefault(wording.room, Room(len(codes)))
         if room.dimensions == len(codes):
-            room.put(wording, np.frombuffer(codes, np.int8))
+            room.put(wording, codes)
+            self._wordings.pop(wording.id, None)  # So that they stay in the order of their rows.
             self._wordings[wording.id] = wording
 
     def nearest(self, room: str, vector: Vector, count: int) -> list[tuple[float, Wording]]:
@@ -142,7 +134,12 @@ class Index:
             if not self._rooms[wording.room].wordings:
                 del self._rooms[wording.room]
 
-    def remove_before(self, row: RowId) -> None:
-        """Forget what was written before a row of the log."""
-        for wording in [wording for wording in self._wordings.values() if wording.row < row]:
-            self.remove(wording.id)
+    def remove_before(self, row: RowId, most: int) -> bool:
+        """Forget at most so many wordings that were written before a row of the log; returns whether there may be more.
+
+        They must have been put in the order of their rows.
+        """
+        old = [wording.id for wording in islice(self._wordings.values(), most) if wording.row < row]
+        for wording_id in old:
+            self.remove(wording_id)
+        return len(old) == most

@@ -16,15 +16,18 @@ from ..store import Store, StoreUnavailable
 from .index import Index, RowId, Wording
 from .ledger import Names, fields_of
 
-BATCH = 25
+BATCH = 100
 """Rows in one go: what the event loop can apply within some milliseconds."""
 TRIM_EVERY_S = 30.0
+NOTHING: RowId = (0, 0)
+"""Before all rows."""
 
 
 @dataclass
 class _Followed:
     index: Index = field(default_factory=Index)
     seen: str = "0"
+    begins: RowId = NOTHING
     trimmed: float = 0.0
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -61,9 +64,11 @@ class Mirror:
                 if time.monotonic() - followed.trimmed > TRIM_EVERY_S:
                     followed.trimmed = time.monotonic()
                     first = await self._store.call("XRANGE", log, "-", "+", "COUNT", 1)
-                    followed.index.remove_before(row_id(first[0][0]) if first else (1 << 62, 0))
+                    followed.begins = row_id(first[0][0]) if first else _after(followed.seen)
+                while followed.index.remove_before(followed.begins, BATCH):
+                    await asyncio.sleep(0)
             except StoreUnavailable:
-                followed.index, followed.seen = Index(), "0"
+                followed.index, followed.seen, followed.begins = Index(), "0", NOTHING
                 raise
         return followed.index
 
@@ -85,11 +90,16 @@ class Mirror:
                 )
                 followed.index.put(wording, fields["v"])
             elif fields.get("x") == b"*":
-                followed.index.remove_before(row)
+                followed.begins = row
             elif "x" in fields:
                 followed.index.remove(fields["x"].decode())
             followed.seen = raw[0].decode()
         return len(rows) == BATCH
+
+
+def _after(seen: str) -> RowId:
+    time_ms, sequence = row_id(seen.encode())
+    return time_ms, sequence + 1
 
 
 def row_id(raw: bytes) -> RowId:

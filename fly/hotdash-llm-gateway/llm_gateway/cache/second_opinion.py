@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
-from ..api.chat_answer import ChatAnswers
-from ..api.request import Request
 from ..config import GatewayConfig
 from ..limits.limiter import Limiter, Refusal
 from ..limits.pricing import Spend, at_most, spend
+from ..limits.tokens import InputSize
 from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider
 from .acceptance import ENOUGH, wilson
+from .answers import Keepable
 from .asking import Asker
 from .exact import Hit
 from .judge import comparison
@@ -48,6 +49,17 @@ class Estimate:
     high: float
 
 
+class Asked(Protocol):
+    """What a check needs to know of the request: its parameters for the provider, and what it may take."""
+
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+    @property
+    def size(self) -> InputSize: ...
+    @property
+    def output_tokens(self) -> int: ...
+
+
 class SecondOpinion:
     """Runs the checks in the background."""
 
@@ -61,16 +73,18 @@ class SecondOpinion:
         asker: Asker,
         limiter: Limiter,
         upstream: Provider,
+        keepable: Keepable,
         random_source: random.Random | None = None,
     ) -> None:
         self._prices, self._rate, self._prefix = config.prices, config.cache.shadow_rate, config.redis.key_prefix
         self._store, self._ledger, self._labels = store, ledger, labels
         self._asker, self._limiter, self._upstream = asker, limiter, upstream
+        self._keepable = keepable
         self._random = random_source or random.SystemRandom()
         self._checks: set[asyncio.Task[None]] = set()
         self._checked: set[str | None] = set()
 
-    def consider(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
+    def consider(self, outcome: Outcome, request: Asked, hit: Hit, model: str) -> None:
         """Check this hit if the sample falls on it; returns at once."""
         if self._rate > 0 and hit.how != "same" and hit.entry_id not in self._checked:
             check = asyncio.create_task(self._sampled(outcome, request, hit, model))
@@ -87,7 +101,7 @@ class SecondOpinion:
         low, high = wilson(differ, agree + differ)
         return Estimate(agree + differ, differ, differ / max(1, agree + differ), low, high)
 
-    async def _sampled(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> None:
+    async def _sampled(self, outcome: Outcome, request: Asked, hit: Hit, model: str) -> None:
         team = outcome.team.name
         try:
             labels = await self._labels.of(team)
@@ -108,7 +122,7 @@ class SecondOpinion:
         except StoreUnavailable:
             log.info("a check of a hit was lost: Redis is away")
 
-    async def _check(self, outcome: Outcome, request: Request, hit: Hit, model: str) -> Finding | None:
+    async def _check(self, outcome: Outcome, request: Asked, hit: Hit, model: str) -> Finding | None:
         """Compare what was served with a fresh answer; None if there is none to be had."""
         most = at_most(
             self._prices[model],
@@ -123,7 +137,7 @@ class SecondOpinion:
         try:
             fresh = await self._upstream.complete(model, request.body)
             paid += spend(self._prices[model], fresh.get("usage") or {})
-            if not ChatAnswers().keepable(fresh):
+            if not self._keepable(fresh):
                 return "unknown"
             served, again = (answer["choices"][0]["message"]["content"] for answer in (hit.response, fresh))
             if " ".join(served.split()) == " ".join(again.split()):

@@ -9,10 +9,9 @@ from ..limits.limiter import Limiter
 from ..settings import ConfigError
 from ..store import Store
 from ..upstream.provider import Provider
-from .answers import Answers
+from .answers import Answers, Keepable
 from .asking import Asker, Count
 from .embedding import Embedder
-from .index import projection
 from .judge import PROMPT_VERSION
 from .labels import LabelStore
 from .ledger import Ledger
@@ -43,13 +42,17 @@ def assemble(
     upstream: Provider,
     limiter: Limiter,
     count: Count,
+    keepable: Keepable,
 ) -> SemanticParts:
-    """Build the tier; raise ConfigError if its aliases are unusable."""
+    """Build the tier; raise ConfigError if its aliases are unusable.
+
+    Args:
+        keepable: whether an answer is whole and may be given again.
+    """
     try:
         aliases = Aliases(semantic.aliases)
     except ValueError as error:
         raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
-    projection(config.embedding.dimensions)  # Once, before anybody waits for it.
     prefix, space = config.redis.key_prefix, f"{config.embedding.model}/{config.embedding.dimensions}"
     mirror = Mirror(store, prefix=prefix, teams=list(config.teams))
     labels = LabelStore(store, ledger, prefix=prefix, space=f"{space}/{semantic.judge_model}/{PROMPT_VERSION}")
@@ -63,8 +66,16 @@ def assemble(
         embedder=embedder,
         asker=asker,
         count=count,
+        keepable=keepable,
     )
     second_opinion = SecondOpinion(
-        config, store=store, ledger=ledger, labels=labels, asker=asker, limiter=limiter, upstream=upstream
+        config,
+        store=store,
+        ledger=ledger,
+        labels=labels,
+        asker=asker,
+        limiter=limiter,
+        upstream=upstream,
+        keepable=keepable,
     )
     return SemanticParts(tier, second_opinion, mirror, labels, semantic.max_wrong)

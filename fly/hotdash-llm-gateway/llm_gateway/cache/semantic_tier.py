@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..api.chat_answer import ChatAnswers
 from ..config import GatewayConfig, Semantic
 from ..limits.pricing import INPUT_MARGIN, Spend, spend
 from ..limits.tokens import count_text
@@ -21,7 +20,7 @@ from ..outcome import Outcome
 from ..store import StoreUnavailable
 from . import judge
 from .acceptance import Kind
-from .answers import Answers
+from .answers import Answers, Keepable
 from .asking import Asker, Count
 from .embedding import Embedder, EmbeddingFailed, Vector
 from .exact import Hit, How
@@ -74,11 +73,13 @@ class SemanticTier:
         embedder: Embedder,
         asker: Asker,
         count: Count,
+        keepable: Keepable,
     ) -> None:
         self._settings, self._teams, self._prices = semantic, config.teams, config.prices
         self._embedding_price = config.prices[config.embedding.model]
         self._answers, self._mirror, self._labels = answers, mirror, labels
         self._embedder, self._asker, self._count = embedder, asker, count
+        self._keepable = keepable
 
     async def at_most(self, part: Partition, outcome: Outcome, input_tokens: int) -> Spend:
         """What embedding and judging may cost on top of the answer, to be reserved: nothing that will not happen.
@@ -132,7 +133,7 @@ class SemanticTier:
         exact: CacheKey,
     ) -> str | None:
         """Keep an answer for questions in other words; return the entry's id, None if it was not kept."""
-        if not ChatAnswers().keepable(response):
+        if not self._keepable(response):
             return None
         if vector is None:
             vector = await self._embed(part, outcome)

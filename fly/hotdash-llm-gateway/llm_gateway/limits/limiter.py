@@ -16,8 +16,6 @@ import logging
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from redis.exceptions import RedisError
-
 from ..store import Store, StoreUnavailable
 from .counters import STRANGER, Counters, TeamState
 from .local_share import DAY_US, Admission, Limit, LocalShare, Totals
@@ -259,17 +257,15 @@ class Limiter:
 
     async def _listen(self, listening: asyncio.Event) -> None:
         """Hear of the others' admissions as Redis makes them, so that its loss finds this gateway informed."""
-        channels = {state.keys[4].encode(): state for state in self._teams.values()}
+        states = {state.keys[4].encode(): state for state in self._teams.values()}
+
+        def heard(channel: bytes, message: bytes) -> None:
+            states[channel].share.hear(Totals(*(int(figure) for figure in message.split())))
+
+        channels = [channel.decode() for channel in states]
         while True:
-            with contextlib.suppress(OSError, RedisError):
-                async with self._store.redis.pubsub() as pubsub:
-                    await pubsub.subscribe(*channels)
-                    async for message in pubsub.listen():
-                        if message["type"] == "subscribe":
-                            listening.set()
-                        elif message["type"] == "message":
-                            totals = Totals(*(int(figure) for figure in message["data"].split()))
-                            channels[message["channel"]].share.hear(totals)
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.listen(channels, heard, begun=listening.set)
             await asyncio.sleep(RETRY_S)
             await self._store.wait_available()
 

@@ -1,1 +1,1 @@
-"""What the operator sees and does: administration, metrics, self-test."""
+"""What the operator sees and does: administration and metrics."""

@@ -12,10 +12,10 @@ from ..api.reply import Reply, error_reply, json_reply
 from ..api.routes import Route
 from ..cache.ledger import TIERS, Tier
 from ..cache.purge import purge_entry, purge_team, take_back
+from ..health.tally import LAST_REQUEST, pays
 from ..settings import NANO
 from ..store import StoreUnavailable
 from . import metrics
-from .tally import LAST_REQUEST, pays
 
 if TYPE_CHECKING:
     from ..gateway import Gateway

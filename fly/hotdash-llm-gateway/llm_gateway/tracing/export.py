@@ -18,7 +18,8 @@ from ..environment import LangfuseAccess
 log = logging.getLogger(__name__)
 
 PATH = "/api/public/otel/v1/traces"
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
+"""A Langfuse that is slow has often taken what it was slow to confirm: sent again, it would count twice."""
 REFUSALS = frozenset({400, 413, 415, 422})
 """What a server says of a body it will never take. A wrong key (401) is mended by an operator."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from llm_gateway import config as gateway_config
+from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.acceptance import Labels
 from llm_gateway.cache.answers import Answers
 from llm_gateway.cache.asking import Asker
@@ -166,7 +167,7 @@ class Cache:
         asker = Asker(told, told, self._count, model=semantic.judge_model, price=config.prices[semantic.judge_model])
         self._tier = SemanticTier(
             config, semantic, answers=Answers(memory, Aliases(()), space="bench"), mirror=memory, labels=memory,
-            embedder=embeddings, asker=asker, count=self._count,  # type: ignore[arg-type]
+            embedder=embeddings, asker=asker, count=self._count, keepable=ChatAnswers().keepable,  # type: ignore[arg-type]
         )  # fmt: skip
         self.max_wrong = semantic.max_wrong
 

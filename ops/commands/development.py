@@ -1,0 +1,77 @@
+"""Commands for the project's developers: checks, benchmarks, environments and locks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke import Context, Exit, Task
+
+from ops.commands.task import task
+from ops.runbook.errors import EXIT_FAILED
+
+NAME = "dev"
+
+
+def check(c: Context) -> None:
+    """Lint, types and tests: everything that must be green."""
+    from ops.development.check import check as run
+
+    if not run():
+        raise Exit(code=EXIT_FAILED)
+
+
+def gateway_environment(c: Context) -> None:
+    """Make the environment of the gateway's tests and benchmarks, from its development lock."""
+    from ops.development.check import make_gateway_environment
+
+    make_gateway_environment()
+
+
+def tsx(c: Context) -> None:
+    """Install the TypeScript runner that the progress scripts' test uses."""
+    from ops.development.check import make_tsx
+
+    make_tsx()
+
+
+def clients(c: Context, lock: bool = False) -> None:
+    """Install other people's clients, which the tests run against the gateway; --lock resolves their locks anew."""
+    from ops.development import clients
+
+    if lock:
+        clients.lock()
+    clients.make()
+
+
+def architecture(c: Context) -> None:
+    """Draw the packages and their imports anew, into docs/architecture.md."""
+    from ops.development.architecture import PAGE, write
+
+    print(f"{PAGE} {'drawn anew' if write() else 'is as the code is'}")
+
+
+def bench(c: Context, name: str, json: bool = False) -> None:
+    """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
+    from ops.development.check import bench as run
+
+    code = run(name, json)
+    if code:
+        raise Exit(code=code)
+
+
+def lock(c: Context) -> None:
+    """Resolve the runbook's lock anew from pyproject.toml."""
+    from ops.development.check import lock as run
+
+    run()
+
+
+TASKS: tuple[Task[Any], ...] = (
+    task(check),
+    task(architecture),
+    task(bench, name="file name in tests/bench, without .py"),
+    task(gateway_environment, "gateway"),
+    task(tsx),
+    task(clients, lock="resolve the newest releases first, and write them into the locks"),
+    task(lock),
+)

@@ -1,0 +1,195 @@
+"""`inv dev.*`: lint, types, tests and benchmarks, each by its own tool, in the environment it needs."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ops.description.paths import ROOT
+from ops.development import not_run
+from ops.runbook import proc
+from ops.runbook.errors import RunbookError
+
+PYTHON = sys.executable
+TOOLS = Path(sys.executable).parent
+FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
+CLIENT_TESTS = "tests/clients"
+GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
+GATEWAY_VENV = ROOT / ".venv-gateway-dev"
+STOCK_BENCHES = ("cpu", "ready")
+"""Benchmarks that are held against LiteLLM's own server."""
+STOCK_VENV = ROOT / ".venv-stock"
+REPORTS = ROOT / ".state" / "tests"
+
+
+def gateway_project() -> Path:
+    """The folder of the gateway's own Python project."""
+    from ops.description.read import read
+
+    return ROOT / read(ROOT / "ops" / "stack.toml", {}).stack.folder
+
+
+def check() -> bool:
+    """Run every check, all of them even when one fails, showing their output as it comes. Whether all are green."""
+    gateway = gateway_project()
+    shell = [str(path.relative_to(ROOT)) for path in _shell_files(gateway)]
+    mypy = str(TOOLS / "mypy")
+    stages: list[tuple[str, list[str]]] = [
+        ("lint", [str(TOOLS / "ruff"), "check", "."]),
+        ("format", [str(TOOLS / "ruff"), "format", "--check", "--quiet", "."]),
+        ("shell", [str(TOOLS / "shellcheck"), "-x", *shell]),
+        ("types of the runbook", [mypy]),
+        ("environment of the gateway's tests", [PYTHON, str(ROOT / "tasks.py"), "dev.gateway"]),
+        (
+            "types of the gateway",
+            [mypy, "--strict", "--python-executable", str(_gateway_python()), str(gateway / "llm_gateway")],
+        ),
+        ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
+        ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
+        ("other people's clients", [PYTHON, str(ROOT / "tasks.py"), "dev.clients"]),
+        (
+            "tests of the runbook",
+            _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in (*FLY_TESTS, CLIENT_TESTS))),
+        ),
+        ("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
+        ("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
+    ]
+    failed = []
+    shutil.rmtree(REPORTS, ignore_errors=True)
+
+    def ended(name: str, code: int, start: float) -> None:
+        if code:
+            failed.append(name)
+        print(f"== {name}: {'ok' if code == 0 else f'exit {code}'} ({time.monotonic() - start:.0f} s)", flush=True)
+
+    # The Fly tests mostly wait for a simulated platform: they run beside the others, and speak when they are through.
+    aside, begun = "tests of the Fly target", time.monotonic()
+    with tempfile.TemporaryFile("w+") as said:
+        command = _tests("fly", PYTHON, *FLY_TESTS)
+        beside = subprocess.Popen(
+            command, cwd=ROOT, env=_environment(), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            for name, command in stages:
+                start = time.monotonic()
+                print(f"== {name}", flush=True)
+                ended(name, subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode, start)
+            print(f"== {aside}, begun {time.monotonic() - begun:.0f} s ago", flush=True)
+            code = beside.wait()
+        finally:
+            proc.stop_group(beside)
+        said.seek(0)
+        print(said.read(), end="")
+        ended(aside, code, begun)
+    print("\n".join(not_run.lines(not_run.reasons(sorted(REPORTS.glob("*.xml"))))))
+    print("all green" if not failed else f"failed: {', '.join(failed)}")
+    return not failed
+
+
+def _tests(name: str, python: str, *words: str) -> list[str]:
+    """The command that runs these tests and reports each of them to a file."""
+    return [python, "-m", "pytest", "-q", "--junitxml", str(REPORTS / f"{name}.xml"), *words]
+
+
+def make_gateway_environment() -> None:
+    """What ships, by the same versions, with what the gateway's tests need beside it."""
+    _make_environment(GATEWAY_VENV, gateway_project() / "requirements-test.lock")
+
+
+def make_stock_environment() -> None:
+    """LiteLLM's own server, the yardstick of the benchmarks, in an environment that no test of ours uses."""
+    _make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
+
+
+def _make_environment(folder: Path, lock: Path) -> None:
+    """A virtual environment that holds what a lock says and nothing else; made anew when the lock is newer."""
+    stamp = folder / ".installed"
+    if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    environment = _environment()
+    if ssl.get_default_verify_paths().cafile:
+        environment.setdefault("UV_SYSTEM_CERTS", "true")
+    uv, python = TOOLS / "uv", folder / "bin" / "python"
+    print(f"making {folder.name}", flush=True)
+    proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, folder], env=environment)
+    print(f"installing {lock.relative_to(ROOT)}", flush=True)
+    words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes"]
+    proc.run([*words, "--compile-bytecode", lock], env=environment, timeout=1200)
+    stamp.touch()
+
+
+def make_tsx() -> None:
+    """The pinned TypeScript runner of the progress scripts' test; without npm it says that the test is skipped."""
+    npm = shutil.which("npm")
+    source, folder = ROOT / "tests" / "fixtures" / "progress", ROOT / ".tools" / "progress"
+    if npm is None:
+        print("no npm on this machine: the progress scripts' test with the real tsx is skipped")
+        return
+    lock_file = "package-lock.json"
+    if (folder / "node_modules").is_dir() and filecmp.cmp(source / lock_file, folder / lock_file):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", lock_file):
+        shutil.copyfile(source / name, folder / name)
+    proc.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
+
+
+def bench(name: str, json: bool) -> int:
+    """Run a benchmark of tests/bench in its environment; returns its exit code.
+
+    Raises:
+        RunbookError: CLI-007 when there is none of that name.
+    """
+    folder = ROOT / "tests" / "bench"
+    found = {
+        file.stem: file for file in [*folder.glob("*.py"), *folder.glob("gateway/*.py")] if file.stem != "__init__"
+    }
+    if name not in found:
+        names = ", ".join(sorted(found))
+        raise RunbookError(
+            "CLI-007", f"there is no benchmark '{name}'", why=f"there are: {names}", next="inv dev.bench NAME"
+        )
+    python = PYTHON
+    if found[name].parent.name == "gateway":
+        make_gateway_environment()
+        if name in STOCK_BENCHES:
+            make_stock_environment()
+        python = str(_gateway_python())
+    module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
+    command = [python, "-m", module, *(["--json"] if json else [])]
+    return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+
+
+def lock() -> None:
+    """Write requirements.lock anew: exact versions and hashes for every platform, and no registry address."""
+    proc.run(
+        [
+            TOOLS / "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes",
+            "--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11", "--upgrade",
+            "--custom-compile-command", "./inv dev.lock", "-o", "requirements.lock",
+        ],
+        cwd=ROOT,
+        timeout=600,
+    )  # fmt: skip
+
+
+def _gateway_python() -> Path:
+    return GATEWAY_VENV / "bin" / "python"
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would make a child think it runs inside this run."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("INVOKE_")}
+
+
+def _shell_files(gateway: Path) -> list[Path]:
+    """Every shell script of the project."""
+    scripts = [*(ROOT / "ops").glob("*.sh"), *(gateway / "bin").glob("*.sh"), *(ROOT / "tests").rglob("*.sh")]
+    return [ROOT / "inv", ROOT / ".ci" / "run", *sorted(scripts)]

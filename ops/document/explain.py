@@ -1,0 +1,36 @@
+"""The long form of every error code, from `errors.toml`."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+
+from ops.runbook.errors import RunbookError
+
+FILE = Path(__file__).resolve().parents[1] / "errors.toml"
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Every code with its title and text."""
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+
+def text(code: str) -> str:
+    """What `inv explain CODE` prints.
+
+    Raises:
+        RunbookError: CLI-005 for a code that does not exist.
+    """
+    codes = catalogue()
+    wanted = code.strip().upper()
+    if wanted not in codes:
+        near = difflib.get_close_matches(wanted, codes, n=3, cutoff=0.5)
+        raise RunbookError(
+            "CLI-005",
+            f"there is no error code '{code}'",
+            why=f"did you mean {', '.join(near)}?" if near else f"codes look like {next(iter(codes))}",
+            next=f"inv explain {near[0]}" if near else "type the code behind 'error' or 'more'",
+        )
+    entry = codes[wanted]
+    return f"{wanted}: {entry['title']}\n\n{entry['text'].strip()}"

@@ -1,0 +1,27 @@
+"""Looks and acts that are a part of the target: a step is written once, each target says what it means there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ops.runbook.step import Look, Say
+
+if TYPE_CHECKING:
+    from ops.targets.base import Part
+    from ops.targets.deployment import Deployment
+
+
+def look(name: str) -> Callable[[Deployment], Look]:
+    """The look of the target's part of that name."""
+    return lambda deployment: _part(deployment, name).look(deployment)
+
+
+def act(name: str) -> Callable[[Deployment, Say], None]:
+    """The act of the target's part of that name."""
+    return lambda deployment, say: _part(deployment, name).act(deployment, say)
+
+
+def _part(deployment: Deployment, name: str) -> Part:
+    part: Part = getattr(deployment.target, name)
+    return part

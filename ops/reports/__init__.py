@@ -1,0 +1,1 @@
+"""What a run leaves behind: the journal, the acceptance checklist, progress reports."""

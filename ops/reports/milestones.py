@@ -1,0 +1,197 @@
+"""Progress reports of a run on production: a sentence a milestone, for a reader who was not there.
+
+A milestone is a phase that is through, a step that failed, what a person must give, two silent hours, and the end.
+After the end nothing more is reported: the task is complete.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ops.phases.table import phases
+from ops.reports.acceptance import stale_tests
+from ops.reports.recording import DONE, scripts
+from ops.runbook.advice import advice
+from ops.runbook.journal import Journal
+from ops.runbook.progress import Outbox, age_hours, percent
+from ops.runbook.run import Result
+from ops.runbook.step import Outcome, Status, Step
+
+if TYPE_CHECKING:
+    from ops.runbook.phase import Phase
+    from ops.targets.workspace import Workspace
+
+W = TypeVar("W")
+
+EVERY_HOURS = 2.0
+RECENT = 8  # reports among which one that says the same is not said again
+LOG, BLOCKED, COMPLETE = "log-progress.ts", "log-blocked.ts", "complete-task.ts"
+GUIDE = "docs/runbooks/llm-gateway-deployment.md"
+TESTING_GUIDE = "docs/runbooks/llm-gateway-testing.md"
+CUTOVER = "Cutover by the development team: docs/runbooks/llm-gateway-cutover.md"
+
+
+class Reporter:
+    """An observer of a run that queues its milestones.
+
+    Args:
+        everything: all steps of the runbook, of which percent and next action are computed.
+        open_line: looks at the acceptance checklist; the first line that does not hold, or empty.
+        wake: called when something is in the outbox.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        journal: Journal,
+        everything: Sequence[Step[Any]],
+        outbox: Outbox,
+        open_line: Callable[[], str],
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.workspace = workspace
+        self.outbox = outbox
+        self.open_line = open_line
+        self.wake = wake
+        self.phases = {phase.number: phase for phase in phases()}
+        self.steps = {step.key: step for step in sorted(everything, key=lambda step: step.order) if step.phase}
+        last = {key: event for key, event in journal.last_outcomes().items() if key in self.steps}
+        self.done = {key for key, event in last.items() if event["status"] in DONE}
+        self.done -= stale_tests(journal, self.steps)
+        queued = outbox.queued()
+        self.complete = any(entry.script == COMPLETE for entry in queued)
+        self.spoken = queued[-1].at if queued else None
+        self.begun = next((event["at"] for event in journal.read()), None)
+        self.news: dict[int, list[str]] = {}
+        self.waits: list[str] = []
+        self.under_way = ""
+        self._lock = threading.Lock()
+
+    def begin(self, steps: Sequence[Step[W]]) -> None:
+        """Which steps of each phase this run still has before it."""
+        self.left = {number: {s.key for s in steps if s.phase == number} for number in self.phases}
+        self.failed: set[int] = set()
+        self.outcomes: dict[str, Outcome] = {}
+
+    def started(self, step: Step[W], doing: str) -> None:
+        """Remember it, for a report after two silent hours."""
+        self.under_way = f"step {step.number} {step.name}"
+
+    def said(self, step: Step[W], text: str) -> None:
+        """Remember it, for a report after two silent hours."""
+        self.under_way = f"step {step.number} {step.name}: {text}"
+
+    def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """A phase may be through now; a failure is told at once, what a person must give at the end."""
+        if step.phase not in self.phases:
+            return
+        with self._lock:
+            self.left[step.phase].discard(step.key)
+            self.outcomes[step.key] = outcome
+            if outcome.status is Status.CHANGED and not step.check:
+                self.done -= {key for key, other in self.steps.items() if other.check}
+            if outcome.good:
+                if outcome.status is Status.CHANGED or step.key not in self.done:
+                    self.news.setdefault(step.phase, []).append(f"{step.number} {step.name}")
+                self.done.add(step.key)
+            else:
+                self._not_good(step, outcome)
+            self._milestones()
+
+    def finished(self, result: Result) -> None:
+        """What a person must give; and completion, once, when the whole checklist holds."""
+        with self._lock:
+            if self.waits and not self.complete:
+                self._report(f"Waiting for a person: {'; '.join(self.waits)}", GUIDE, self.waits[0], BLOCKED)
+            if result.exit_code or self.complete or len(self.done) < len(self.steps):
+                return
+        line = self.open_line()
+        with self._lock:
+            if line:
+                self._report(
+                    f"All steps are done, but the checklist is not: {line}",
+                    TESTING_GUIDE,
+                    f"inv status --target {self.workspace.target_name}",
+                )
+                return
+            self.complete = True
+            name = self.workspace.stack.stack.name
+            summary = f"{name} LLM gateway deployed, tested and documented; {self._where()}. Next: {CUTOVER}"
+            self.outbox.put(COMPLETE, [self.workspace.stack.stack.task, summary])
+            self.wake()
+
+    def tick(self) -> None:
+        """Report a run that has been silent for two hours, also where the silence began in an earlier command."""
+        with self._lock:
+            hours = age_hours(self.spoken or self.begun)
+            if hours is not None and hours > EVERY_HOURS and self.under_way:
+                self._report(f"Still at work on {self.under_way}", GUIDE, self._next())
+
+    def _not_good(self, step: Step[Any], outcome: Outcome) -> None:
+        self.done.discard(step.key)
+        self.failed.add(step.phase)
+        if outcome.follows:
+            return
+        if outcome.status is Status.BLOCKED:
+            self.waits.append(outcome.next or outcome.evidence)
+            return
+        said = f"Step {step.number} {step.name} failed: {outcome.evidence}"
+        self._report(said, "docs/runbooks/llm-gateway-incident.md", advice(outcome.next) or f"Mend step {step.number}")
+
+    def _milestones(self) -> None:
+        """Report the phases that are through, in their order: a later one waits for the earlier ones."""
+        for number, phase in self.phases.items():
+            if self.left[number]:
+                return
+            names = self.news.pop(number, [])
+            if not names or number in self.failed:
+                continue
+            mine = [key for key, step in self.steps.items() if step.phase == number]
+            count = sum(key in self.done for key in mine)
+            what = "complete" if count == len(mine) else f"{count} of {len(mine)} steps done"
+            said = f"Phase {number} {phase.title} {what}: {', '.join(names)}"
+            self._report(said, self._evidence(phase), self._next())
+
+    def _evidence(self, phase: Phase[Any]) -> str:
+        """What the reader can open: a file of the repository, or where it runs and what."""
+        return phase.evidence.format(folder=self.workspace.stack.stack.folder) or self._where()
+
+    def _where(self) -> str:
+        release = self.outcomes.get("deploy.release")
+        url = f"https://{self.workspace.stack.domains.gateway}"
+        return f"{url} ({release.evidence})" if release and release.good else url
+
+    def _next(self) -> str:
+        """The first phase that has something open, and the command for it."""
+        number = next((step.phase for key, step in self.steps.items() if key not in self.done), None)
+        if number is None:
+            return CUTOVER
+        phase = self.phases[number]
+        return f"Phase {number} {phase.title}: inv {phase.name}.all --target {self.workspace.target_name}"
+
+    def _report(self, rationale: str, evidence: str, next_action: str, script: str = LOG) -> None:
+        if self.complete:
+            return
+        # A trouble that lasts is said once; the same phase may well be through again after a change.
+        if not rationale.startswith("Phase") and any(
+            rationale in entry.arguments for entry in self.outbox.queued()[-RECENT:]
+        ):
+            return
+        identity = self.workspace.stack.stack
+        if script == BLOCKED:
+            repository = scripts(self.workspace)
+            if repository is not None and repository.file(BLOCKED).is_file():
+                self._put(BLOCKED, [identity.agent, identity.task, rationale, evidence, next_action])
+                return
+        # 100 is what completion says.
+        share = str(min(99, percent(len(self.done), len(self.steps))))
+        self._put(LOG, [identity.agent, identity.task, share, rationale, evidence, next_action])
+
+    def _put(self, script: str, arguments: list[str]) -> None:
+        from ops.runbook.journal import now
+
+        self.outbox.put(script, arguments)
+        self.spoken = now()
+        self.wake()

@@ -1,0 +1,32 @@
+"""The deployment a command works on, from the target its command line names."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ops.description import settings
+from ops.description.paths import ROOT
+from ops.runbook.advice import complete_with
+from ops.session.compose import compose
+from ops.session.offered import commands
+from ops.targets import registry
+from ops.targets.deployment import Deployment
+
+# A command with a target; the explanations, the rehearsal's and the project's own have none.
+# One that names its target already, behind its other options, is complete.
+COMMAND = re.compile(r"\binv (?!explain\b|local\.|dev\.)[a-z]++(?:\.[a-z_]++)*+(?!(?:(?!\binv\b)[^,;\n])*--target)")
+
+
+def open_deployment(target: str) -> Deployment:
+    """The deployment for a target as the command line names it; empty means RUNBOOK_TARGET, else the rehearsal.
+
+    Raises:
+        RunbookError: CLI-002 there is no such target, ENV-001 `.env` cannot be read.
+    """
+    usual = settings.load(ROOT, os.environ).get("RUNBOOK_TARGET") or registry.DEFAULT
+    deployment = compose(target or usual, commands=commands)
+    # The next command an error names must reach the same target as the one that failed.
+    option = "" if deployment.target_name == usual else f" --target {deployment.target_name}"
+    complete_with(lambda text: COMMAND.sub(rf"\g<0>{option}", text))
+    return deployment
