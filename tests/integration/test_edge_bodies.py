@@ -102,6 +102,52 @@ def test_the_gateway_gives_up_on_a_body_before_the_edge_does() -> None:
     assert int(gateways) + 5 <= int(ships)
 
 
+def chat(key: str, body: bytes, *headers: str, length: bool = True) -> bytes:
+    """A request for a model that there is not, so that its refusal shows that it was read."""
+    lines = [f"Host: {stack().domains.gateway}", f"Authorization: Bearer {key}", *headers]
+    lines += [f"Content-Length: {len(body)}"] if length else []
+    return f"POST {PATH} HTTP/1.1\r\n".encode() + "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+UNKNOWN = json.dumps({"model": "gpt-none", "messages": [{"role": "user", "content": "hi"}]}).encode()
+
+
+def test_a_body_in_chunks_is_read(edge: Edge, gateway: GatewayProcess) -> None:
+    chunks = b"".join(b"%x\r\n%s\r\n" % (1, bytes([each])) for each in UNKNOWN) + b"0\r\n\r\n"
+    with edge.connect(edge.stack.domains.gateway) as connection:
+        connection.sendall(chat(gateway.keys["admin"], chunks, "Transfer-Encoding: chunked", length=False))
+        said = answer(connection, 30)
+    assert said.startswith(b"HTTP/1.1 404 ")
+    assert b'"model_not_found"' in said
+
+
+def test_requests_sent_before_the_answers_are_answered_in_their_order(edge: Edge, gateway: GatewayProcess) -> None:
+    names = [f"gpt-none-{number}".encode() for number in range(5)]
+    with edge.connect(edge.stack.domains.gateway) as connection:
+        key = gateway.keys["admin"]
+        connection.sendall(b"".join(chat(key, UNKNOWN.replace(b"gpt-none", name)) for name in names))
+        said = b""
+        while said.count(b'"model_not_found"') < len(names):
+            piece = connection.recv(65536)
+            assert piece, said
+            said += piece
+    places = [said.find(name) for name in names]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_a_client_that_waits_for_leave_to_send_gets_it_once(edge: Edge, gateway: GatewayProcess) -> None:
+    """Expect: 100-continue, as curl sends it with a long body."""
+    head, _, body = chat(gateway.keys["admin"], UNKNOWN, "Expect: 100-continue").partition(b"\r\n\r\n")
+    with edge.connect(edge.stack.domains.gateway) as connection:
+        connection.settimeout(30)
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        said = answer(connection, 30)
+    assert said.startswith(b"HTTP/1.1 404 ")
+
+
 def closed(connection: ssl.SSLSocket) -> bool:
     connection.settimeout(10)
     try:

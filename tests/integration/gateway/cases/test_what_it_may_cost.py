@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from tests.gateway.scripted_upstream import ScriptedUpstream, Told, told
@@ -176,6 +177,37 @@ def test_g25_an_sdk_is_told_not_to_try_again_before_midnight(tight: GatewayProce
     assert (statuses[0], refused.status_code, refused.headers["x-gateway-limit"]) == (200, 429, "usd")
     assert refused.headers["x-should-retry"] == "false"
     assert set(statuses) == {200, 429}
+
+
+@pytest.mark.parametrize(
+    ("team", "fields", "kind"),
+    [
+        ("probe", {}, openai.RateLimitError),
+        ("prod_ceo", {"max_tokens": 16_384, "n": 4}, openai.BadRequestError),
+    ],
+    ids=["the day's dollars", "larger than the limit"],
+)
+def test_g25_openais_own_sdk_does_not_try_again_in_vain(
+    tight: GatewayProcess, scripted: ScriptedUpstream, team: str, fields: dict[str, Any], kind: type[Exception]
+) -> None:
+    """G25, G7: with its own number of retries."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 1000, "total_tokens": 1100}
+    scripted.script = chatting(told({**completion(), "usage": usage}))
+    sent: list[httpx.Request] = []
+    with httpx.Client(event_hooks={"request": [sent.append]}) as http:
+        client = openai.OpenAI(base_url=f"{tight.url}/v1", api_key=tight.keys[team], http_client=http)
+        assert client.max_retries > 0
+
+        def until_refused() -> None:
+            for number in range(10):
+                sent.clear()
+                messages: Any = [{"role": "user", "content": f"sdk question {number}"}]
+                client.chat.completions.create(model="gpt-4o", messages=messages, **fields)
+
+        with pytest.raises(kind) as refused:
+            until_refused()
+    assert len(sent) == 1
+    assert getattr(refused.value, "request_id", None)
 
 
 def png(width: int, height: int, size: int) -> str:
