@@ -6,6 +6,7 @@ import base64
 import re
 import secrets
 import string
+import unicodedata
 import uuid
 
 from ops.runbook.errors import RunbookError
@@ -33,6 +34,30 @@ def make(format: Format) -> Secret:
     else:
         text = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     return Secret(how.prefix + text)
+
+
+_PLACEHOLDER = re.compile(
+    r"<[^>]*>|\.\.\.|change[-_ ]?me|placeholder|(?:your[-_ ]?|my[-_ ])(?:api|key|token|secret|openai|fly)|x{8,}|\*{4,}",
+    re.IGNORECASE,
+)
+
+
+def unsendable(value: Secret) -> str | None:
+    """The first character of a key or token that none has, by its place; None if there is none.
+
+    What is copied from a page or a chat may bring a character along that no screen shows, and a key with it is refused
+    far from here, or cannot even be sent in a header.
+    """
+    for place, character in enumerate(value.reveal(), start=1):
+        if not " " <= character <= "~":
+            name = unicodedata.name(character, "a control character").lower()
+            return f"holds {name} (U+{ord(character):04X}) at place {place}, which no key has: copy it again"
+    return None
+
+
+def placeholder(value: Secret) -> str | None:
+    """What is wrong with a value that stood there as an example; None with any other."""
+    return "is a placeholder: put the real one there" if _PLACEHOLDER.search(value.reveal()) else None
 
 
 def fault(format: Format | None, value: Secret) -> str | None:

@@ -10,7 +10,7 @@ from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Say, blocked, missing, satisfied
 from ops.vault import postgres_urls as urls
 from ops.vault.contract import Rule
-from ops.vault.formats import fault, make
+from ops.vault.formats import fault, make, placeholder, unsendable
 
 if TYPE_CHECKING:
     from ops.vault.inventory import Inventory
@@ -109,7 +109,11 @@ def _survey_given(inventory: Inventory, rule: Rule, survey: _Survey) -> None:
     if offered is None:
         survey.awaited[rule.name] = f"({rule.format.says})" if rule.format else ""
         return
+    # A URL may hold such characters, in its password, and its own check knows them.
+    is_url = rule.format is not None and rule.format.check is not None
     why = fault(rule.format, offered)
+    if not is_url:
+        why = unsendable(offered) or why or placeholder(offered)
     if why:
         survey.awaited[rule.name] = why
     elif rule.stored:
