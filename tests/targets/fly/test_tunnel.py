@@ -38,7 +38,8 @@ def account(folder: Path, *, fails: bool = False, reach: str = "") -> Any:
     program.chmod(0o755)
     cli = Flyctl(None, folder, binary=str(program), environ={"PATH": os.environ["PATH"]})
     return SimpleNamespace(
-        client=SimpleNamespace(cli=cli), workspace=SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach} if reach else {})
+        client=SimpleNamespace(cli=cli),
+        workspace=SimpleNamespace(environ={"RUNBOOK_FLY_REACH": reach} if reach else {}),
     )
 
 
