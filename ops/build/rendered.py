@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.build import checks, files
+from ops.build import files
 from ops.render import files as names
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
 from ops.validate import stamp
-from ops.validate.finding import Finding
 from ops.validate.tools import Place, identity
 
 if TYPE_CHECKING:
     from ops.description.stack import Stack
     from ops.targets.workspace import Workspace
+    from ops.validate.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Rendered:
         files: the rendered files, relative to the stack's folder.
         inputs: further files the verdict depends on.
         programs: the tools the verdict depends on.
-        check: asks the tools.
+        check: names the function of `ops.build.checks` that asks the tools; imported when it is called.
     """
 
     key: str
     what: str
     files: Callable[[Stack], tuple[str, ...]]
-    check: Callable[[Stack, Place], list[Finding]]
+    check: str
     programs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
 
@@ -72,7 +72,7 @@ class Rendered:
             ) from None
         subject = self._subject(workspace)
         say(f"validating {self.what}")
-        findings = self.check(workspace.stack, _place(workspace))
+        findings = self._check(workspace)
         errors = [str(finding) for finding in findings if not finding.warning]
         if errors:
             raise RunbookError(
@@ -83,6 +83,12 @@ class Rendered:
             )
         workspace.paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp.write(self._note(workspace), _rules(), subject, [str(finding) for finding in findings])
+
+    def _check(self, workspace: Workspace) -> list[Finding]:
+        from ops.build import checks
+
+        check: Callable[[Stack, Place], list[Finding]] = getattr(checks, self.check)
+        return check(workspace.stack, _place(workspace))
 
     def _note(self, workspace: Workspace) -> Path:
         """Where the last validation is noted."""
@@ -103,7 +109,7 @@ def _place(workspace: Workspace) -> Place:
 
 def _rules() -> str:
     """Digest of the rules that files are judged by."""
-    return stamp.rules(Path(stamp.__file__).parent, Path(checks.__file__).parent)
+    return stamp.rules(Path(stamp.__file__).parent, Path(__file__).parent)
 
 
 def _count(names: tuple[str, ...]) -> str:
@@ -130,16 +136,16 @@ DOCKERFILE = Rendered(
     "dockerfile",
     "Dockerfile",
     lambda stack: names.DOCKERFILE,
-    checks.dockerfile,
+    "dockerfile",
     programs=("hadolint",),
     inputs=("requirements.lock",),
 )
-SCRIPTS = Rendered("scripts", "start scripts", lambda stack: names.SCRIPTS, checks.scripts, programs=("shellcheck",))
+SCRIPTS = Rendered("scripts", "start scripts", lambda stack: names.SCRIPTS, "scripts", programs=("shellcheck",))
 CONFIG = Rendered(
-    "config", "LiteLLM config", lambda stack: names.LITELLM, checks.litellm_config, inputs=("llm_gateway/config.py",)
+    "config", "LiteLLM config", lambda stack: names.LITELLM, "litellm_config", inputs=("llm_gateway/config.py",)
 )
 FLY = Rendered(
-    "fly", "Fly, edge and store files", names.platform_files, checks.fly, programs=("caddy", "hadolint", "flyctl")
+    "fly", "Fly, edge and store files", names.platform_files, "fly", programs=("caddy", "hadolint", "flyctl")
 )
 
 look_dockerfile, act_dockerfile = DOCKERFILE.look, DOCKERFILE.act
