@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,8 +14,9 @@ from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
 from llm_gateway.config import Team, parse
 from llm_gateway.limits.limiter import Grant, Limiter, Refusal
+from llm_gateway.ops import tally as tally_module
 from llm_gateway.ops.selftest import SelfTest
-from llm_gateway.ops.tally import Tally
+from llm_gateway.ops.tally import DAY_S, Tally, pays
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
 
@@ -105,6 +107,28 @@ def test_counts_of_several_gateways_add_up_in_redis(valkey: Valkey) -> None:
         shared = await gateways[0].shared("shop")
         assert shared == {"exact": 2, "limited": 2, "failed": 2, "saved_nano_usd": 10}
         assert gateways[0].totals["shop", "exact"] == 1
+
+    with_store(valkey, check)
+
+
+@pytest.mark.parametrize(("saved", "spent", "paid"), [(5, 9, False), (9, 5, True), (5, 0, None)])
+def test_a_day_on_which_the_judge_cost_more_than_it_saved_is_told_on_the_next(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, saved: int, spent: int, paid: bool | None
+) -> None:
+    """What was served by a verdict counts as saved by it; what needed none, or came from the exact tier, does not."""
+
+    async def check(store: Store) -> None:
+        team = Team("shop", "SHOP_KEY", 1, 1, 1)
+        one, two = (Tally(store, prefix=valkey.prefix) for _ in range(2))
+        one.add("shop", "judge_nano_usd", spent)
+        two.count(Outcome(team, tier="semantic", how="judge"), saved_nano_usd=saved)
+        two.count(Outcome(team, tier="semantic", how="same"), saved_nano_usd=1000)
+        two.count(Outcome(team, tier="exact"), saved_nano_usd=1000)
+        for tally in (one, two):
+            await tally.flush()
+        assert pays(await one.yesterday("shop")) is None
+        monkeypatch.setattr(tally_module, "_today", lambda: int(time.time()) // DAY_S + 1)
+        assert pays(await one.yesterday("shop")) is paid
 
     with_store(valkey, check)
 
