@@ -129,6 +129,31 @@ def test_no_answer_is_given_to_a_request_that_is_another(gateway: GatewayProcess
                 assert answer.json()["id"] not in foreign, (way, asked)
 
 
+def test_what_the_provider_remembers_is_part_of_the_request(
+    gateway: GatewayProcess, willing: Provider, word: str
+) -> None:
+    """The same input after other responses, in a conversation, or with none of these: never another one's answer."""
+    with gateway.client("prod_background") as client:
+
+        def ask(said: str, **state: Any) -> str:
+            sent = {"model": "gpt-4o-mini", "input": said, **state}
+            answer = client.post("/v1/responses", json=sent).raise_for_status()
+            return str(answer.json()["id"])
+
+        earlier = [ask(f"My number is {number}, {word}.") for number in (1, 2)]
+        conversations = [str(client.post("/v1/conversations", json={}).raise_for_status().json()["id"]) for _ in "12"]
+        states: list[dict[str, Any]] = [{"store": False}, *({"previous_response_id": identity} for identity in earlier)]
+        states += [{"conversation": identity} for identity in conversations]
+        given: list[str] = []
+        for _ in range(2):
+            asked = [ask(f"Which is my number, {word}?", **state) for state in states]
+            foreign = [set(given) - set(given[at :: len(states)]) for at in range(len(states))]
+            assert all(answer not in others for answer, others in zip(asked, foreign, strict=True))
+            given += asked
+        assert given[0] == given[len(states)], "the same request without any state is answered alike"
+        assert len(set(given[: len(states)])) == len(states)
+
+
 @pytest.fixture(scope="module")
 def apart(shared_valkey: ValkeyServer, shared_provider: Provider) -> Iterator[GatewayProcess]:
     """A gateway whose team prod_customer keeps its end users apart."""
