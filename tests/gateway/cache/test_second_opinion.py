@@ -102,6 +102,21 @@ def test_checks_of_unjudged_hits_feed_the_bound_and_a_wrong_one_closes_it(valkey
     gateways(valkey.url, valkey.prefix, check, shadow_rate=1e-12, max_wrong=0.02)
 
 
+def test_an_answer_that_an_operator_takes_back_moves_the_threshold(valkey: Valkey) -> None:
+    async def check(one: Gateway) -> None:
+        await one.put(LONG, "3 days")
+        while (await one.parts.labels.of("a")).serve_from(0.02) is None:
+            await one.teach([0.71], right=1)
+        hit = (await one.look(SIMILAR)).hit
+        assert hit
+        assert hit.how == "similarity"
+        assert (await take_back(one.ledger, one.parts.labels, "a", hit.entry_id)).entries == 2
+        assert (await one.parts.labels.of("a")).serve_from(0.02) is None
+        assert (await one.look(LONG)).hit is None
+
+    gateways(valkey.url, valkey.prefix, check, max_wrong=0.02)
+
+
 def test_all_hits_are_checked_until_there_are_labels_then_a_share_and_each_wording_once(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         await one.put(STORED, "3 days")

@@ -13,8 +13,9 @@ from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
 from llm_gateway.config import Team, parse
+from llm_gateway.health import tally as tally_module
 from llm_gateway.health.selftest import SelfTest
-from llm_gateway.health.tally import LAST_REQUEST, Tally
+from llm_gateway.health.tally import DAY_S, LAST_REQUEST, Tally, pays
 from llm_gateway.limits.limiter import Grant, Limiter, Refusal
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
@@ -107,6 +108,28 @@ def test_counts_of_several_gateways_add_up_in_redis(valkey: Valkey) -> None:
         assert time.time() - 60 < shared.pop(LAST_REQUEST) <= time.time()
         assert shared == {"exact": 2, "limited": 2, "failed": 2, "saved_nano_usd": 10}
         assert gateways[0].totals["shop", "exact"] == 1
+
+    with_store(valkey, check)
+
+
+@pytest.mark.parametrize(("saved", "spent", "paid"), [(5, 9, False), (9, 5, True), (5, 0, None)])
+def test_a_day_on_which_the_judge_cost_more_than_it_saved_is_told_on_the_next(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, saved: int, spent: int, paid: bool | None
+) -> None:
+    """What was served by a verdict counts as saved by it; what needed none, or came from the exact tier, does not."""
+
+    async def check(store: Store) -> None:
+        team = Team("shop", "SHOP_KEY", 1, 1, 1)
+        one, two = (Tally(store, prefix=valkey.prefix) for _ in range(2))
+        one.add("shop", "judge_nano_usd", spent)
+        two.count(Outcome(team, tier="semantic", how="judge"), saved_nano_usd=saved)
+        two.count(Outcome(team, tier="semantic", how="same"), saved_nano_usd=1000)
+        two.count(Outcome(team, tier="exact"), saved_nano_usd=1000)
+        for tally in (one, two):
+            await tally.flush()
+        assert pays(await one.yesterday("shop")) is None
+        monkeypatch.setattr(tally_module, "_today", lambda: int(time.time()) // DAY_S + 1)
+        assert pays(await one.yesterday("shop")) is paid
 
     with_store(valkey, check)
 
