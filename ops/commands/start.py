@@ -1,6 +1,6 @@
 """Starting the program: signal handlers first, then the libraries, then Invoke.
 
-What is done here for speed has its figures in docs/decisions/0005-start-up.md.
+What is done here for speed has its figures in docs/decisions/0006-start-up.md.
 """
 
 # Nothing else before the handlers: until they are there, Ctrl-C is a traceback.
