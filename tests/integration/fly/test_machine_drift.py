@@ -208,3 +208,23 @@ def test_what_fly_itself_adds_is_not_fought_over(deployed: Site) -> None:
         assert deployed.sim.mutations == 0
     finally:
         deployed.sim.machines._configure = configure  # type: ignore[method-assign]
+
+
+def test_another_stack_on_the_same_account_is_no_concern_of_ours(deployed: Site) -> None:
+    """Two stacks side by side: nothing of the other's is drift, unmanaged or destroyed here."""
+    apps, addons = deployed.sim.state.apps, deployed.sim.state.addons
+    for name in (GATEWAY, CLICKHOUSE, MINIO):
+        apps[f"other-{name}"] = copy.deepcopy(apps[name]) | {"name": f"other-{name}"}
+        for machine in apps[f"other-{name}"]["machines"].values():
+            machine["config"]["env"] = {"CHANGED": "by its own people"}
+    addons["other-cache"] = copy.deepcopy(next(iter(addons.values()))) | {"name": "other-cache"}
+    others = {name: copy.deepcopy(app) for name, app in apps.items() if name.startswith("other-")}
+    deployed.sim.forget_calls()
+    try:
+        for key, planned in deployed.plan().items():
+            assert planned.look is None or "other-" not in text(planned.look), key
+        assert deployed.deploy().ok
+        assert deployed.sim.mutations == 0
+        assert {name: app for name, app in apps.items() if name in others} == others
+    finally:
+        del addons["other-cache"]
