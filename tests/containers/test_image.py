@@ -45,7 +45,7 @@ print(pathlib.Path(importlib.util.cache_from_source(litellm.__file__)).read_byte
 
 
 def test_compiled_files_hold_whatever_the_sources_dates(built: Built, engine: Engine) -> None:
-    """Else Python would compile all of it at each start, as a user who cannot keep it. 1: not held against its source."""
+    """Else Python would compile all of it at each start, as a user who cannot keep it. 1: unchecked."""
     words = ("run", "--rm", "--network=none", *engine.options.run, built.tag, "python", "-c", FLAGS)
     assert engine.run("looking", *words, timeout=300).stdout.split()[-1] == "1"
 

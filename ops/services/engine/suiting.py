@@ -17,7 +17,7 @@ class Host:
     Attributes:
         systemd: whether systemd runs it; podman asks it for cgroups unless told otherwise.
         runc: whether runc is on PATH.
-        files, processes: hard limits; -1 for none.
+        files, processes: hard limits as they hold for podman's children; -1 for none.
     """
 
     systemd: bool
@@ -32,8 +32,17 @@ class Host:
             systemd=Path("/run/systemd/system").is_dir(),
             runc=shutil.which("runc", path=path) is not None,
             files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-            processes=resource.getrlimit(resource.RLIMIT_NPROC)[1],
+            processes=_processes(resource.getrlimit(resource.RLIMIT_NPROC)[1], Path("/proc/sys/kernel/pid_max")),
         )
+
+
+def _processes(limit: int, most: Path) -> int:
+    """The hard limit podman itself comes to have: it lowers its own to the kernel's highest process number."""
+    try:
+        highest = int(most.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return limit
+    return min(limit, highest) if limit >= 0 else limit
 
 
 @dataclass(frozen=True)

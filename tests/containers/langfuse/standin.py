@@ -3,8 +3,11 @@
 Run by the entrypoints with the image's own Python: ``standin.py web|worker ...``.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -23,7 +26,7 @@ SCHEMES = {
 PORTS = {"web": "3000", "worker": "3030"}
 
 
-def faults(part, environ):
+def faults(part: str, environ: Mapping[str, str]) -> list[str]:
     """What Langfuse would not start with, one line for each; an empty value counts as unset."""
     given = {name: value for name, value in environ.items() if value}
     needed = (*BOTH, *STORES, *(WEB if part == "web" else ()))
@@ -46,7 +49,7 @@ def faults(part, environ):
 class Health(BaseHTTPRequestHandler):
     """``/api/public/health`` of the web process and ``/api/health`` of the worker."""
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         good = urlsplit(self.path).path in ("/api/public/health", "/api/health")
         body = b'{"status":"OK"}' if good else b"{}"
         self.send_response(200 if good else 404)
@@ -56,7 +59,7 @@ class Health(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main():
+def main() -> int:
     """Serve until a signal; 1 when the environment is wrong."""
     part = sys.argv[1]
     found = faults(part, os.environ)
