@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Brings the servers and tools that no Python package has, for the tests that use the real ones: flyctl and MinIO,
-# pinned, built with the Go toolchain into .tools/bin; pgbouncer and OpenSSH's server from Debian, as root.
+# pinned, built with the Go toolchain into .tools/bin; pgbouncer and OpenSSH's server from Debian, as root; likewise podman
+# with runc, and in .tools/image-parts what test images are made of: Debian's files, Node 24, the packages of both locks.
 # What cannot be had is said, and the exit code is 0 all the same: those tests then skip themselves, saying why.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 bin="$PWD/.tools/bin"
+parts=${TEST_IMAGE_PARTS:-$PWD/.tools/image-parts}
+node=24.22.3
 flyctl=v0.4.87
 minio=v0.0.0-20260212201848-7aac2a2c5b7c
 log=$(mktemp)
@@ -62,7 +65,7 @@ apt() {
 }
 
 installed() {
-  apt install --no-install-recommends "$1" || { apt update && apt install --no-install-recommends "$1"; }
+  apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; }
 }
 
 # from_debian PROGRAM PACKAGE SERVICE
@@ -82,7 +85,58 @@ from_debian() {
   fi
 }
 
+# image_part NAME COMMAND...: a part of the test images, made by a command that takes the path to write to as its last word.
+image_part() {
+  local file="$parts/$1"
+  shift
+  if [[ -e "$file" ]]; then
+    echo "$(basename "$file") is there: $file"
+  elif rm -rf "$file.part" && watched "making $(basename "$file") for test images" "$@" "$file.part"; then
+    mv "$file.part" "$file"
+  else
+    missing "$(basename "$file")" "it could not be made"
+    last_words
+  fi
+}
+
+node_package() {
+  local folder
+  folder=$(mktemp -d)
+  npm pack --silent --pack-destination "$folder" "node-linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')@$node" &&
+    mv "$folder"/*.tgz "$1" && rmdir "$folder"
+}
+
+# With the locks' hashes, for the Python that Debian's image will have.
+packages() {
+  "${PYTHON:-python3}" -m pip download --no-deps --require-hashes --only-binary :all: --python-version 3.11 \
+    -r fly/hotdash-llm-gateway/requirements.lock -r fly/hotdash-llm-gateway/edge.lock -d "$1"
+}
+
+engine() {
+  local packages=(podman buildah runc netavark aardvark-dns iptables mmdebstrap)
+  if ! command -v apt-get >/dev/null || [[ $EUID != 0 ]]; then
+    missing podman "that takes Debian's apt-get and root"
+    return
+  fi
+  if ! command -v podman >/dev/null || ! command -v mmdebstrap >/dev/null; then
+    watched "installing podman and runc with apt-get" installed "${packages[@]}" || {
+      missing podman "apt-get could not bring it"
+      last_words
+      return
+    }
+  fi
+  echo "podman is there: $(command -v podman)"
+  mkdir -p "$parts"
+  image_part root.tar nice -n 10 mmdebstrap --variant=minbase --format=tar \
+    --include=python3,python3-venv,busybox,dumb-init,ca-certificates,tzdata \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm
+  if command -v npm >/dev/null; then image_part node.tgz node_package; else missing node.tgz "npm is not there"; fi
+  image_part wheels packages
+}
+
 mkdir -p "$bin"
+engine
 from_debian pgbouncer pgbouncer pgbouncer
 from_debian sshd openssh-server ssh
 # A release build of flyctl takes its version and date from the linker; without them it would not start.

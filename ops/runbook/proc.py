@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
@@ -62,20 +64,7 @@ def run(
     """
     interrupt.check()
     words = [str(word) for word in argv]
-    try:
-        child = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except (FileNotFoundError, PermissionError) as error:
-        raise RunbookError("PROC-001", f"{words[0]} cannot be run: {error.strerror}", next="inv doctor") from None
-    with _lock:
-        _children.add(child)
+    child = _start(words, env, cwd, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL)
     try:
         out, err = child.communicate(input, timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -97,6 +86,91 @@ def run(
             next=AGAIN,
         )
     return done
+
+
+def follow(
+    argv: Sequence[str | Path],
+    heard: Callable[[str], None],
+    *,
+    idle: Callable[[], None] = lambda: None,
+    cwd: str | Path | None = None,
+    timeout: float = 3600.0,
+) -> int:
+    """Run a program to its end and hand over each line it prints, on either output, when it prints it.
+
+    Args:
+        argv: the program and its arguments; must hold no secret.
+        heard: receives each line, without its end.
+        idle: called about twice a second while it runs.
+        cwd: where it runs.
+        timeout: seconds until it is killed.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        RunbookError: PROC-001 not found, PROC-003 out of time.
+        Interrupted: the run was asked to stop; the child is gone by then.
+    """
+    interrupt.check()
+    words = [str(word) for word in argv]
+    child = _start(words, None, cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    lines: SimpleQueue[bytes | None] = SimpleQueue()
+
+    def read() -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            with contextlib.suppress(Empty):
+                line = lines.get(timeout=0.5)
+                if line is None:
+                    break
+                heard(line.decode(errors="replace").rstrip("\r\n"))
+            interrupt.check()
+            idle()
+            if time.monotonic() > deadline:
+                raise RunbookError("PROC-003", f"{words[0]} did not finish within {timeout:.0f} s", next=AGAIN)
+        code = child.wait()
+    except BaseException:
+        stop_group(child)
+        raise
+    finally:
+        with _lock:
+            _children.discard(child)
+    interrupt.check()
+    return code
+
+
+def _start(
+    words: list[str],
+    env: Mapping[str, str] | None,
+    cwd: str | Path | None,
+    *,
+    stdin: int,
+    stderr: int = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """A child with a process group of its own, which an interrupt ends."""
+    try:
+        child = subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise RunbookError("PROC-001", f"{words[0]} cannot be run: {error.strerror}", next="inv doctor") from None
+    with _lock:
+        _children.add(child)
+    return child
 
 
 def stop_group(child: subprocess.Popen[bytes], grace: float = 3.0) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ops.runbook.secret import Secret
+from ops.services import build_log
 from ops.services.fly import errors, secrets_import
 from ops.services.fly.api import FlyApi, segment
 from ops.services.fly.cli import WRITE_S, Flyctl
-from ops.services.fly.deploying import Deploy, keep_build_log, release_of
+from ops.services.fly.deploying import Deploy, release_of
 from ops.services.fly.errors import FlyError
 from ops.services.fly.network import Certificate, IpAddress
 from ops.services.fly.reading import listed, pick, rows
@@ -228,7 +229,7 @@ class Fly:
             done = self.cli.run(doing, *wanted.arguments(app, config), cwd=where, timeout=timeout)
         except FlyError as error:
             if error.code in (errors.NO_IMAGE, errors.NO_BUILDER) and not wanted.image:
-                keep_build_log(error, self.cli.state.parent / "build-logs" / f"{app}.log")
+                build_log.keep(error, error.output, self.cli.state.parent / "build-logs" / f"{app}.log")
             raise
         released = release_of(done.stdout)
         if released is None:

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from ops.runbook.files import write_atomic
-from ops.runbook.secret import redactor
-from ops.services.fly.errors import ANSI, FlyError
 from ops.services.fly.shapes import Release
 
 
@@ -80,23 +77,6 @@ class Deploy(msgspec.Struct, frozen=True):
         for name, value in sorted(self.build_args.items()):
             words += ["--build-arg", f"{name}={value}"]
         return words + (["--image-label", self.label] if self.label else [])
-
-
-LAST_LINES = 30
-
-
-def keep_build_log(error: FlyError, file: Path) -> None:
-    """Write all that a failed build printed into a file, and have the error name it and show its end.
-
-    Known secrets are redacted, as everywhere; the file is private.
-    """
-    lines = redactor(ANSI.sub("", error.output).replace("\r", "\n")).splitlines()
-    if not lines:
-        return
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomic(file, "\n".join(lines) + "\n", 0o600)
-    error.why = "\n".join([error.why, "the build's last lines:", *lines[-LAST_LINES:]])
-    error.next = f"the whole log: {file}; mend what it reports, then the same command again"
 
 
 def release_of(stdout: str) -> Release | None:
