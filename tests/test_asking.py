@@ -18,7 +18,7 @@ from ops.session import opening
 ROOT = namespace()
 # By typing its name, and of what lies on this machine: nothing of production is changed by these.
 ASKED_OTHERWISE = {"deploy.destroy"}
-HERE = {"progress.flush", "progress.drop"}
+HERE = {"progress.flush", "progress.drop", "build.image"}
 
 
 def options(name: str) -> set[str]:
