@@ -6,11 +6,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from ops.world import World
 
 from ops.checks.gateway import FURTHER_WORDINGS, OTHER_QUESTIONS, WORDINGS, semantic_cache
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look
+from ops.session.compose import compose
+from ops.targets.deployment import Deployment
 from tests.checks.scripted import Reply, Request, Script, serving
 
 SEEDS = [str(seed) for seed in range(10)]
@@ -33,9 +34,9 @@ def looked(judge: str, *, tier: str = "semantic", seed: str = "1", **overrides: 
     with serving(Script(answer)) as endpoints:
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"))
         target = SimpleNamespace(endpoints=lambda: endpoints)
-        stack, environ = World("local", overrides).stack, {"RUNBOOK_SEED": seed}
+        stack, environ = compose("local", overrides).stack, {"RUNBOOK_SEED": seed}
         world: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
-        return semantic_cache(cast(World, world))
+        return semantic_cache(cast(Deployment, world))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
