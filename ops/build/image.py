@@ -72,6 +72,8 @@ def build_image(workspace: Workspace, say: Say, *, tag: str = "", fresh: bool = 
 
 def _caveats(engine: Engine) -> list[str]:
     said = ["apk installs the newest Python that Alpine's mirror holds"]
+    if engine.kind == "podman":
+        said.append("podman notes the ids of intermediate images, new without the cache, in the history")
     if engine.kind == "docker":
         said.append("docker dates files by when they were made; podman's --timestamp dates them alike")
     return said

@@ -37,7 +37,7 @@ def image(c: Context, target: str = "", json: bool = False, tag: str = "", fresh
     print(f"{built.tag} {built.id[:12]}, built and checked by {built.engine}")
     print("\n".join(map(_line, built.layers)))
     print(f"{total / 1e6:>9.1f} MB in all")
-    print(f"the same files give the same id, except that {'; '.join(built.caveats)}")
+    print(f"the same files give the same image, except that {'; '.join(built.caveats)}")
 
 
 def _line(layer: Layer) -> str:

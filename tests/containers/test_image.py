@@ -30,12 +30,13 @@ def copied(folder: Path) -> Path:
     return Path(shutil.copytree(ROOT / STACK, folder / STACK, ignore=unwanted, copy_function=shutil.copy))
 
 
-def test_the_same_files_give_the_same_image(built: Built, made: Made, tmp_path: Path) -> None:
-    """Copied elsewhere, with other dates, and every line done anew."""
+def test_the_same_files_give_the_same_layers(built: Built, made: Made, engine: Engine, tmp_path: Path) -> None:
+    """Copied elsewhere, with other dates, and every line done anew; podman's history alone tells them apart."""
     copied(tmp_path)
     name = f"localhost/{made.prefix}-again"
-    again = build_image(made.workspace(tmp_path / "state", tmp_path), lambda line: None, tag=name, fresh=True)
-    assert again.id == built.id
+    build_image(made.workspace(tmp_path / "state", tmp_path), lambda line: None, tag=name, fresh=True)
+    first, second = (engine.json("looking", "image", "inspect", image)[0]["RootFS"] for image in (built.tag, name))
+    assert first["Layers"] == second["Layers"]
 
 
 FLAGS = """
