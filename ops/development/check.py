@@ -21,6 +21,7 @@ PYTHON = sys.executable
 TOOLS = Path(sys.executable).parent
 FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
 CLIENT_TESTS = "tests/clients"
+CONTAINER_TESTS = "tests/containers"
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
 STOCK_BENCHES = ("cpu", "ready")
@@ -56,10 +57,13 @@ def check() -> bool:
         ("other people's clients", [PYTHON, str(ROOT / "tasks.py"), "dev.clients"]),
         (
             "tests of the runbook",
-            _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in (*FLY_TESTS, CLIENT_TESTS))),
+            _tests(
+                "runbook", PYTHON, *(f"--ignore={folder}" for folder in (*FLY_TESTS, CLIENT_TESTS, CONTAINER_TESTS))
+            ),
         ),
         ("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
         ("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
+        ("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
     ]
     failed = []
     shutil.rmtree(REPORTS, ignore_errors=True)

@@ -57,15 +57,22 @@ class Made:
 def made(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """The bases; whatever begins with their prefix is gone afterwards."""
     prefix = f"test-{os.getpid()}-{secrets.token_hex(3)}"
+    others = _nameless(engine)
     try:
         names = bases.make(engine, tmp_path_factory.mktemp("bases"), "4.50.0", prefix)
         yield Made(prefix, names["web"], names["worker"])
     finally:
-        _remove(engine, prefix)
+        _remove(engine, prefix, others)
 
 
-def _remove(engine: Engine, prefix: str) -> None:
-    """Remove the images of a prefix and, after them, what only they were made of."""
+def _nameless(engine: Engine) -> set[str]:
+    """Ids of the images without a name, such as the stages of a build leave behind."""
+    words = engine.words("images", "--filter", "dangling=true", "--format", "{{.ID}}")
+    return set(subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout.split())
+
+
+def _remove(engine: Engine, prefix: str, others: set[str]) -> None:
+    """Remove the images of a prefix and, after them, what builds have left behind; not what others had left before."""
     form = "{{.Repository}}:{{.Tag}}"
     named = subprocess.run(
         engine.words("images", "--format", form), capture_output=True, text=True, check=False, timeout=60
@@ -73,7 +80,12 @@ def _remove(engine: Engine, prefix: str) -> None:
     mine = [name for name in named if f"/{prefix}-" in name]
     for name in mine:
         subprocess.run(engine.words("rmi", "--force", name), capture_output=True, check=False, timeout=300)
-    subprocess.run(engine.words("image", "prune", "--force"), capture_output=True, check=False, timeout=300)
+    # A layer may lie on another: some go only once those above them are gone.
+    while left := _nameless(engine) - others:
+        for image in left:
+            subprocess.run(engine.words("rmi", "--force", image), capture_output=True, check=False, timeout=300)
+        if _nameless(engine) - others == left:
+            break
 
 
 @pytest.fixture(scope="session")
