@@ -7,6 +7,7 @@ garbage meanwhile 2.2 s; with pydantic's models built when they are first used, 
 from __future__ import annotations
 
 import gc
+import sys
 
 
 def prepare() -> None:
@@ -17,6 +18,11 @@ def prepare() -> None:
     pydantic.BaseModel.model_config["defer_build"] = True
 
 
+SWITCH_S = 0.001
+"""How long a thread that reads a large body may keep the interpreter while the event loop wants it. Each reading and
+writing of the loop has to get it back, so Python's own 5 ms add up to tenths of a second over one turn of the loop."""
+
+
 def settle() -> None:
     """Before the first request: what has been loaded stays, so the collector need never look at it again.
 
@@ -24,3 +30,4 @@ def settle() -> None:
     """
     gc.freeze()
     gc.enable()
+    sys.setswitchinterval(SWITCH_S)

@@ -30,7 +30,7 @@ MOST_HELD_S = "0.1"
 """A bound of the watchdog's histogram."""
 MOST_WAITED_S = 1.0
 """By somebody who asks for liveliness, on a machine that does nothing else."""
-TRIES, AT_ONCE, SPIN_S = 4, 3, 0.005
+TRIES, SPIN_S = 4, 0.005
 MEGABYTES = 2 * 1024 * 1024 - 2000
 """About as much as a body may have."""
 INPUTS, DIMENSIONS = 2048, 3072
@@ -46,11 +46,13 @@ class Heavy:
 
     Attributes:
         kept: it is asked once before, so that the answer comes from a cache.
+        at_once: how many are under way at a time.
     """
 
     path: str
     make: Callable[[], Body]
     kept: bool = False
+    at_once: int = 3
 
 
 def chat(**fields: Any) -> Body:
@@ -106,14 +108,18 @@ HEAVY: dict[str, Heavy] = {
     "a long answer": Heavy(CHAT, lambda: said("a long answer")),
     "a long answer streamed": Heavy(CHAT, lambda: said("a long answer", stream=True)),
     "a long answer streamed from a cache": Heavy(CHAT, lambda: said("a long answer", stream=True), kept=True),
-    "log probabilities": Heavy(CHAT, lambda: said("probabilities", logprobs=True, top_logprobs=20)),
+    # 30 MB.
+    "log probabilities": Heavy(CHAT, lambda: said("probabilities", logprobs=True, top_logprobs=20), at_once=1),
     "40,000 items": Heavy(RESPONSES, lambda: {"input": [{"role": "user", "content": "hi"}] * 40_000}),
     "a long event": Heavy(RESPONSES, lambda: {"input": "hi", "stream": True, "top_logprobs": 20}),
     "a long text to judge": Heavy("moderations", lambda: {"input": "word " * (MEGABYTES // 5)}),
     "a conversation begun with much": Heavy("conversations", lambda: {"items": items(20, "word " * 20_000)}),
-    "2,048 texts to embed": Heavy(EMBEDDINGS, texts),
+    # Answers of 70 MB each.
+    "2,048 texts to embed": Heavy(EMBEDDINGS, texts, at_once=1),
     "2,048 lists of numbers to embed": Heavy(
-        EMBEDDINGS, lambda: {"model": "text-embedding-3-large", "input": [[1000 + n] * 150 for n in range(INPUTS)]}
+        EMBEDDINGS,
+        lambda: {"model": "text-embedding-3-large", "input": [[1000 + n] * 150 for n in range(INPUTS)]},
+        at_once=1,
     ),
 }
 
@@ -196,21 +202,23 @@ def asked_meanwhile(gateway: GatewayProcess, goes_on: Callable[[], bool]) -> Wai
 
 
 @contextmanager
-def under_way(gateway: GatewayProcess, path: str, raw: bytes, headers: dict[str, str]) -> Iterator[list[int]]:
-    """Some requests at a time; yields their statuses as they come in."""
+def under_way(gateway: GatewayProcess, heavy: Heavy, raw: bytes, headers: dict[str, str]) -> Iterator[list[int]]:
+    """Its requests, so many at a time; yields their statuses as they come in."""
     statuses: list[int] = []
     own = {"authorization": f"Bearer {gateway.keys['admin']}", "content-type": "application/json", **headers}
 
     def send() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=120)
-        connection.request("POST", f"/v1/{path}", body=raw, headers={**own, "x-gateway-client": secrets.token_hex(8)})
+        connection.request(
+            "POST", f"/v1/{heavy.path}", body=raw, headers={**own, "x-gateway-client": secrets.token_hex(8)}
+        )
         reply = connection.getresponse()
         while reply.read(1024 * 1024):
             pass
         statuses.append(reply.status)
         connection.close()
 
-    threads = [threading.Thread(target=send) for _ in range(AT_ONCE)]
+    threads = [threading.Thread(target=send) for _ in range(heavy.at_once)]
     for thread in threads:
         thread.start()
     yield statuses
@@ -231,8 +239,8 @@ def test_others_are_answered_meanwhile(plain_gateway: GatewayProcess, scripted: 
     tried = []
     for _ in range(TRIES):
         before = held(plain_gateway)
-        with under_way(plain_gateway, heavy.path, raw, {} if heavy.kept else FRESH) as statuses:
-            waited = asked_meanwhile(plain_gateway, lambda: len(statuses) < AT_ONCE)
+        with under_way(plain_gateway, heavy, raw, {} if heavy.kept else FRESH) as statuses:
+            waited = asked_meanwhile(plain_gateway, lambda: len(statuses) < heavy.at_once)
         assert set(statuses) <= {200, 400}
         tried.append((held(plain_gateway) - before, waited))
         if tried[-1][0] == 0 and waited.worst_s < MOST_WAITED_S * waited.slowness:
