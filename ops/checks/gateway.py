@@ -23,7 +23,6 @@ WORDINGS = ("What is the return policy?", "What's your refund policy?", "How do 
 """The seed's three, the first of them stored."""
 FURTHER_WORDINGS = (
     "Can you tell me how returns work here?",
-    "What are the rules for sending things back?",
     "How can I get a refund for something I bought?",
     "I want to give an item back, what do I do?",
     "Please explain your policy on returned goods.",
@@ -31,7 +30,6 @@ FURTHER_WORDINGS = (
     "How would I send back a purchase?",
     "Is it possible to return a purchase for a refund?",
     "What do I need to know before I return a product?",
-    "How do I get my money back?",
 )
 """One of these is drawn: the test cannot be passed by a list of its questions."""
 OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be returned?")

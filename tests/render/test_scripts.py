@@ -253,6 +253,7 @@ def test_the_worker_runs_only_the_queue_consumers_that_are_needed(rig: Rig) -> N
 
 
 def test_l2_l6_l7_langfuse_is_told_what_an_outage_a_large_query_and_a_stop_need(rig: Rig) -> None:
+    """L2, L6, L7."""
     image = {"NEXT_MANUAL_SIG_HANDLE": "true"}  # as Langfuse's own image sets it
     ui = rig.run("start-langfuse.sh", {**rig.environment(processes.ui(rig.world.stack)), **image})["env"]
     worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.world.stack)))["env"]
@@ -284,3 +285,12 @@ def test_another_companys_teams_keep_their_own_key_names(tmp_path: Path) -> None
     assert isinstance(told, dict)
     assert told["REDAKTION_KEY"] == "value of REDAKTION_KEY"
     assert told["PORT"] == "4141"
+
+
+def test_l9_the_clickhouse_that_loses_traces_is_warned_of_beside_the_image() -> None:
+    """L9."""
+    lines = STACK_FILE.read_text().splitlines()
+    place = next(n for n, line in enumerate(lines) if "clickhouse/clickhouse-server:" in line)
+    assert "26.8" in lines[place - 1]
+    pinned = lines[place].partition("clickhouse-server:")[2].partition("@")[0]
+    assert tuple(map(int, pinned.split("."))) < (26, 8)

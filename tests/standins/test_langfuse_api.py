@@ -217,6 +217,7 @@ def test_l4_metrics_are_not_filtered_by_texts_or_measures(langfuse: httpx.Client
 
 
 def test_l4_quota_violations_are_found_by_level_and_status(traces: Any) -> None:
+    """L4."""
     refused = traces.generation(level="WARNING", **{"langfuse.observation.metadata.status": "429"})
     malformed = traces.generation(level="WARNING", **{"langfuse.observation.metadata.status": "400"})
     traces.send(refused, malformed, traces.generation())

@@ -123,6 +123,7 @@ class _Site:
 
 @pytest.mark.parametrize("disabled", ["true", ""])
 def test_l3_the_check_tells_open_sign_up_from_a_refused_body(start: Any, langfuse_env: Any, disabled: str) -> None:
+    """L3."""
     server = start("langfuse", env={**langfuse_env, "AUTH_DISABLE_SIGNUP": disabled})
     with httpx.Client(base_url=server.url, timeout=10) as client:
         email = langfuse_env["LANGFUSE_INIT_USER_EMAIL"]

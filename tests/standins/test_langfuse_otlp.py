@@ -116,6 +116,7 @@ def test_one_bad_span_refuses_the_whole_batch(traces: Any, field: str, value: st
 
 
 def test_l5_a_span_that_is_sent_twice_is_there_twice_until_it_is_merged(traces: Any) -> None:
+    """L5."""
     span = traces.generation()
     traces.send(span)
     traces.send(span)
@@ -125,6 +126,7 @@ def test_l5_a_span_that_is_sent_twice_is_there_twice_until_it_is_merged(traces: 
 
 
 def test_l8_a_span_of_another_scope_carries_its_attributes_again(traces: Any) -> None:
+    """L8."""
     traces.send(traces.generation(), scope="llm-gateway")
     traces.send(traces.generation(), scope="langfuse-sdk-llm-gateway")
     foreign, own = sorted(traces.read(), key=lambda seen: len(seen["metadata"]), reverse=True)

@@ -7,11 +7,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ops.checks.gateway import FURTHER_WORDINGS, OTHER_QUESTIONS, WORDINGS
 from ops.standins import shop
 from ops.standins.embedding import embed
 from ops.standins.shop.likeness import DIMENSIONS, VECTORS, topic_of
@@ -159,3 +161,14 @@ def test_the_kept_vectors_are_those_of_the_wordings() -> None:
     for at in range(0, len(codes), 97):
         vector = np.array(embed(wordings()[at], DIMENSIONS))
         assert codes[at] @ vector / np.linalg.norm(codes[at]) > 0.999
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+@pytest.mark.parametrize("asked", [*WORDINGS, *FURTHER_WORDINGS, *OTHER_QUESTIONS])
+def test_what_4_3_asks_is_not_nearly_one_of_the_shops_examples(asked: str) -> None:
+    """It has to be read: an example that differs in a word would be found."""
+    near = max(wordings(), key=lambda example: SequenceMatcher(None, _words(asked), _words(example)).ratio())
+    assert SequenceMatcher(None, _words(asked), _words(near)).ratio() < 0.8, near
