@@ -90,7 +90,7 @@ class Sending:
                 )
             elif not go_on():
                 return None
-            # Three things at once, of which only one could be waited for: the script's end, its lock, the caller's wish.
+            # Three things are watched at once: the script's end, its lock, and what the caller wishes.
             time.sleep(0.05)
 
     def last_words(self) -> str:
