@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 from llm_gateway.api.chat_request import read
 from llm_gateway.api.request import Offer
+from llm_gateway.limits import tokens
 from llm_gateway.limits.media import Document, Picture, Sound
 from llm_gateway.limits.tokens import LONG_TEXT, InputSize, count_embedded, count_text
 
@@ -53,3 +56,21 @@ def test_only_what_cannot_be_counted_here_may_be_billed_as_a_whole_context() -> 
     assert seen.billed_at_most("gpt-4o", 128_000) == seen.tokens("gpt-4o", 128_000) == 5 + 85 + 170 + 20
     assert unseen.billed_at_most("gpt-4o", 128_000) == 128_000
     assert unseen.tokens("gpt-4o", 128_000) < 5_000
+
+
+def test_the_embedding_encoding_is_loaded_once_and_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded_in = []
+
+    def load(name: str) -> str:
+        loaded_in.append(threading.current_thread())
+        return name
+
+    tokens.embedding_encoding.cache_clear()
+    monkeypatch.setattr(tokens, "_bundled", load)
+    try:
+        asyncio.run(tokens.load_embedding_encoding())
+        asyncio.run(tokens.load_embedding_encoding())
+    finally:
+        tokens.embedding_encoding.cache_clear()
+    assert len(loaded_in) == 1
+    assert loaded_in[0] is not threading.main_thread()

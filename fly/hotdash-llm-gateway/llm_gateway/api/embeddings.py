@@ -17,7 +17,7 @@ from ..cache.keys import CacheKey, Controls, digest
 from ..config import GatewayConfig
 from ..limits.limiter import Limiter, Refusal
 from ..limits.pricing import Spend, at_most, spend
-from ..limits.tokens import InputSize, count_embedded
+from ..limits.tokens import InputSize, count_embedded, load_embedding_encoding
 from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Answer, Provider, encode
@@ -82,6 +82,7 @@ class Embeddings:
     async def answer(self, outcome: Outcome, raw: bytes, *, cache_control: str | None = None) -> Reply:
         """Answer one request; raises BadRequest and UpstreamError as a generation does."""
         models = self._config.embedding_models
+        await load_embedding_encoding()
         request = await aside(len(raw), read, raw, models, cache_control)
         outcome.asked = outcome.model = request.model
         outcome.parameters, outcome.asked_for = dict(request.body), request.sent

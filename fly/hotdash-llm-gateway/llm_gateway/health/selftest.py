@@ -12,7 +12,7 @@ from ..cache.exact import ExactCache
 from ..cache.keys import CacheKey
 from ..config import GatewayConfig
 from ..limits.limiter import Grant, Limiter, Refusal
-from ..limits.tokens import embedding_encoding, encoding
+from ..limits.tokens import encoding
 from ..store import Store, StoreUnavailable
 from ..upstream.deployments import Deployments
 
@@ -58,7 +58,6 @@ class SelfTest:
     async def warm(self) -> None:
         """Load what first calls would. It holds the event loop up for a second: before anybody is served."""
         encoding()
-        embedding_encoding()
         for model in (*self._config.chat_models, *self._config.embedding_models):
             await self._deployments.choose(model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,6 +55,12 @@ def encoding() -> tiktoken.Encoding:
 def embedding_encoding() -> tiktoken.Encoding:
     """cl100k_base, which the text-embedding-3 models read; from the same copy."""
     return _bundled("cl100k_base")
+
+
+async def load_embedding_encoding() -> None:
+    """Have it loaded, off the event loop. The first embedding asks for it: at each start it would cost 0.13 s of 3."""
+    if not embedding_encoding.cache_info().currsize:
+        await asyncio.to_thread(embedding_encoding)
 
 
 def count_text(text: str) -> int:
