@@ -26,6 +26,8 @@ GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
 STOCK_BENCHES = ("cpu", "ready")
 """Benchmarks that are held against LiteLLM's own server."""
+SHIPPED_ENVIRONMENT = [PYTHON, str(ROOT / "tasks.py"), "local.environment"]
+"""Makes what a gateway is started from, in tests, benchmarks and the rehearsal alike."""
 STOCK_VENV = ROOT / ".venv-stock"
 REPORTS = ROOT / ".state" / "tests"
 
@@ -53,7 +55,7 @@ def check() -> bool:
             [mypy, "--strict", "--python-executable", str(_gateway_python()), str(gateway / "llm_gateway")],
         ),
         ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
-        ("the rehearsal's gateway environment", [PYTHON, str(ROOT / "tasks.py"), "local.environment"]),
+        ("the rehearsal's gateway environment", SHIPPED_ENVIRONMENT),
         ("other people's clients", [PYTHON, str(ROOT / "tasks.py"), "dev.clients"]),
         (
             "tests of the runbook",
@@ -121,9 +123,10 @@ def _make_environment(folder: Path, lock: Path) -> None:
     if ssl.get_default_verify_paths().cafile:
         environment.setdefault("UV_SYSTEM_CERTS", "true")
     uv, python = TOOLS / "uv", folder / "bin" / "python"
-    print(f"making {folder.name}", flush=True)
+    # Beside a benchmark's figures, which may be read by a program.
+    print(f"making {folder.name}", file=sys.stderr, flush=True)
     proc.run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, folder], env=environment)
-    print(f"installing {lock.relative_to(ROOT)}", flush=True)
+    print(f"installing {lock.relative_to(ROOT)}", file=sys.stderr, flush=True)
     words: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes"]
     proc.run([*words, "--compile-bytecode", lock], env=environment, timeout=1200)
     stamp.touch()
@@ -162,6 +165,9 @@ def bench(name: str, json: bool) -> int:
         )
     python = PYTHON
     if found[name].parent.name == "gateway":
+        made = subprocess.run(SHIPPED_ENVIRONMENT, cwd=ROOT, env=_environment(), stdout=sys.stderr, check=False)
+        if made.returncode:
+            return made.returncode
         make_gateway_environment()
         if name in STOCK_BENCHES:
             make_stock_environment()
