@@ -66,6 +66,7 @@ class Ports(Table, frozen=True):
     gateway: int
     ui: int
     worker: int
+    metrics: int = 9091
 
 
 class Edge(Table, frozen=True):

@@ -53,8 +53,9 @@ class ClientLeft(Exception):
 class App:
     """Routes requests of one gateway process."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, *, metrics_port: int | None = None) -> None:
+        """`metrics_port`: whatever scrapes metrics comes to this one, without a key; nothing else is there."""
+        self._gateway, self._metrics_port = gateway, metrics_port
         self._started = int(time.time())
         self._wrong_keys, self._malformed = Throttle(WRONG_KEYS), Throttle(MALFORMED)
 
@@ -101,6 +102,11 @@ class App:
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         method, path = scope["method"], scope["path"]
+        if self._metrics_port is not None and (scope.get("server") or ("", None))[1] == self._metrics_port:
+            found = match(method, path)
+            if found is None or found.route is not Route.METRICS:
+                return _client_error(404, "only GET /metrics is here")
+            return await admin.exposed(self._gateway)
         # The path as sent: a %2f that became a slash is another path than the ones listed.
         raw_path = scope.get("raw_path")
         if raw_path is not None and raw_path != path.encode():

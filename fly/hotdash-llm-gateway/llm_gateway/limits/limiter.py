@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -50,6 +51,8 @@ class Limiter:
         self._window = round(window_s * SECOND_US)
         self._teams: dict[str, TeamState] = {}
         self._counters = Counters(store, window_us=self._window, lost=self._lose)
+        self.decisions: Counter[tuple[str, str]] = Counter()
+        """By team and decision: admitted, or the limit that was reached, or too_large for any wait to help."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reconciling: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -85,6 +88,14 @@ class Limiter:
             nano_usd: the most it may cost. With 0 tokens and 0 USD (an answer from the cache) the grant is final.
             requests: 0 if the request has been counted already.
         """
+        answer = await self._decide(team, tokens, nano_usd, requests)
+        if isinstance(answer, Grant):
+            self.decisions[team.name, "admitted" if answer.shared else "admitted_alone"] += 1
+        else:
+            self.decisions[team.name, "too_large" if answer.too_large else answer.limit] += 1
+        return answer
+
+    async def _decide(self, team: Team, tokens: int, nano_usd: int, requests: int) -> Grant | Refusal:
         state = self._state(team)
         wanted = Admission(self._counters.new_id(), self._counters.now(), requests, tokens, nano_usd)
         asked = False
