@@ -13,8 +13,9 @@ NAME = "monitor"
 
 
 def monitor_report(c: Context, since: str = "24h", html: str = "", target: str = "", json: bool = False) -> None:
-    """The success metrics against their goals: by team, by hour and day, from Langfuse and the gateway's own counts.
+    """The success metrics against their goals, by team, hour and day.
 
+    From Langfuse and the gateway's own counts; where the two differ by more than 1% it says so.
     With --html FILE also as one page that needs nothing else. What could not be seen is unknown, never zero.
     """
     from datetime import UTC, datetime
@@ -39,7 +40,7 @@ def monitor_report(c: Context, since: str = "24h", html: str = "", target: str =
 
 
 def monitor_costs(c: Context, since: str = "7d", target: str = "", json: bool = False) -> None:
-    """Dollars by team, model, route and day; what the caches saved and cost; the forecast to the month's end."""
+    """Dollars by team, model, route and day, what the caches saved and cost, the month's end."""
     from datetime import UTC, datetime
 
     from ops.cutover import moments
