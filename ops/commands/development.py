@@ -59,6 +59,18 @@ def bench(c: Context, name: str, json: bool = False) -> None:
         raise Exit(code=code)
 
 
+def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> None:
+    """Send traffic through a gateway of its own, and compare all that counts with what was sent.
+
+    --day sends a day's, compressed: 20,000 requests of four teams. Without it some hundreds.
+    """
+    from ops.development.check import load as run
+
+    code = run(requests or (20_000 if day else 400), seed)
+    if code:
+        raise Exit(code=code)
+
+
 def lock(c: Context) -> None:
     """Resolve the runbook's lock anew from pyproject.toml."""
     from ops.development.check import lock as run
@@ -70,6 +82,12 @@ TASKS: tuple[Task[Any], ...] = (
     task(check),
     task(architecture),
     task(bench, name="file name in tests/bench, without .py"),
+    task(
+        load,
+        day="a whole day's traffic: minutes",
+        requests="so many instead",
+        seed="the same seed sends the same requests",
+    ),
     task(gateway_environment, "gateway"),
     task(tsx),
     task(clients, lock="resolve the newest releases first, and write them into the locks"),

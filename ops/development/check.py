@@ -177,6 +177,15 @@ def bench(name: str, json: bool) -> int:
     return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
 
 
+def load(requests: int, seed: int) -> int:
+    """Send a day's traffic through a gateway of its own and compare all that counts; returns the exit code."""
+    made = subprocess.run(SHIPPED_ENVIRONMENT, cwd=ROOT, env=_environment(), stdout=sys.stderr, check=False)
+    if made.returncode:
+        return made.returncode
+    command = [PYTHON, "-m", "tests.load.day", "--requests", str(requests), "--seed", str(seed)]
+    return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+
+
 def lock() -> None:
     """Write requirements.lock anew: exact versions and hashes for every platform, and no registry address."""
     proc.run(

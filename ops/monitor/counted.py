@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from ops.monitor.figures import Figures, Period, Seen, day
 from ops.runbook.errors import RunbookError
@@ -35,19 +37,20 @@ class Counted:
         return Seen({team: {at: figures(named) for at, named in hours.items()} for team, hours in self.hours.items()})
 
     def p95_between(self, teams: list[str]) -> tuple[float, float] | None:
-        """The class that the 95th percentile of uncached answers lies in, in seconds; None without any."""
+        """Bounds in seconds between which the 95th percentile of uncached answers lies; None without any."""
         classes = [0] * (len(self.bounds_s) + 1)
         for team in teams:
             for named in self.hours.get(team, {}).values():
                 for place in range(len(classes)):
                     classes[place] += named.get(f"took:{place}", 0)
-        most, seen = sum(classes), 0
-        for place, count in enumerate(classes):
-            seen += count
-            if most and seen >= 0.95 * most:
-                low = self.bounds_s[place - 1] if place else 0.0
-                return low, self.bounds_s[place] if place < len(self.bounds_s) else float("inf")
-        return None
+        most = sum(classes)
+        if not most:
+            return None
+        # Of few answers it lies between two that may be of different classes.
+        at = 0.95 * (most - 1)
+        first, last = _class_of(classes, math.floor(at)), _class_of(classes, math.ceil(at))
+        low = self.bounds_s[first - 1] if first else 0.0
+        return low, self.bounds_s[last] if last < len(self.bounds_s) else math.inf
 
     def sums(self, begins: str, teams: list[str]) -> Iterator[tuple[str, str, str, int]]:
         """Figures whose names begin so: the team, the day (UTC), the rest of the name, and the figure."""
@@ -56,6 +59,11 @@ class Counted:
                 for name, value in named.items():
                     if name.startswith(begins):
                         yield team, day(at), name.removeprefix(begins), value
+
+
+def _class_of(classes: list[int], rank: int) -> int:
+    """The class of the answer of this rank, counted from 0."""
+    return next(place for place, up_to in enumerate(accumulate(classes)) if up_to > rank)
 
 
 def figures(named: Mapping[str, int]) -> Figures:

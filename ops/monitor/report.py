@@ -107,9 +107,9 @@ def look(
     status = seen("the gateway's traces", lambda: target.admin("GET", "/gateway/admin/status"))
     fates = (status or {}).get("traces") or {}
     if fates.get("lost"):
-        unknown.append(f"{fates['lost']} traces were lost on their way since this gateway started")
+        unknown.append(f"traces lost on their way since this gateway started: {fates['lost']}")
     if fates.get("waiting"):
-        unknown.append(f"{fates['waiting']} traces are on their way to Langfuse: look again in a moment")
+        unknown.append(f"traces on their way to Langfuse: {fates['waiting']}; look again in a moment")
     if own is not None and own.begin > period.begin:
         unknown.append(f"the gateway's counts before {own.begin:%Y-%m-%d}: they are kept {counted.KEPT_DAYS} days")
     best = traces or (own.seen() if own else None)

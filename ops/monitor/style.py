@@ -29,7 +29,7 @@ figcaption { font-weight: 600; margin-bottom: 4px; } svg { width: 100%; height: 
 .axis { fill: var(--dim); font-size: 12px; }
 @media (max-width: 620px) {
   .axis { font-size: 20px; }
-  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  thead { display: none; }
   tr { display: block; padding: 8px 0; border-bottom: 1px solid var(--line); }
   tbody th, td { display: flex; justify-content: space-between; border: 0; padding: 3px 0; }
   td::before { content: attr(data-name); color: var(--dim); text-align: left; }

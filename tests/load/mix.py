@@ -13,8 +13,10 @@ long         0.02  over the length from which the larger model is asked
 embedding    0.06  a text to embed; each third one asked before
 error        0.03  the provider fails, and so does the one asked in its place
 refused      0.03  no model has that name
-limited      0.03  what may cost more than the team has for a day
+limited      0.03  what may cost more than the team has left of its day
 ===========  ====  =========================================================================
+
+Each team's first request is dear (``large``): it takes so much of its day that none of the kind ``limited`` fits.
 """
 
 from __future__ import annotations
@@ -35,10 +37,13 @@ TOPICS = (
     ("How do I pay for {}?", "Which ways are there of paying for {}?", "How do I get my money back for {}?"),
 )
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
+CHAT = "/v1/chat/completions"
 ANSWERED, FAILED, REFUSED, LIMITED = "answered", "failed", "malformed", "limited"
 OUTCOMES = {"error": FAILED, "refused": REFUSED, "limited": LIMITED}
 DAILY_USD = 15
-"""What a team may spend under this traffic: more than all of it costs, less than one of the kind `limited` may."""
+"""What a team may spend under this traffic: of it `large` costs ten, and a `limited` one might cost as much."""
+LARGE_TOKENS = 1_000_000
+"""Of the answer to `large`, as the provider is to say."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,16 @@ def day(requests: int, seed: int) -> Iterator[Asked]:
     source = random.Random(seed)
     asked: dict[str, list[Asked]] = {team: [] for team in TEAMS}
     embedded: dict[str, list[Asked]] = {team: [] for team in TEAMS}
+    large = {team: number for number, team in enumerate(TEAMS)}
     for number in range(requests):
-        team = _pick(source, TEAMS)
-        kind = _pick(source, SHARES)
+        if number < len(large):
+            team = list(TEAMS)[number]
+            yield Asked(number, team, "large", CHAT, _dear(f"kind=large for {team}"), ANSWERED)
+            continue
+        team, kind = _pick(source, TEAMS), _pick(source, SHARES)
+        if kind == "limited":
+            yield Asked(number, team, kind, CHAT, _dear(f"order {number}"), LIMITED, large[team])
+            continue
         if kind in ("repeat", "paraphrase", "near") and not asked[team]:
             kind = "fresh"
         made = _made(number, team, kind, source, asked[team], embedded[team])
@@ -87,15 +99,14 @@ def _made(
             return Asked(number, team, kind, first.path, first.body, outcome, first.number)
         body = {"model": "text-embedding-3-large", "input": f"text {number} of {team}"}
         return Asked(number, team, kind, "/v1/embeddings", body, outcome)
-    path = "/v1/chat/completions"
     if kind in ("repeat", "paraphrase", "near"):
         first = source.choice(asked)
         text = first.body["messages"][0]["content"]
         if kind == "repeat":
-            return Asked(number, team, kind, path, first.body, outcome, first.number)
+            return Asked(number, team, kind, CHAT, first.body, outcome, first.number)
         topic, thing = _topic(first.number), f"order {first.number}"
         text = f"{topic[1 if kind == 'paraphrase' else 2].format(thing)} Thanks, {number}."
-        return Asked(number, team, kind, path, _chat(text), outcome, first.number)
+        return Asked(number, team, kind, CHAT, _chat(text), outcome, first.number)
     text = _topic(number)[0].format(f"order {number}")
     if kind == "long":
         text += " word" * 2100
@@ -110,9 +121,11 @@ def _made(
         body["tools"] = [TOOL]
     elif kind == "refused":
         body["model"] = "no-such-model"
-    elif kind == "limited":
-        body |= {"model": "gpt-4o", "n": 128, "max_tokens": 16_000}
-    return Asked(number, team, kind, path, body, outcome)
+    return Asked(number, team, kind, CHAT, body, outcome)
+
+
+def _dear(text: str) -> dict[str, Any]:
+    return _chat(text) | {"model": "gpt-4o", "n": 128, "max_tokens": 8_000}
 
 
 def _chat(text: str) -> dict[str, Any]:

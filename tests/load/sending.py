@@ -77,7 +77,9 @@ def _note(books: Books, asked: Asked, answer: httpx.Response, prices: Mapping[st
     outcome = ANSWERED if status == 200 else "limited" if status == 429 else "malformed" if status < 500 else "failed"
     books.requests[asked.team, outcome] += 1
     if outcome != asked.outcome:
-        books.wrong.append(f"{asked.number} {asked.kind}: {status}, {outcome} instead of {asked.outcome}")
+        books.wrong.append(
+            f"{asked.number} {asked.kind}: {status}, {outcome} instead of {asked.outcome}: {answer.text[:120]}"
+        )
     if outcome != ANSWERED:
         return
     tier, model = answer.headers["x-gateway-cache"], answer.headers["x-gateway-model"]

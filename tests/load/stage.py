@@ -21,7 +21,7 @@ from ops.services.langfuse import Langfuse
 from ops.targets.base import Target
 from tests.gateway.valkey_server import ValkeyServer, free_port
 from tests.integration.gateway.harness import ROOT, GatewayProcess, Provider, configuration, wait_until
-from tests.load.mix import DAILY_USD
+from tests.load.mix import DAILY_USD, LARGE_TOKENS
 
 MOST_KEPT = 1_000_000
 
@@ -62,6 +62,7 @@ def stage() -> Iterator[Stage]:
         valkey = stack.enter_context(ValkeyServer())
         provider = stack.enter_context(Provider())
         provider.fault(contains="kind=error", status=500)
+        provider.fault(contains="kind=large", usage={"completion_tokens": LARGE_TOKENS})
         gateway = GatewayProcess(
             redis_url=valkey.url,
             provider_url=provider.base_url,

@@ -97,7 +97,10 @@ def test_more_than_one_in_a_hundred_apart_is_said(lost: int) -> None:
 
 def test_traces_lost_and_waiting_are_said() -> None:
     report = look(Holding([]), Gateway({}, {"waiting": 3, "lost": 2}))
-    assert [line.split(" on ")[0] for line in report.unknown] == ["2 traces were lost", "3 traces are"]
+    assert report.unknown == (
+        "traces lost on their way since this gateway started: 2",
+        "traces on their way to Langfuse: 3; look again in a moment",
+    )
 
 
 def test_a_period_begins_with_a_whole_hour() -> None:
