@@ -91,9 +91,9 @@ class Tracer:
                 self._wake.wait(EVERY_S if self._reachable else RETRY_S)
                 self._wake.clear()
             closing = self._closing.is_set()
-            # What comes while these are sent waits for a batch of its own: under load there would be many small ones.
+            # What comes while these are sent waits for a batch of its own, except at the end: else they would be small.
             due = len(self._queue)
-            while due > 0 and (batch := self._queue.take(BATCH, BATCH_BYTES)):
+            while (due > 0 or closing) and (batch := self._queue.take(BATCH, BATCH_BYTES)):
                 due -= len(batch)
                 delivered = self._send(batch)
                 if delivered != self._reachable:
