@@ -49,11 +49,11 @@ def read(langfuse: Langfuse, teams: Sequence[str], counted: Sequence[str], perio
         add(row, Figures(refused=-count, limited=count))
     for row in ask(langfuse, period, ("tags",), *_UNCACHED, by="hour"):
         add(row, Figures(uncached=number(row, "count_count")))
-    by_hour = ask(langfuse, period, (), *_UNCACHED, tagged(counted), p95=True, by="hour")
+    by_hour = ask(langfuse, period, (), tagged(counted), *_UNCACHED, p95=True, by="hour")
     return Seen(
         hours,
-        {team: _p95(ask(langfuse, period, (), *_UNCACHED, tagged([team]), p95=True)) for team in teams},
-        _p95(ask(langfuse, period, (), *_UNCACHED, tagged(counted), p95=True)),
+        {team: _p95(ask(langfuse, period, (), tagged([team]), *_UNCACHED, p95=True)) for team in teams},
+        _p95(ask(langfuse, period, (), tagged(counted), *_UNCACHED, p95=True)),
         {_moment(row.get("time_dimension")): _p95([row]) for row in by_hour},
     )
 
@@ -79,7 +79,7 @@ def ask(
             "view": "observations",
             "dimensions": [{"field": name} for name in dimensions],
             "metrics": [{"measure": "count", "aggregation": "count"}, *further],
-            "filters": [among("type", TYPES), *filters],
+            "filters": [*filters, among("type", TYPES)],
             "timeDimension": {"granularity": by} if by else None,
             "fromTimestamp": _iso(period.begin),
             "toTimestamp": _iso(period.end),

@@ -156,7 +156,8 @@ def _metadata_test(item: Filter) -> Predicate:
     key = item.key
     if item.type == "stringObject":
         compare = _operator(item, TEXT_OPERATORS)
-        return lambda o: bool(compare(_as_text(o.metadata.get(key, "")), str(item.value)))
+        wanted = str(item.value)
+        return lambda o: bool(compare(_as_text(o.metadata.get(key, "")), wanted))
     order = _operator(item, ORDER_OPERATORS)
 
     def numeric(observation: Observation) -> bool:

@@ -91,11 +91,8 @@ def main() -> int:
     if options.json:
         print(json.dumps(told))
     else:
-        print(
-            f"{seen} traces: {seconds:.2f} s (goal {MOST_S:g}), of that the report's own CPU {processor_s:.2f} s; ",
-            end="",
-        )
-        print(f"{megabytes:.0f} MB (goal {MOST_MB})")
+        print(f"{seen} traces: {seconds:.2f} s (goal {MOST_S:g}), {megabytes:.0f} MB (goal {MOST_MB})")
+        print(f"CPU: the report {processor_s:.2f} s, the stand-in {standin_s:.2f} s")
     return 0 if seconds < MOST_S and megabytes < MOST_MB else 1
 
 
@@ -119,6 +116,12 @@ def _look(port: int, now: datetime) -> tuple[float, float, int]:
     assert "P95" in text
     assert found.traces is not None, found.unknown
     return *took, found.traces.of(*TEAMS).requests
+
+
+def _used_s(pid: int) -> float:
+    """Seconds of CPU that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _healthy(port: int) -> bool:

@@ -93,14 +93,16 @@ class Limiter:
             free_if: name of a key in Redis, with the team as hash tag: if it is there, the request is admitted at 0
                 tokens and 0 USD, and the grant holds its value.
         """
-        answer = await self._decide(team, tokens, nano_usd, requests)
+        answer = await self._decide(team, tokens, nano_usd, requests, free_if)
         if isinstance(answer, Grant):
             self.decisions[team.name, "admitted" if answer.shared else "admitted_alone"] += 1
         else:
             self.decisions[team.name, "too_large" if answer.too_large else answer.limit] += 1
         return answer
 
-    async def _decide(self, team: Team, tokens: int, nano_usd: int, requests: int) -> Grant | Refusal:
+    async def _decide(
+        self, team: Team, tokens: int, nano_usd: int, requests: int, free_if: str | None
+    ) -> Grant | Refusal:
         state = self._state(team)
         wanted = Admission(self._counters.new_id(), self._counters.now(), requests, tokens, nano_usd)
         asked = False
