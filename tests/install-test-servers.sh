@@ -139,7 +139,7 @@ mkdir -p "$bin"
 engine
 from_debian pgbouncer pgbouncer pgbouncer
 from_debian sshd openssh-server ssh
-from_debian chromium chromium chromium
+from_debian chromium chromium chromium  # it has no service: none is stopped
 # A release build of flyctl takes its version and date from the linker; without them it would not start.
 info=github.com/superfly/flyctl/internal/buildinfo
 built flyctl github.com/superfly/flyctl "$flyctl" -tags production \
