@@ -109,7 +109,8 @@ class Generation:
         outcome.model, outcome.escalated = choice.model, choice.escalated
 
         reads = key is not None and not request.controls.no_cache
-        outcome.tier = "miss" if reads else "bypass"
+        looks = self._exact.on() or (self._semantic is not None and read.partition is not None and self._semantic.on())
+        outcome.tier = "miss" if reads and looks else "bypass"
         hit = await self._exact.get(key) if key is not None and reads else None
         if hit is not None:
             # Free of charge, but a request like any other.
@@ -127,7 +128,7 @@ class Generation:
             raise OverLimit(admitted)
         call = Call(request, outcome, admitted, choice.model, most, key, read.partition)
         try:
-            return await self._found_or_asked(call, shares=reads and not request.controls.no_store)
+            return await self._found_or_asked(call, shares=reads and self._exact.on() and not request.controls.no_store)
         except asyncio.CancelledError:
             call.share(None)  # It stays booked at its estimate.
             raise
