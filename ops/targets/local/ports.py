@@ -36,6 +36,7 @@ NAMES = (
     "openai",
     "langfuse",
     "gateway",
+    "smtp",
     "edge_http",
     "edge_https",
     *STORAGE,
