@@ -13,9 +13,9 @@ NAME = "monitor"
 
 
 def watch(c: Context, once: bool = False, target: str = "", json: bool = False) -> None:
-    """Look once as the watch does: every rule and what it finds. Exit 1 if an alert is on or something is unseen.
+    """What every rule of the watch finds now. Exit 1 if an alert is on or something is unseen.
 
-    For cron and CI. Where no watch runs, this is its look: it remembers, and writes if there is a mail server.
+    For cron and CI: it looks once. Where no watch runs, this is its look: it remembers, and writes mails.
     """
     from ops.reports import watch as report
     from ops.runbook.report import document

@@ -68,7 +68,7 @@ def _values(stack: Stack) -> dict[str, object]:
         "gateway": processes.gateway(stack),
         "ui": processes.ui(stack),
         "worker": processes.worker(stack),
-        "watch": processes.watch(),
+        "watch": processes.watch(stack),
         "env": processes.env(stack),
         "consumers_on": processes.CONSUMERS_ON,
         "consumers_off": processes.CONSUMERS_OFF,

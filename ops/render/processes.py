@@ -148,7 +148,7 @@ def worker(stack: Stack) -> tuple[Variable, ...]:
     )
 
 
-def watch() -> tuple[Variable, ...]:
+def watch(stack: Stack) -> tuple[Variable, ...]:
     """What `python -m llm_gateway.watch` is given."""
     return (
         _same("GATEWAY_REDIS_URL", secret=True),
@@ -168,7 +168,7 @@ def watch() -> tuple[Variable, ...]:
 
 def secrets(stack: Stack) -> frozenset[str]:
     """The names of all secrets the gateway's app must hold: what its processes read."""
-    given = [*gateway(stack), *ui(stack), *worker(stack), *(watch() if stack.watch.on else ())]
+    given = [*gateway(stack), *ui(stack), *worker(stack), *(watch(stack) if stack.watch.on else ())]
     return frozenset(v.source for v in given if v.secret)
 
 

@@ -51,7 +51,8 @@ def controller(mailbox: Mailbox, password: str, port: int, certificate: Path, ke
             and data.login == USER.encode()
             and hmac.compare_digest(data.password, password.encode())
         )
-        return AuthResult(success=right)
+        # Not handled: the server is to answer, 235 or 535.
+        return AuthResult(success=right, handled=False)
 
     return Controller(
         mailbox,

@@ -21,7 +21,7 @@ LOG_S = 2 * 86400
 
 def empty() -> dict[str, Any]:
     """Before the first look. `outbox` and `sent` are the post's: mails in the order they are to go, and those gone."""
-    return {"alerts": {}, "log": [], "summary": "", "outbox": [], "sent": []}
+    return {"alerts": {}, "number": 0, "log": [], "summary": "", "outbox": [], "sent": []}
 
 
 def advance(state: Mapping[str, Any], findings: Sequence[Finding], now: float, settings: Settings) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def advance(state: Mapping[str, Any], findings: Sequence[Finding], now: float, s
     """
     alerts: dict[str, dict[str, Any]] = {key: dict(alert) for key, alert in state["alerts"].items()}
     mails: list[dict[str, Any]] = []
+    number = state["number"]
     log = [event for event in state["log"] if event["at"] > now - LOG_S]
     for finding in findings:
         alert = alerts.get(finding.key)
@@ -39,7 +40,13 @@ def advance(state: Mapping[str, Any], findings: Sequence[Finding], now: float, s
             alert = alerts.setdefault(finding.key, {"rule": finding.rule, "subject": finding.subject, "bad": now})
             alert["fine"] = None
             if _begins(alert, finding, now, settings):
-                alert |= {"since": int(alert["bad"]), "worst": finding.value, "worst_says": finding.says}
+                number += 1
+                alert |= {
+                    "since": int(alert["bad"]),
+                    "number": number,
+                    "worst": finding.value,
+                    "worst_says": finding.says,
+                }
                 mails.append(letters.begun(alert, finding.says, now, settings))
                 log.append({"at": now, "key": finding.key, "what": "began", "says": finding.says})
             elif "since" in alert and finding.value > alert["worst"]:
@@ -56,7 +63,7 @@ def advance(state: Mapping[str, Any], findings: Sequence[Finding], now: float, s
             del alerts[key]  # Not without a break.
         else:
             alerts[key]["fine"] = None
-    return {**state, "alerts": alerts, "log": log, "outbox": [*state["outbox"], *mails]}
+    return {**state, "alerts": alerts, "number": number, "log": log, "outbox": [*state["outbox"], *mails]}
 
 
 def _begins(alert: Mapping[str, Any], finding: Finding, now: float, settings: Settings) -> bool:
