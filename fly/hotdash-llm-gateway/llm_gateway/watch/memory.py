@@ -37,8 +37,11 @@ class Memory:
         self._keys = [f"{store.prefix}watch:lease", f"{store.prefix}watch:state"]
         self._revision = 0
         self._unsaved = False
+        self._met = False
+        """It has heard what Redis knows: until then whatever stands there comes first."""
         self._there_since: float | None = None
         self._away_since: float | None = None
+        self._start = dict(start)
         self.state: dict[str, Any] = dict(start)
         self.holding = False
         """By the last word from Redis, or because Redis has been away for a lease and nobody else can be asked."""
@@ -67,7 +70,7 @@ class Memory:
     async def look(self) -> dict[str, Any] | None:
         """The state in Redis, if there is one, whoever works. Raises StoreUnavailable."""
         raw = await self._store.call("GET", self._keys[1])
-        return json.loads(raw)["state"] if raw else None
+        return {**self._start, **json.loads(raw)["state"]} if raw else None
 
     async def _exchange(self, document: str) -> bool:
         patient = self.holding or (self._there_since is not None and self._waited(self._there_since))
@@ -93,9 +96,13 @@ class Memory:
         self.holding = bool(held)
         if not held:
             self._unsaved = False
-        elif newer:
+            return False
+        self._met = True
+        if newer:
             there = json.loads(newer)
-            self.state = merged(there["state"], self.state) if self._unsaved else there["state"]
+            # What an earlier version of the watch kept may lack a part.
+            known = {**self._start, **there["state"]}
+            self.state = merged(known, self.state) if self._unsaved else known
             self._revision = int(there["revision"])
         elif document:
             self._unsaved = False
