@@ -78,6 +78,9 @@ def test_while_redis_is_away_the_one_that_worked_goes_on_and_tells_it_afterwards
         assert await one.claim()
         assert await one.keep({**one.state, "number": 1})
         assert not await other.claim()
+        clock.now += 10 * LEASE_S
+        assert not await other.claim(), "it was told that another one works"
+        assert await one.claim()
         own_valkey.start()
         await store.wait_available()
         # Redis has lost the lease and the document; the other one is patient.

@@ -39,6 +39,8 @@ class Memory:
         self._unsaved = False
         self._met = False
         """It has heard what Redis knows: until then whatever stands there comes first."""
+        self._heard = False
+        """Redis has ever answered: then it said who works, and that is still so."""
         self._there_since: float | None = None
         self._away_since: float | None = None
         self._start = dict(start)
@@ -78,7 +80,7 @@ class Memory:
             self._token,
             round(self._lease_s * 1000),
             int(patient),
-            self._revision - bool(document),
+            self._revision - bool(document) if self._met else -1,
             document,
         ]
         try:
@@ -87,10 +89,10 @@ class Memory:
             self._there_since = None
             if self._away_since is None:
                 self._away_since = self._clock()
-            # One that began while Redis was away: somebody must say so, if nobody was there before.
-            self.holding = self.holding or self._waited(self._away_since)
+            # One that began while Redis was away cannot know whether another works. Somebody must say that it is away.
+            self.holding = self.holding or (not self._heard and self._waited(self._away_since))
             return self.holding
-        self._away_since = None
+        self._away_since, self._heard = None, True
         if self._there_since is None:
             self._there_since = self._clock()
         self.holding = bool(held)
