@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from llm_gateway.settings import ConfigError
-from llm_gateway.watch import catalogue, exposition
+from llm_gateway.watch import alerts, catalogue, exposition
 from llm_gateway.watch import history as past
 from llm_gateway.watch.rules import CHECKS, Finding, evaluate
 from llm_gateway.watch.seen import Seen, TeamSeen
@@ -158,3 +158,20 @@ def test_a_mail_server_that_is_none_is_refused_without_quoting_its_password(url:
     smtp = Smtp.parse("smtp://me%40example.com:p%2Fw@mail.example.com")
     assert (smtp.user, smtp.password, smtp.port, smtp.implicit_tls) == ("me@example.com", "p/w", 587, False)
     assert "p/w" not in repr(smtp)
+
+
+def test_an_alert_that_an_earlier_version_began_is_ended_by_this_one() -> None:
+    alert = {
+        "rule": "spend",
+        "subject": "all",
+        "bad": BEGIN,
+        "since": int(BEGIN),
+        "worst": 60.0,
+        "worst_says": "60 USD",
+    }
+    state = {**alerts.empty(), "alerts": {"spend/all": alert}}
+    for minute in range(6):
+        now = BEGIN + minute * MINUTE
+        state = alerts.advance(state, evaluate(well(now), past.empty(), settings()), now, settings())
+    assert [mail["id"].partition("@")[0] for mail in state["outbox"]] == [f"over.spend.all.{int(BEGIN)}-0"]
+    assert state["alerts"] == {}

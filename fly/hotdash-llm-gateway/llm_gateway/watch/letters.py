@@ -98,7 +98,7 @@ def _mail(name: str, subject: str, lines: Sequence[str], now: float, settings: S
 
 def _id(kind: str, alert: Mapping[str, Any], settings: Settings) -> str:
     which = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{alert['rule']}.{alert['subject']}")
-    return f"{kind}.{which}.{alert['since']}-{alert['number']}@{_domain(settings)}"
+    return f"{kind}.{which}.{alert['since']}-{alert.get('number', 0)}@{_domain(settings)}"
 
 
 def _domain(settings: Settings) -> str:
