@@ -158,7 +158,7 @@ TASKS: tuple[Task[Any], ...] = (
         logs,
         dry=LOOKS,
         app="gateway, clickhouse or minio",
-        group="edge, gateway, ui or worker",
+        group="edge, gateway, ui, worker or watch",
         lines="how many",
         follow="go on",
     ),
@@ -169,13 +169,15 @@ TASKS: tuple[Task[Any], ...] = (
         to="this image instead of the last good one",
         fast="all machines at once",
     ),
-    task(scale, dry=Says(_would_scale), asks=True, group="edge, gateway, ui or worker", count="how many machines"),
+    task(
+        scale, dry=Says(_would_scale), asks=True, group="edge, gateway, ui, worker or watch", count="how many machines"
+    ),
     task(
         run,
         dry=Says(_would_run),
         asks=True,
         command="for the machine's shell",
-        group="edge, gateway, ui or worker",
+        group="edge, gateway, ui, worker or watch",
         app="gateway, clickhouse or minio",
     ),
     task(destroy, dry=Says(_would_destroy), name="the app's name, to say that you mean it"),

@@ -127,18 +127,23 @@ def journal(c: Context, target: str = "", run: int = 0, html: bool = False, json
     from dataclasses import asdict
 
     from ops.phases.table import all_steps
-    from ops.reports import history, timeline
+    from ops.reports import history, switches, timeline
     from ops.runbook import table
     from ops.runbook.journal import Journal
     from ops.runbook.report import document
     from ops.session.opening import open_deployment
 
     deployment = open_deployment(target)
-    runs = history.read(Journal(deployment.paths.state / "journal.jsonl").read())
+    events = list(Journal(deployment.paths.state / "journal.jsonl").read())
+    runs = history.read(events)
     if not run and not html:
         newest = runs[-NEWEST_RUNS:]
         told = [asdict(each) for each in newest]
-        print(document("journal", runs=told) if json else "\n".join(timeline.overview(newest)))
+        thrown = switches.history(events, NEWEST_RUNS)
+        if json:
+            print(document("journal", runs=told, switches=thrown))
+        else:
+            print("\n".join([*timeline.overview(newest), *(["", "kill switches", *thrown] if thrown else [])]))
         return
     found = next((each for each in reversed(runs) if run in (0, each.number)), None)
     if found is None:

@@ -92,6 +92,18 @@ class Target(Protocol):
         """Ask a gateway's admin route, which the edge never lets through; the parsed JSON answer."""
         ...
 
+    def watch(self, what: str) -> tuple[int, str]:
+        """Run the watch's program where it has its variables, with one argument; its exit code and what it said.
+
+        Args:
+            what: ``--once``, ``--test`` or ``--mails``.
+        """
+        ...
+
+    def received(self) -> Sequence[dict[str, str]] | None:
+        """The mails that a mail server of the target's own got, oldest first; None where it has none."""
+        ...
+
     def requirements(self) -> Sequence[Requirement]:
         """What this machine needs, for `inv doctor`; looks only."""
         ...

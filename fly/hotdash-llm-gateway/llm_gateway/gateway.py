@@ -27,6 +27,7 @@ from .health.selftest import SelfTest
 from .health.tally import Tally
 from .limits.limiter import Limiter
 from .store import Store
+from .switches import Switches
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
 from .upstream.deployments import Deployments
@@ -51,6 +52,7 @@ class Gateway:
             timeout_s=config.redis.socket_timeout_s,
             breaker_open_s=config.redis.breaker_open_s,
         )
+        self.switches = Switches(self.store)
         self.limiter = Limiter(self.store, gateways=config.gateways)
         self._deployments = Deployments(config.litellm)
         self._provider = Provider(self._deployments)
@@ -65,7 +67,7 @@ class Gateway:
                 "verdict": semantic.ttl_s if semantic else config.cache.exact_ttl_s,
             },
         )
-        self.exact = ExactCache(self.ledger)
+        self.exact = ExactCache(self.ledger, on=lambda: self.switches.cache_on("exact"))
         models = frozenset((*config.chat_models, *config.embedding_models, *config.prices))
         self.tally = Tally(self.store, prefix=prefix, meters=Meters(frozenset(config.teams), models))
         self.embedder: Embedder | None = None
@@ -83,9 +85,15 @@ class Gateway:
                 limiter=self.limiter,
                 count=self.tally.add,
                 keepable=ChatAnswers().keepable,
+                on=lambda: self.switches.cache_on("semantic"),
             )
+        # Of a cache tier that is switched off, too, it must be known whether it works.
         self._self_test = SelfTest(
-            config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
+            config,
+            store=self.store,
+            limiter=self.limiter,
+            exact=ExactCache(self.ledger),
+            deployments=self._deployments,
         )
         self.loop_delay = LoopDelay()
         self._background: list[asyncio.Task[None]] = []
@@ -127,6 +135,7 @@ class Gateway:
         await self.limiter.start(self.config.teams.values())
         if self.semantic is not None:
             self._background.append(asyncio.create_task(self.semantic.mirror.load()))
+        self._background.append(asyncio.create_task(self.switches.run()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
         self._background.append(asyncio.create_task(self.loop_delay.run()))
@@ -157,6 +166,8 @@ class Gateway:
             reasons.append("stopping")
         if self._self_test.pending is not None:
             reasons.append(f"self-test: {self._self_test.pending}")
+        if not self.switches.known:
+            reasons.append("whether a team is frozen has not been read from Redis yet")
         if self.store.down_since is not None:
             away_s = time.monotonic() - self.store.down_since
             if away_s > self.config.redis.unready_after_s:

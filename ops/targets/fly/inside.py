@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ops.targets.workspace import Workspace
 
 PYTHON = "/opt/venv/bin/python"
+WATCH = "/opt/gateway/bin/start-watch.sh"
 
 # Runs in the machine; the key is its own variable and never leaves it.
 _SCRIPT = """
@@ -65,3 +66,22 @@ def admin(
             next="inv deploy.logs --target fly",
         )
     return answer
+
+
+def watch(workspace: Workspace, account: Account, what: str) -> tuple[int, str]:
+    """Run the watch's start script with one argument in a machine of the watch, else of the gateway.
+
+    Raises:
+        RunbookError: FLY-012 neither has a healthy machine.
+    """
+    app = workspace.stack.fly.app
+    try:
+        healthy = [seen.machine for seen in account.machines(app) if seen.machine.healthy]
+    except Gone:
+        healthy = []
+    groups = ("watch", "gateway")
+    machines = sorted((m for m in healthy if m.group in groups), key=lambda machine: groups.index(machine.group))
+    if not machines:
+        raise RunbookError("FLY-012", f"{app} has no healthy gateway machine", next="inv deploy.status --target fly")
+    done = account.execute(app, machines[0].id, f"exec {WATCH} {what}\n", interpreter="/bin/sh -s")
+    return done.exit_code, done.stdout if done.stdout.strip() else done.stderr

@@ -108,6 +108,15 @@ class Fly:
 
         return admin(self._workspace, self.account, method, path, body)
 
+    def watch(self, what: str) -> tuple[int, str]:
+        """In a machine of the watch, else of the gateway."""
+        from ops.targets.fly.inside import watch
+
+        return watch(self._workspace, self.account, what)
+
+    def received(self) -> None:
+        """The operator's mails are the operator's."""
+
     def requirements(self) -> Sequence[Requirement]:
         """What this machine and the account need."""
         from ops.targets.fly.doctor import requirements

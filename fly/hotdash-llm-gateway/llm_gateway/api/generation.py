@@ -111,11 +111,12 @@ class Generation:
         outcome.model, outcome.escalated = choice.model, choice.escalated
 
         reads = key is not None and not request.controls.no_cache
-        outcome.tier = "miss" if reads else "bypass"
+        looks = self._exact.on() or (self._semantic is not None and read.partition is not None and self._semantic.on())
+        outcome.tier = "miss" if reads and looks else "bypass"
         most = self._intake.most(request, choice.model)
         bound = self._bound(most, read)
         # One round trip looks for a kept answer and books: that answer is free of charge, but a request like any other.
-        kept = self._exact.name(key) if key is not None and reads else None
+        kept = self._exact.name(key) if key is not None and reads and self._exact.on() else None
         admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd, free_if=kept)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
@@ -126,7 +127,7 @@ class Generation:
             self._exact.failures += 1
         call = Call(request, outcome, admitted, choice.model, most, key, read.partition)
         try:
-            return await self._found_or_asked(call, shares=reads and not request.controls.no_store)
+            return await self._found_or_asked(call, shares=reads and self._exact.on() and not request.controls.no_store)
         except asyncio.CancelledError:
             call.share(None)  # It stays booked at its estimate.
             raise

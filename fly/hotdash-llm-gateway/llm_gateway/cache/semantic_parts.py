@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..config import GatewayConfig, Semantic
@@ -43,11 +44,13 @@ def assemble(
     limiter: Limiter,
     count: Count,
     keepable: Keepable,
+    on: Callable[[], bool] = lambda: True,
 ) -> SemanticParts:
     """Build the tier; raise ConfigError if its aliases are unusable.
 
     Args:
         keepable: whether an answer is whole and may be given again.
+        on: whether the tier may be used now.
     """
     try:
         aliases = Aliases(semantic.aliases)
@@ -67,6 +70,7 @@ def assemble(
         asker=asker,
         count=count,
         keepable=keepable,
+        on=on,
     )
     second_opinion = SecondOpinion(
         config,

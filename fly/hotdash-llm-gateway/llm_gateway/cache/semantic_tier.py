@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,10 @@ class Candidate:
 
 
 class SemanticTier:
-    """Looks up and keeps answers for a request, noting on its outcome what that cost. Never raises."""
+    """Looks up and keeps answers for a request, noting on its outcome what that cost. Never raises.
+
+    While `on` says no, nothing is looked up and nothing kept.
+    """
 
     def __init__(
         self,
@@ -71,7 +74,9 @@ class SemanticTier:
         asker: Asker,
         count: Count,
         keepable: Keepable,
+        on: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.on = on
         self._settings, self._teams, self._prices = semantic, config.teams, config.prices
         self._embedding_price = config.prices[config.embedding.model]
         self._answers, self._mirror, self._labels = answers, mirror, labels
@@ -85,13 +90,15 @@ class SemanticTier:
             part: the request's partition.
             input_tokens: our own count of the whole request.
         """
-        if not _fits(part):
+        if not self.on() or not _fits(part):
             return Spend()
         read = int(input_tokens * INPUT_MARGIN) + 8
         return Spend(read, read * self._embedding_price.input)
 
     async def lookup(self, part: Partition, outcome: Outcome) -> Lookup:
         """Find an answer that may be served; what that cost is on the outcome, hit or miss."""
+        if not self.on():
+            return Lookup()
         self._count(part.team, "lookups", 1)
         vector = None
         try:
@@ -117,7 +124,7 @@ class SemanticTier:
         exact: CacheKey,
     ) -> str | None:
         """Keep an answer for questions in other words; return the entry's id, None if it was not kept."""
-        if not self._keepable(response):
+        if not self.on() or not self._keepable(response):
             return None
         if vector is None:
             vector = await self._embed(part, outcome)
