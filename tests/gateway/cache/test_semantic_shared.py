@@ -36,7 +36,7 @@ def test_another_gateway_sees_an_entry_and_a_purge_at_once(valkey: Valkey) -> No
         await purge_team(one.ledger, "a")
         for gateway in (one, two):
             assert (await gateway.look(OTHER)).hit is None
-            assert len(gateway.parts.mirror.index("a")) == 0
+            assert len(await gateway.parts.mirror.sync("a")) == 0
         assert said((await two.look("where is my parcel", team="b")).hit) == "In Oslo"
 
     gateways(valkey.url, valkey.prefix, check, count=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -29,8 +30,8 @@ class Wording:
         end_user: digest of the person who asked, empty if unnamed.
     """
 
-    id: str
     row: RowId
+    id: str
     room: str
     question: str
     entry: str
@@ -82,14 +83,13 @@ class Room:
             self._signs[:, place] = self._signs[:, len(self.wordings)]
 
     def nearest(self, vector: Vector, count: int) -> list[tuple[float, Wording]]:
-        size = len(self.wordings)
-        places = list(range(size))
-        if size > SHORTLIST:
-            differing = np.bitwise_count(self._signs[:, :size] ^ _signs(vector)[:, None]).sum(0, dtype=np.uint16)
-            places = np.argpartition(differing, SHORTLIST)[:SHORTLIST].tolist()
+        places: Sequence[int] = range(len(self.wordings))
+        if len(places) > SHORTLIST:
+            differing = np.bitwise_count(self._signs[:, : len(places)] ^ _signs(vector)[:, None])
+            places = np.argpartition(differing.sum(0, dtype=np.uint16), SHORTLIST)[:SHORTLIST].tolist()
         joined = b"".join([self._codes[place] for place in places])
         codes = np.frombuffer(joined, np.int8).reshape(-1, self.dimensions).astype(np.float32)
-        cosines = (codes @ vector) / np.maximum(np.linalg.norm(codes, axis=1), 1e-6)
+        cosines = (codes @ vector) / np.sqrt(np.einsum("ij,ij->i", codes, codes))
         best = np.argsort(-cosines, kind="stable")[:count]
         return [(min(1.0, float(cosines[at])), self.wordings[places[at]]) for at in best]
 

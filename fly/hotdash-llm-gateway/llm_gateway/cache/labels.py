@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from ..store import Store
 from .acceptance import BANDS, Kind, Labels, band
@@ -36,10 +34,10 @@ class LabelStore:
         if labels is None or time.monotonic() - read_at > FRESH_S:
             labels, epoch = Labels(), int(time.time()) // EPOCH_S
             for each in (epoch - 1, epoch):
-                for field, count in _pairs(await self._store.call("HGETALL", self._key(team, each))):
-                    kind, at, what = field.split(":")
-                    if kind in ("clear", "doubt") and int(at) < BANDS:
-                        labels.add(int(at) / BANDS, kind, **{what: count})  # type: ignore[arg-type]
+                told = await self._store.call("HGETALL", self._key(team, each))
+                for field, count in zip(told[::2], told[1::2], strict=True):
+                    kind, at, what = field.decode().split(":")
+                    labels.add(int(at) / BANDS, kind, **{what: int(count)})
             self._known[team] = time.monotonic(), labels
         return labels
 
@@ -62,8 +60,3 @@ class LabelStore:
 
     def _key(self, team: str, epoch: int) -> str:
         return f"{self._prefix}labels:{{{team}}}:{self._space}:{epoch}"
-
-
-def _pairs(raw: Any) -> list[tuple[str, int]]:
-    pairs = raw.items() if isinstance(raw, Mapping) else zip(raw[::2], raw[1::2], strict=True)
-    return [(name.decode(), int(count)) for name, count in pairs]

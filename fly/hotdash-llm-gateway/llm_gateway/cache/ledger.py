@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..store import Script, Store
 
@@ -141,13 +141,9 @@ class Ledger:
         return _str(await self._store.call("XADD", self.names(team).log("semantic"), "*", *pairs))
 
 
-def fields_of(row: Sequence[object]) -> dict[bytes, bytes]:
-    """The fields of a stream row as the raw protocol returns it: [id, [name, value, ...]] or a mapping."""
-    fields = row[1]
-    if isinstance(fields, Mapping):
-        return {bytes(name): bytes(value) for name, value in fields.items()}
-    assert isinstance(fields, list | tuple)
-    return dict(zip(map(bytes, fields[::2]), map(bytes, fields[1::2]), strict=True))
+def fields_of(row: Sequence[Any]) -> dict[bytes, bytes]:
+    """The fields of a stream row as the raw protocol returns it: [id, [name, value, ...]]."""
+    return dict(zip(row[1][::2], row[1][1::2], strict=True))
 
 
 def _str(value: object) -> str:

@@ -107,7 +107,7 @@ class _Memory:
         self.values[tier, entry] = value
         if row is not None:
             place = (len(self.values), 0)
-            wording = Wording(entry, place, row["p"], row["q"].decode(), row["e"], row["a"], row["u"])
+            wording = Wording(place, entry, row["p"], row["q"].decode(), row["e"], row["a"], row["u"])
             self.found.put(wording, row["v"])
         return f"{len(self.values)}-0"
 
