@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cache.exact import ExactCache, Hit
-from ..cache.second_opinion import SecondOpinion
 from ..cache.semantic_tier import SemanticTier
 from ..cache.single_flight import Flights, Lead
 from ..config import GatewayConfig
@@ -61,7 +60,7 @@ class _Begun:
 class Generation:
     """Answers requests of the chat API and of the Responses API.
 
-    `semantic` and `second_opinion` are None if the stack has no semantic tier.
+    `semantic` is None if the stack has no semantic tier.
     """
 
     def __init__(
@@ -75,11 +74,10 @@ class Generation:
         ownership: Ownership,
         background: Background,
         finish: Finish,
-        second_opinion: SecondOpinion | None,
     ) -> None:
         self._config, self._limiter, self._exact = config, limiter, exact
         self._semantic, self._provider, self._ownership = semantic, provider, ownership
-        self._background, self._finish, self._second_opinion = background, finish, second_opinion
+        self._background, self._finish = background, finish
         self._flights: Flights[Hit | None] = Flights()
         self._answers: Mapping[API, AnswerKind] = {"chat": ChatAnswers(), "responses": ResponseAnswers()}
         self._intake = Intake(config)
@@ -150,8 +148,8 @@ class Generation:
             if looked.hit is not None:
                 call.share(looked.hit)
                 await call.book(self._limiter)
-                if self._second_opinion is not None:
-                    self._second_opinion.consider(outcome, request, looked.hit, call.model)
+                checks, most = self._semantic.second_opinion, call.most[call.model]
+                checks.consider(outcome, looked.hit, call.model, request.body, most)
                 return self._served(outcome, request, looked.hit)
         return await (self._streamed(call) if request.stream else self._whole(call))
 

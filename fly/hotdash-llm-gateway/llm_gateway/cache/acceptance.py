@@ -87,17 +87,12 @@ class Labels:
             self._serve_from[delta] = found
         return self._serve_from[delta]
 
-    def worth_asking(self, similarity: float, break_even: float) -> bool:
-        """Whether a verdict at this similarity may pay: closed once the share of yes is surely too small.
-
-        Args:
-            similarity: of the pair in question.
-            break_even: the share of yes from which verdicts cost less than the answers they save.
-        """
+    def yes_at_most(self, similarity: float) -> float:
+        """The share of verdicts at about this similarity that may be a yes: with 95% it is no larger."""
         at = band(similarity)
         near = slice(max(0, at - NEIGHBOURS), at + NEIGHBOURS + 1)
         yes, no = sum(self._right[near]), sum(self._wrong[near])
-        return wilson(yes, yes + no, z=1.645)[1] >= min(break_even, ASK_FROM)
+        return wilson(yes, yes + no, z=1.645)[1]
 
 
 def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:

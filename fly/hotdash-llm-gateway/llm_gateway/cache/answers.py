@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .exact import Hit, How, pack, unpack
-from .index import Vector, Wording, quantise
+from .index import Candidate, Vector, Wording, quantise
 from .keys import CacheKey, Partition, digest
 from .ledger import Ledger
 from .wording import Aliases, normal
@@ -83,14 +83,13 @@ class Answers:
         row = self._row(part, vector, entry, stamp)
         return entry if await self._ledger.keep(part.team, "semantic", entry, value, ttl_s=ttl_s, row=row) else None
 
-    async def join(
-        self, part: Partition, vector: Vector, wording: Wording, *, similarity: float, kind: str, how: How
-    ) -> None:
+    async def join(self, part: Partition, vector: Vector, found: Candidate, how: How) -> None:
         """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now."""
         if await self._ledger.read(part.team, "semantic", self.wording_id(part)):
             return
-        about = {"of": wording.entry, "a": wording.stamp, "s": similarity, "kind": kind, "how": how}
-        row = self._row(part, vector, wording.entry, wording.stamp)
+        entry, stamp = found.wording.entry, found.wording.stamp
+        about = {"of": entry, "a": stamp, "s": found.similarity, "kind": found.kind, "how": how}
+        row = self._row(part, vector, entry, stamp)
         await self._ledger.keep(part.team, "semantic", self.wording_id(part), pack(about, {}), row=row)
 
     async def _entry(self, team: str, entry: str) -> tuple[dict[str, Any], bytes]:

@@ -9,6 +9,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from .acceptance import Kind
+
 Vector = NDArray[np.float32]
 Codes = NDArray[np.int8]
 Signs = NDArray[np.uint64]
@@ -37,6 +39,15 @@ class Wording:
     entry: str
     stamp: str
     end_user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored answer that may be right: its wording nearest to the question, by which cosine, and of which kind."""
+
+    wording: Wording
+    similarity: float
+    kind: Kind
 
 
 def quantise(vector: Vector) -> Codes:

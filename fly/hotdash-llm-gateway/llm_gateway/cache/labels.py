@@ -45,9 +45,9 @@ class LabelStore:
         """Count a label, or with negative counts take one back."""
         labels, key = await self.of(team), self._key(team, int(time.time()) // EPOCH_S)
         for what, count in (("right", right), ("wrong", wrong)):
-            if count:
-                await self._store.call("HINCRBY", key, f"{kind}:{band(similarity)}:{what}", count)
-        await self._store.call("EXPIRE", key, 2 * EPOCH_S)
+            field = f"{kind}:{band(similarity)}:{what}"
+            if count and await self._store.call("HINCRBY", key, field, count) == count:  # The first one there.
+                await self._store.call("EXPIRE", key, 2 * EPOCH_S)
         labels.add(similarity, kind, right=right, wrong=wrong)
 
     def refusal(self, wording: str, entry: str, stamp: str) -> str:
