@@ -283,7 +283,7 @@ def test_where_verdicts_are_all_no_the_judge_is_soon_not_asked(valkey: Valkey) -
 def test_where_answers_are_dear_the_judge_is_asked_on(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         dear, part = answer("3 days"), ask_part(STORED)
-        dear["usage"] = {"prompt_tokens": 400, "completion_tokens": 20_000}
+        dear["usage"] = {"prompt_tokens": 40_000, "completion_tokens": 200}  # Rules of the shop, for instance.
         await one.tier.keep(part, None, dear, one.outcome(part), ttl_s=None, exact=CacheKey("a", "x"))
         one.provider.says = "no"
         for number in range(40):
