@@ -54,8 +54,8 @@ def test_a_hit_that_differs_from_a_fresh_answer_goes_and_its_verdict_turns(valke
         await two.put(STORED, "3 days")  # The same answer again: for this wording it stays refused.
         assert (await two.look(NEW)).hit is None
         estimate = await two.tier.second_opinion.estimate("a")
-        assert (estimate.sampled, estimate.wrong) == (1, 1)
-        assert (await two.tier.second_opinion.estimate("b")).sampled == 0
+        assert (estimate["sampled"], estimate["wrong"]) == (1, 1)
+        assert (await two.tier.second_opinion.estimate("b"))["sampled"] == 0
 
     gateways(valkey.url, valkey.prefix, check, count=2, shadow_rate=0.01)
 
@@ -72,7 +72,7 @@ def test_a_hit_that_agrees_or_cannot_be_compared_stays(valkey: Valkey, says: str
         await served(one, NEW)
         assert said((await one.look(NEW)).hit) == "3 days"
         assert await counts(one) == (1, 0)
-        assert (await one.tier.second_opinion.estimate("a")).sampled == sampled
+        assert (await one.tier.second_opinion.estimate("a"))["sampled"] == sampled
 
     gateways(valkey.url, valkey.prefix, check, shadow_rate=0.01)
 

@@ -15,7 +15,7 @@ from .exact import Hit, How, pack, unpack
 from .index import Candidate, Vector, Wording, quantise
 from .keys import CacheKey, Partition, digest
 from .ledger import Ledger
-from .wording import Aliases, normal
+from .wording import normal
 
 Keepable = Callable[[Mapping[str, Any]], bool]
 """Whether an answer is whole and may be given again."""
@@ -26,11 +26,11 @@ class Answers:
 
     Args:
         ledger: the record in Redis.
-        aliases: reviewed groups of questions; the questions of a group share one entry.
+        aliases: the group of each reviewed question; the questions of a group share one entry.
         space: names the embedding model and its dimensions; vectors of different spaces never meet.
     """
 
-    def __init__(self, ledger: Ledger, aliases: Aliases, *, space: str) -> None:
+    def __init__(self, ledger: Ledger, aliases: Mapping[str, str], *, space: str) -> None:
         self._ledger, self._aliases, self._space = ledger, aliases, space
         # Both are needed several times for a request, and take a tenth of its lookup each time.
         self.room, self.wording_id = lru_cache(64)(self._room), lru_cache(64)(self._wording_id)
@@ -104,4 +104,4 @@ class Answers:
         return {"p": self.room(part), "q": question, "v": codes, "e": entry, "a": stamp, "u": part.end_user}
 
     def _group(self, part: Partition) -> str | None:
-        return None if part.history else self._aliases.group(part.question)
+        return None if part.history else self._aliases.get(normal(part.question))

@@ -57,9 +57,6 @@ class Ledger:
     def names(self, team: str) -> Names:
         return Names(self._prefix, team)
 
-    def ttl_s(self, tier: Tier) -> int:
-        return self._ttl_s[tier]
-
     async def read(self, team: str, tier: Tier, entry_id: str) -> bytes | None:
         """The value of an entry."""
         raw = await self._store.call("GET", self.names(team).entries(tier) + entry_id)
@@ -105,7 +102,7 @@ class Ledger:
             self._budget, entry_id, life_ms, OVERHEAD_BYTES, TIERS.index(tier) + 1, len(TIERS),
         ]  # fmt: skip
         new = await self._store.script(_KEEP, keys, [*head, *tiers, value, *fields])
-        return _str(new) or None
+        return str(new.decode()) or None
 
     async def used_bytes(self, team: str) -> int:
         """Bytes a team's entries take by the account."""
@@ -128,7 +125,7 @@ class Ledger:
         raw = await self._store.call("GET", names.entries(tier) + entry_id)
         if raw is None:
             return False
-        owner = _str(bytes(raw).partition(b" ")[0])
+        owner = raw.partition(b" ")[0].decode()
         rows = await self._store.call("XRANGE", names.log(tier), owner, owner)
         await self._store.call("DEL", names.entries(tier) + entry_id)
         if rows and int(await self._store.call("XDEL", names.log(tier), owner)):
@@ -138,13 +135,10 @@ class Ledger:
     async def announce(self, team: str, **fields: str) -> str:
         """Add a row to the semantic log that is no entry: every gateway that follows the log sees it."""
         pairs = [part for pair in fields.items() for part in pair]
-        return _str(await self._store.call("XADD", self.names(team).log("semantic"), "*", *pairs))
+        row: bytes = await self._store.call("XADD", self.names(team).log("semantic"), "*", *pairs)
+        return row.decode()
 
 
 def fields_of(row: Sequence[Any]) -> dict[bytes, bytes]:
     """The fields of a stream row as the raw protocol returns it: [id, [name, value, ...]]."""
     return dict(zip(row[1][::2], row[1][1::2], strict=True))
-
-
-def _str(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..config import GatewayConfig
@@ -30,17 +29,6 @@ log = logging.getLogger(__name__)
 
 Finding = Literal["agree", "differ", "unknown"]
 MOST_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The share of wrong answers among checked hits, with its 95% Wilson interval."""
-
-    sampled: int
-    wrong: int
-    rate: float
-    low: float
-    high: float
 
 
 class SecondOpinion:
@@ -71,11 +59,11 @@ class SecondOpinion:
         if self._rate > 0 and hit.how != "same" and hit.entry_id not in self._checked:
             self._asker.start(self._sampled(outcome, hit, model, body, most))
 
-    async def estimate(self, team: str) -> Estimate:
-        """What the checks so far say. Raises StoreUnavailable."""
+    async def estimate(self, team: str) -> dict[str, float]:
+        """The share of wrong answers among checked hits, with its 95% Wilson interval. Raises StoreUnavailable."""
         agree, differ = (int(n or 0) for n in await self._store.call("HMGET", self._key(team), "agree", "differ"))
-        low, high = wilson(differ, agree + differ)
-        return Estimate(agree + differ, differ, differ / max(1, agree + differ), low, high)
+        sampled, (low, high) = agree + differ, wilson(differ, agree + differ)
+        return {"sampled": sampled, "wrong": differ, "rate": differ / max(1, sampled), "low": low, "high": high}
 
     async def _sampled(self, outcome: Outcome, hit: Hit, model: str, body: Mapping[str, Any], most: Spend) -> None:
         team = outcome.team.name

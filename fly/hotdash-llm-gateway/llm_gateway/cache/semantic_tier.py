@@ -7,6 +7,7 @@ judge. Whatever fails on the way is a miss.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from .ledger import Ledger
 from .mirror import Mirror
 from .second_opinion import SecondOpinion
 from .vetoes import compare
-from .wording import Aliases
+from .wording import group_of
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class SemanticTier:
         keepable: Keepable,
     ) -> None:
         try:
-            aliases = Aliases(semantic.aliases)
+            aliases = group_of(semantic.aliases)
         except ValueError as error:
             raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
         prefix, space = config.redis.key_prefix, f"{config.embedding.model}/{config.embedding.dimensions}"
@@ -132,14 +133,13 @@ class SemanticTier:
         exact: CacheKey,
     ) -> str | None:
         """Keep an answer for questions in other words; return the entry's id, None if it was not kept."""
-        if not self._keepable(response):
-            return None
-        if vector is None:
+        if vector is None and self._keepable(response):
             vector = await self._embed(part, outcome)
-        try:
-            return None if vector is None else await self.answers.keep(part, vector, response, ttl_s=ttl_s, exact=exact)
-        except StoreUnavailable:
+        if vector is None or not self._keepable(response):
             return None
+        with contextlib.suppress(StoreUnavailable):
+            return await self.answers.keep(part, vector, response, ttl_s=ttl_s, exact=exact)
+        return None
 
     async def close(self) -> None:
         """Wait for verdicts and checks under way."""

@@ -104,7 +104,7 @@ async def cache(gateway: Gateway) -> dict[str, Any]:
             await gateway.semantic.mirror.sync(name)
             shown[name] |= {
                 "judge": await _judge(gateway, name, did),
-                "shadow": asdict(await gateway.semantic.second_opinion.estimate(name)),
+                "shadow": await gateway.semantic.second_opinion.estimate(name),
             }
     return {"teams": shown, "mirrored_entries": len(gateway.semantic.mirror) if gateway.semantic else 0}
 
