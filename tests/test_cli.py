@@ -47,6 +47,8 @@ def inv(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProces
         (["explain", "NOPE-1"], "CLI-005"),
         (["cache.purge"], "CLI-006"),
         (["cache.wrong"], "CLI-010"),
+        (["cache.wrong", "--entry", "nonsense"], "CLI-010: 'nonsense' names no answer"),
+        (["cache.purge", "--team", "admin", "--entry", "semantic:"], "CLI-010"),
         (["cache.purge", "--team", "nobody"], "CLI-004"),
         (["dev.bench", "nothing"], "CLI-007"),
         (["plan", "--n", "12"], "CLI-001"),

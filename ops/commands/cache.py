@@ -23,19 +23,21 @@ def cache_stats(c: Context, target: str = "", json: bool = False) -> None:
 
 def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "", yes: bool = False) -> None:
     """Forget a team's cached answers, or one entry of it: inv cache.purge --team NAME."""
-    _check_team(team)
+    _check_purge(team, entry)
     from ops.commands.gateway_admin import purge
 
     print(purge(team, entry, target))
 
 
-def _check_team(team: str) -> None:
+def _check_purge(team: str, entry: str) -> None:
     if not team:
         raise RunbookError("CLI-006", "which team?", next="inv teams.show, then inv cache.purge --team NAME")
+    if entry:
+        _check_entry(entry)
 
 
 def _would_purge(team: str = "", entry: str = "", target: str = "") -> str:
-    _check_team(team)
+    _check_purge(team, entry)
     from ops.session.opening import open_deployment
 
     name = open_deployment(target).team(team).name
@@ -48,8 +50,10 @@ def _would_take_back(entry: str = "", target: str = "") -> str:
 
 
 def _check_entry(entry: str) -> None:
-    if not entry:
-        raise RunbookError("CLI-010", "which answer?", next="inv cache.wrong --entry semantic:...")
+    tier, _, name = entry.partition(":")
+    if tier not in ("exact", "semantic") or not name:
+        what = f"{entry!r} names no answer: that begins with exact: or semantic:" if entry else "which answer?"
+        raise RunbookError("CLI-010", what, next="inv cache.wrong --entry semantic:...")
 
 
 def cache_wrong(c: Context, entry: str = "", target: str = "", yes: bool = False) -> None:

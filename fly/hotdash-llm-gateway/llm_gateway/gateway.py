@@ -18,7 +18,7 @@ from .api.stored import Stored
 from .cache.embedding import Embedder
 from .cache.exact import ExactCache
 from .cache.ledger import Ledger
-from .cache.semantic_parts import SemanticParts, assemble
+from .cache.semantic_tier import SemanticTier
 from .config import GatewayConfig
 from .environment import Environment
 from .health.loop_delay import LoopDelay
@@ -71,11 +71,11 @@ class Gateway:
         models = frozenset((*config.chat_models, *config.embedding_models, *config.prices))
         self.tally = Tally(self.store, prefix=prefix, meters=Meters(frozenset(config.teams), models))
         self.embedder: Embedder | None = None
-        self.semantic: SemanticParts | None = None
+        self.semantic: SemanticTier | None = None
         if semantic:
             embedding = config.embedding
             self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
-            self.semantic = assemble(
+            self.semantic = SemanticTier(
                 config,
                 semantic,
                 store=self.store,
@@ -110,12 +110,11 @@ class Gateway:
             config,
             limiter=limiter,
             exact=self.exact,
-            semantic=self.semantic.tier if self.semantic else None,
+            semantic=self.semantic,
             provider=provider,
             ownership=self._ownership,
             background=self._background_responses,
             finish=finish,
-            second_opinion=self.semantic.second_opinion if self.semantic else None,
         )
         self.requests = Requests(
             generation,
@@ -147,8 +146,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         if self.semantic is not None:
-            await self.semantic.second_opinion.close()
-            await self.semantic.tier.close()
+            await self.semantic.close()
         await self._background_responses.close()
         await self._ownership.close()
         await self.tally.flush()

@@ -132,7 +132,7 @@ async def cache(gateway: Gateway) -> dict[str, Any]:
             await gateway.semantic.mirror.sync(name)
             shown[name] |= {
                 "judge": await _judge(gateway, name, did),
-                "shadow": asdict(await gateway.semantic.second_opinion.estimate(name)),
+                "shadow": await gateway.semantic.second_opinion.estimate(name),
             }
     on = {tier: "on" if gateway.switches.cache_on(tier) else "off" for tier in CACHE_TIERS}
     return {"teams": shown, "switches": on, "mirrored_entries": len(gateway.semantic.mirror) if gateway.semantic else 0}
