@@ -59,7 +59,7 @@ def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
     if next:
         lines.append(f"  next: {advice(next)}")
     if code:
-        lines.append(f"  more: inv explain {code}")
+        lines.append(f"  more: {advice(f'inv explain {code}')}")
     return [redactor(line) for line in lines]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Sequence
 
 GAP = "  "
@@ -11,6 +12,21 @@ GAP = "  "
 def width() -> int:
     """Columns of the terminal; 80 where there is none."""
     return shutil.get_terminal_size((80, 24)).columns
+
+
+def wrapped(text: str) -> str:
+    """Text in the terminal's width, broken between words; paragraphs, list items and what is indented keep apart."""
+    made: list[str] = []
+    for line in text.splitlines():
+        if line and made and made[-1] and not line.startswith((" ", "- ", "* ")):
+            made[-1] += f" {line}"
+        else:
+            made.append(line)
+    room = width()
+    return "\n".join(
+        textwrap.fill(line, room, break_long_words=False, break_on_hyphens=False) if line[:1] != " " else line
+        for line in made
+    )
 
 
 def lines(head: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None = None) -> list[str]:
