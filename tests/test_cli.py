@@ -148,7 +148,7 @@ def test_the_next_command_reaches_the_target_of_the_one_that_failed(
     done = checkout.inv("vault.get", "LITELLM_MASTER_KEY", "--target", chosen, RUNBOOK_TARGET=usual)
     assert done.stderr.splitlines()[-2:] == [
         f"  next: inv setup.secrets {advised}".rstrip(),
-        "  more: inv explain VAULT-001",
+        f"  more: inv explain VAULT-001 {advised}".rstrip(),
     ]
 
 
