@@ -202,6 +202,7 @@ def tell(error: RunbookError, json: bool = False) -> None:
     from ops.runbook.advice import advice
     from ops.runbook.console import error_lines
     from ops.runbook.report import document
+    from ops.runbook.table import fitted
 
     if json:
         print(
@@ -214,7 +215,7 @@ def tell(error: RunbookError, json: bool = False) -> None:
                 exit_code=error.exit_code,
             )
         )
-    print("\n".join(error_lines(error)), file=sys.stderr)
+    print("\n".join(fitted(error_lines(error), sys.stderr)), file=sys.stderr)
 
 
 def tell_interrupted(interrupted: Interrupted) -> None:

@@ -36,15 +36,21 @@ CUTOVER = "Cutover by the development team: docs/runbooks/llm-gateway-cutover.md
 
 
 def _untold(journal: Journal, steps: Mapping[str, Step[Any]], queued: Sequence[Entry]) -> dict[int, list[str]]:
-    """The steps, by phase, that have changed something since their phase was last reported."""
+    """The steps, by phase, that have done something since their phase was last reported."""
     told: dict[int, str] = {}
     for entry in queued:
         if entry.script == LOG and (phase := PHASE.match(entry.arguments[3])):
             told[int(phase[1])] = entry.at
     untold: dict[int, list[str]] = {}
+    done: set[str] = set()
     for event in journal.read():
         step = steps.get(event.get("step", "")) if event["event"] == "step" else None
-        if step is None or event["status"] != Status.CHANGED.value or event["at"] <= told.get(step.phase, ""):
+        if step is None:
+            continue
+        # What a run did that was killed before it journaled it is found done, for the first time, by the next one.
+        news = event["status"] == Status.CHANGED.value or (event["status"] in DONE and step.key not in done)
+        (done.add if event["status"] in DONE else done.discard)(step.key)
+        if not news or event["at"] <= told.get(step.phase, ""):
             continue
         names = untold.setdefault(step.phase, [])
         if f"{step.number} {step.name}" not in names:

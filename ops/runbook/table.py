@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Sequence
+from typing import TextIO
 
 GAP = "  "
 
@@ -27,6 +28,25 @@ def wrapped(text: str) -> str:
         textwrap.fill(line, room, break_long_words=False, break_on_hyphens=False) if line[:1] != " " else line
         for line in made
     )
+
+
+def fitted(rows: Sequence[str], stream: TextIO) -> list[str]:
+    """Lines for a terminal go on below their own beginning, at whole words; for a pipe they stay whole.
+
+    What stands in four to seven blanks is a difference, and stays whole as well: it is to be copied.
+    """
+    if not stream.isatty():
+        return list(rows)
+    made: list[str] = []
+    for row in rows:
+        indent = len(row) - len(row.lstrip())
+        if 4 <= indent < 8 and not row.strip().startswith("next:"):
+            made.append(row)
+            continue
+        made += textwrap.wrap(
+            row, width(), subsequent_indent=" " * (indent + 2), break_long_words=False, break_on_hyphens=False
+        ) or [""]
+    return made
 
 
 def lines(head: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None = None) -> list[str]:
