@@ -222,7 +222,7 @@ class Live:
         for line in outcome_lines(step, outcome)[1:]:
             indent = len(line) - len(line.lstrip())
             # A difference stays as it is, to be copied; what is said goes on at whole words.
-            said = not line.startswith("    ") or line.startswith("        ")
+            said = not line.startswith("    ") or line[4:5] not in "+-@ " or line.startswith("        ")
             text = Text(line.strip() if said else line, style=_diff_style(line), overflow="fold")
             self.console.print(Padding(text, (0, 0, 0, indent)) if said else text, soft_wrap=not said)
 

@@ -33,14 +33,14 @@ def wrapped(text: str) -> str:
 def fitted(rows: Sequence[str], stream: TextIO) -> list[str]:
     """Lines for a terminal go on below their own beginning, at whole words; for a pipe they stay whole.
 
-    What stands in four to seven blanks is a difference, and stays whole as well: it is to be copied.
+    A line of a difference, behind four blanks, stays whole as well: it is to be copied.
     """
     if not stream.isatty():
         return list(rows)
     made: list[str] = []
     for row in rows:
         indent = len(row) - len(row.lstrip())
-        if 4 <= indent < 8 and not row.strip().startswith("next:"):
+        if row.startswith("    ") and row[4:5] in "+-@ ":
             made.append(row)
             continue
         made += textwrap.wrap(
