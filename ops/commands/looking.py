@@ -115,11 +115,15 @@ def doctor(c: Context, target: str = "", json: bool = False) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
-def explain(c: Context, code: str) -> None:
-    """What an error code means, at length: inv explain VAULT-002."""
-    from ops.document.explain import text
+def explain(c: Context, code: str, target: str = "") -> None:
+    """What an error code (inv explain VAULT-002) means on this target, at length."""
+    from ops.document.explain import only_on, text
+    from ops.runbook.advice import advice
+    from ops.runbook.table import wrapped
+    from ops.session.opening import speaking_of
 
-    print(text(code))
+    # A code of one target alone is explained for that one, whichever is in use.
+    print(wrapped(advice(text(code, speaking_of(only_on(code) or target)))))
 
 
 def journal(c: Context, target: str = "", run: int = 0, html: bool = False, json: bool = False) -> None:
