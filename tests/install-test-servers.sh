@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings the servers and tools that no Python package has, for the tests that use the real ones: flyctl and MinIO,
-# pinned, built with the Go toolchain into .tools/bin; pgbouncer and OpenSSH's server from Debian, as root; likewise podman
+# pinned, built with the Go toolchain into .tools/bin; pgbouncer, OpenSSH's server and Chromium from Debian, as root; likewise podman
 # with runc, and in .tools/image-parts what test images are made of: Debian's files, Node 24, the packages of both locks.
 # What cannot be had is said, and the exit code is 0 all the same: those tests then skip themselves, saying why.
 set -euo pipefail
@@ -68,14 +68,15 @@ installed() {
   apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; }
 }
 
-# from_debian PROGRAM PACKAGE SERVICE
+# from_debian PROGRAM PACKAGE SERVICE [MORE PACKAGES...]
 from_debian() {
   local program=$1 package=$2 service=$3
+  shift 3
   if command -v "$program" >/dev/null; then
     echo "$program is there: $(command -v "$program")"
   elif ! command -v apt-get >/dev/null || [[ $EUID != 0 ]]; then
     missing "$program" "that takes Debian's apt-get and root (or have it on PATH)"
-  elif watched "installing $package with apt-get" installed "$package"; then
+  elif watched "installing $package with apt-get" installed "$package" "$@"; then
     # The package may start a server of its own; the tests start theirs.
     service "$service" stop >/dev/null 2>&1 || :
     echo "$program installed: $(command -v "$program")"
@@ -139,6 +140,7 @@ mkdir -p "$bin"
 engine
 from_debian pgbouncer pgbouncer pgbouncer
 from_debian sshd openssh-server ssh
+from_debian chromium chromium chromium fonts-dejavu-core
 # A release build of flyctl takes its version and date from the linker; without them it would not start.
 info=github.com/superfly/flyctl/internal/buildinfo
 built flyctl github.com/superfly/flyctl "$flyctl" -tags production \

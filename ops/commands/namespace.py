@@ -8,7 +8,19 @@ import invoke.collection
 from invoke import Collection, Task
 from invoke.parser import ParserContext
 
-from ops.commands import building, cache, cutover, deploying, development, local, looking, progress, teams, vault
+from ops.commands import (
+    building,
+    cache,
+    cutover,
+    deploying,
+    development,
+    documents,
+    local,
+    looking,
+    progress,
+    teams,
+    vault,
+)
 from ops.commands.steps import phase_tasks
 from ops.phases.table import phases
 from ops.session.offered import offer
@@ -36,6 +48,7 @@ def namespace() -> Collection:
     groups: dict[str, tuple[Task[Any], ...]] = {phase.name: phase_tasks(phase) for phase in phases()}
     groups["build"] += building.TASKS
     groups["deploy"] += deploying.TASKS
+    groups["document"] += documents.TASKS
     groups["cutover"] = cutover.TASKS
     for module in FURTHER:
         groups[module.NAME] = module.TASKS
