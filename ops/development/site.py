@@ -20,7 +20,7 @@ ENVIRONMENT = ROOT / ".tools" / "site"
 OUT = ROOT / ".state" / "site"
 BUILD_SECONDS = 300
 CHAPTERS = {
-    "Start": ("README.md", "docs/first-hour/*.md"),
+    "Start": ("README.md", "docs/first-hour/README.md", "docs/first-hour/*-*.md"),
     "Guides": ("docs/runbooks/*.md", "vault-template/README.md"),
     "How it is made": ("docs/architecture.md", "fly/*/README.md", "docs/decisions/README.md", "docs/decisions/0*.md"),
     "Contributing": ("CONTRIBUTING.md", "CHANGELOG.md"),
