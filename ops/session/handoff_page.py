@@ -15,7 +15,7 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .5rem; vertical-align: top; border-bottom: 1px solid #8884; }
-td, p, li { overflow-wrap: anywhere; min-width: 4rem; }
+p, li, code { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; font-size: 10px; } tr { break-inside: avoid; } }
 </style></head><body>
 """
