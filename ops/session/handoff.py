@@ -53,7 +53,9 @@ def gather(deployment: Deployment, now: datetime | None = None) -> Handoff:
     now = now or datetime.now(UTC)
     found = acceptance.gather(deployment)
     tested = {
-        line.text: f"{match[1][:16]}Z" for line in found.lines if (match := re.search(r"\(at ([\d:TZ.-]+)\)$", line.evidence))
+        line.text: f"{match[1][:16]}Z"
+        for line in found.lines
+        if (match := re.search(r"\(at ([\d:TZ.-]+)\)$", line.evidence))
     }
     looked = f"{now:%Y-%m-%dT%H:%MZ}"
     checklist = table(
