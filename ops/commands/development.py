@@ -71,11 +71,12 @@ def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> Non
         raise Exit(code=code)
 
 
-def lock(c: Context) -> None:
-    """Resolve the runbook's lock anew from pyproject.toml."""
-    from ops.development.check import lock as run
+def lock(c: Context, site: bool = False) -> None:
+    """Resolve the runbook's lock anew from pyproject.toml; --site: the one of what makes the site."""
+    from ops.development import check
+    from ops.development import site as pages
 
-    run()
+    (pages if site else check).lock()
 
 
 TASKS: tuple[Task[Any], ...] = (
@@ -91,5 +92,5 @@ TASKS: tuple[Task[Any], ...] = (
     task(gateway_environment, "gateway"),
     task(tsx),
     task(clients, lock="resolve the newest releases first, and write them into the locks"),
-    task(lock),
+    task(lock, site="the lock of inv document.site instead"),
 )
