@@ -41,6 +41,7 @@ class Made:
     prefix: str
     web: str
     worker: str
+    python: str
 
     def workspace(self, state: Path, root: Path = ROOT) -> Workspace:
         """A workspace that builds on them.
@@ -60,7 +61,7 @@ def made(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     others = _nameless(engine)
     try:
         names = bases.make(engine, tmp_path_factory.mktemp("bases"), "4.50.0", prefix)
-        yield Made(prefix, names["web"], names["worker"])
+        yield Made(prefix, names["web"], names["worker"], names["python"])
     finally:
         _remove(engine, prefix, others)
 

