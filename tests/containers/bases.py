@@ -20,7 +20,7 @@ from ops.services.engine.engine import Engine
 PARTS = Path(os.environ.get("TEST_IMAGE_PARTS") or ROOT / ".tools" / "image-parts")
 NEEDED = ("root.tar", "node.tgz", "wheels", "standins")
 # What the stand-in for Langfuse imports.
-LANGFUSE = "starlette uvicorn msgspec psycopg psycopg-binary bcrypt"
+LANGFUSE = "starlette uvicorn msgspec psycopg psycopg-binary bcrypt opentelemetry-proto"
 
 PROGRAMS = Path(__file__).with_name("langfuse")
 

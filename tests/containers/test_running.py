@@ -1,4 +1,4 @@
-"""One container as it is to be, with the real engine: what is in its way, and what is said when it does not get well."""
+"""One container as it is to be, with the real engine: what is in its way, and what is said when it does not get up."""
 
 from __future__ import annotations
 

