@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ops.services.web import Site
 from ops.targets.containers.images import BASES
 from ops.targets.containers.project import NAME
 from tests.containers import servers
-from tests.containers.conftest import BUILD_S, Made
+from tests.containers.conftest import BUILD_S, Made, nameless
 from tests.integration.checkout import Checkout
 from tests.lacking import lacking
 
@@ -51,7 +51,7 @@ class Stack:
     name: str
     settings: dict[str, str]
     engine: Engine
-    outcomes: list[subprocess.CompletedProcess[str]] = field(default_factory=list)
+    before: frozenset[str]
 
     @property
     def state(self) -> Path:
@@ -115,7 +115,7 @@ def stack(engine: Engine, made: Made, tmp_path_factory: pytest.TempPathFactory) 
     given = {**bases, "web": made.web, "worker": made.worker, "python": made.python}
     settings = {BASES[kind]: image for kind, image in given.items()}
     settings |= {NAME: f"{made.prefix}-stack", "RUNBOOK_ENGINE": engine.program, "STACK__FLY__GROUPS__UI__COUNT": "1"}
-    stack = Stack(Checkout(folder / "checkout"), settings[NAME], settings, engine)
+    stack = Stack(Checkout(folder / "checkout"), settings[NAME], settings, engine, frozenset(nameless(engine)))
     try:
         yield stack
     finally:
@@ -282,5 +282,6 @@ def test_destroyed_it_leaves_nothing_behind(stack: Stack) -> None:
         assert not [name for name in said if name.startswith(stack.name)], kind
     images = stack.engine.run("listing", "images", "--format", "{{.Repository}}").stdout.split()
     assert not [name for name in images if f"/{stack.name}-" in name]
+    assert not nameless(stack.engine) - stack.before
     left = [path.name for path in stack.state.iterdir()]
     assert not {"vault.json", "secrets", "files", "env", "ports.json"} & set(left), left

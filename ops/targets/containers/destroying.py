@@ -46,7 +46,9 @@ def destroy(workspace: Workspace, project: Project, say: Say) -> list[str]:
     engine, done = project.engine, []
     for seen in project.seen():
         say(f"removing {seen.name}")
-        engine.run(f"removing {seen.name}", "rm", "--force", "--volumes", seen.name, timeout=MOVE_S)
+        # Podman would first ask it to stop, and wait as long as it may take; docker kills.
+        at_once = ("--time", "0") if engine.kind == "podman" else ()
+        engine.run(f"removing {seen.name}", "rm", "--force", "--volumes", *at_once, seen.name, timeout=MOVE_S)
         done.append(seen.name)
     for kind, form in (("network", "{{.Name}}"), ("volume", "{{.Name}}")):
         listed = engine.run(f"listing {kind}s", kind, "ls", *project.filters(), "--format", form).stdout.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,7 @@ def last_lines(project: Project, name: str, lines: int = LAST_LINES) -> list[str
 
 
 def _await(project: Project, wish: Wish, check: Check, say: Say, patience: float) -> None:
-    wrong = ["it was not asked yet"]
+    wrong, began = ["it was not asked yet"], time.monotonic()
 
     def well() -> bool:
         row = project.about(wish.name) or {"State": {"Status": "gone", "ExitCode": "?"}}
@@ -126,6 +127,7 @@ def _await(project: Project, wish: Wish, check: Check, say: Say, patience: float
     ended = RunbookError(ILL, "ended")
     try:
         wait_until(well, what=f"{wish.name} to be well", timeout=patience, every=0.2, say=say, code=ILL)
+        say(f"{wish.name} is well after {time.monotonic() - began:.1f} s")
     except RunbookError as error:
         if error.code != ILL:
             raise

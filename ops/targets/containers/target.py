@@ -35,6 +35,7 @@ class Containers:
 
     name = "containers"
     production = False
+    after_destroy = "nothing of it is left, its vault included"
     # What Fly and Supabase simply have comes first, and the image is built before it is run.
     extra_needs: Mapping[str, tuple[str, ...]] = {
         "deploy.app": ("containers.engine",),
