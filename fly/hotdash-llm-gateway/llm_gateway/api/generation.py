@@ -110,21 +110,18 @@ class Generation:
 
         reads = key is not None and not request.controls.no_cache
         outcome.tier = "miss" if reads else "bypass"
-        hit = await self._exact.get(key) if key is not None and reads else None
-        if hit is not None:
-            # Free of charge, but a request like any other.
-            admitted = await self._limiter.reserve(team, tokens=0, nano_usd=0)
-            outcome.remaining = admitted.remaining
-            if isinstance(admitted, Refusal):
-                raise OverLimit(admitted)
-            return self._served(outcome, request, hit)
-
         most = self._intake.most(request, choice.model)
         bound = self._bound(most, read)
-        admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd)
+        # One round trip looks for a kept answer and books: that answer is free of charge, but a request like any other.
+        kept = self._exact.name(key) if key is not None and reads else None
+        admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd, free_if=kept)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
             raise OverLimit(admitted)
+        if key is not None and admitted.found is not None:
+            return self._served(outcome, request, self._exact.hit(key, admitted.found))
+        if kept is not None and not admitted.shared:
+            self._exact.failures += 1
         call = Call(request, outcome, admitted, choice.model, most, key, read.partition)
         try:
             return await self._found_or_asked(call, shares=reads and not request.controls.no_store)
