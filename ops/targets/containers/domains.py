@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
+from ops.runbook.files import write_atomic
 from ops.runbook.step import Look, Say, missing, satisfied
 from ops.targets.containers import images, running
 from ops.targets.containers.app import EDGE_VOLUME, has_ipv6
@@ -115,7 +116,7 @@ class Domains:
             return False
         if "BEGIN CERTIFICATE" not in text:
             return False
-        authority(self.project).write_text(text, encoding="utf-8")
+        write_atomic(authority(self.project), text)
         return True
 
     def look(self, workspace: Workspace) -> Look:
