@@ -108,7 +108,7 @@ class Release:
     def bring(self, workspace: Workspace, group: str, say: Say) -> None:
         """Have one group's containers run as wanted."""
         if group == "edge" and not has_ipv6(self.project):
-            write_readable(self.project, "Caddyfile.ipv4", _ipv4(workspace))
+            write_readable(self.project, "Caddyfile.ipv4", ipv4_rules(workspace))
         for number in range(1, self.groups.counts(workspace)[group] + 1):
             wish = self.groups.wish(workspace, group, number)
             running.ensure(
@@ -191,7 +191,7 @@ def _openai_check(wish: Wish) -> str:
     return "" if status == 200 else f"the stand-in for OpenAI answers {status or 'nothing'}"
 
 
-def _ipv4(workspace: Workspace) -> str:
+def ipv4_rules(workspace: Workspace) -> str:
     """The edge's own rules, for a network without IPv6."""
     from ops.render.edge import caddyfile
 

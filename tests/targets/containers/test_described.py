@@ -18,6 +18,7 @@ from ops.targets.containers import health, inside
 from ops.targets.containers.groups import ORDER
 from ops.targets.containers.packages import PACKAGES
 from ops.targets.containers.project import Project
+from ops.targets.containers.release import ipv4_rules
 from ops.targets.containers.target import Containers
 from ops.targets.containers.wish import Mount, Wish
 from ops.targets.deployment import Deployment
@@ -131,3 +132,11 @@ def test_destroying_takes_the_name_typed(tmp_path: Path) -> None:
             made.target.check_destroy(typed)
         assert caught.value.code == "ENGINE-011"
     made.target.check_destroy("mine\n")
+
+
+def test_without_ipv6_the_edge_dials_ipv4_by_the_same_rules(tmp_path: Path) -> None:
+    made = deployment(tmp_path)
+    rules, rendered = ipv4_rules(made), (made.gateway_dir / "config" / "Caddyfile").read_text()
+    assert "ipv6" not in rules
+    assert rendered.count("versions ipv6") == rules.count("versions ipv4") == 2
+    assert rules.replace("versions ipv4", "versions ipv6") == rendered
