@@ -12,6 +12,7 @@ from ops.services.engine.engine import Engine
 from ops.targets.base import Requirement
 from ops.targets.containers import images
 from ops.targets.containers.release import NEEDED_BYTES, NEEDED_WITH_BASES
+from ops.targets.local import ports
 
 if TYPE_CHECKING:
     from ops.targets.containers.groups import Groups
@@ -49,6 +50,8 @@ def requirements(workspace: Workspace, project: Project, groups: Groups) -> list
     found.append(Requirement("container engine", True, str(engine), ""))
     if engine.kind == "podman":
         found.append(_names(engine))
+    six = "there" if ports.has_ipv6() else "none here: the private network is IPv4 alone, where Fly's is IPv6"
+    found.append(Requirement("IPv6", True, six, ""))
     free = engine.free_bytes
     needed = disk_bytes(workspace)
     room = f"{free / 1e9:.1f} GB free in {engine.storage}" if free is not None else "not told by the engine"
