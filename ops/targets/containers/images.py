@@ -147,13 +147,23 @@ def make(project: Project, wanted: Build, say: Say) -> None:
     """Build an image if it is not there, and remember what the build leaves in its cache, to be removed in the end."""
     if found(project, wanted.tag):
         return
-    before = nameless(project)
+    note_cache(project)
+    project.memory.put("images", "pending", {"before": sorted(nameless(project))})
     log = project.state / "build-logs" / f"{wanted.tag.rpartition('/')[2].partition(':')[0]}.log"
     try:
         build(project.engine, wanted, log, say)
     finally:
-        kept = {*project.memory.get("images", "cache").get("ids", ()), *(nameless(project) - before)}
+        note_cache(project)
+
+
+def note_cache(project: Project) -> None:
+    """Remember what a build has left in the engine's cache since it began, also one that was killed."""
+    pending = project.memory.get("images", "pending")
+    if pending:
+        left = nameless(project) - set(pending.get("before", ()))
+        kept = {*project.memory.get("images", "cache").get("ids", ()), *left}
         project.memory.put("images", "cache", {"ids": sorted(kept)})
+        project.memory.forget("images", "pending")
 
 
 def nameless(project: Project) -> set[str]:
