@@ -113,6 +113,15 @@ packages() {
     -r fly/hotdash-llm-gateway/requirements.lock -r fly/hotdash-llm-gateway/edge.lock -d "$1"
 }
 
+# What the stand-ins import, for the same Python, by the runbook's own lock.
+standins() {
+  local lock python=${PYTHON:-python3}
+  lock=$(mktemp)
+  "$python" -m ops.targets.containers.packages >"$lock" &&
+    "$python" -m pip download --no-deps --require-hashes --only-binary :all: --python-version 3.11 -r "$lock" -d "$1" &&
+    rm "$lock"
+}
+
 engine() {
   local packages=(podman buildah runc netavark aardvark-dns iptables mmdebstrap)
   if ! command -v apt-get >/dev/null || [[ $EUID != 0 ]]; then
@@ -134,6 +143,7 @@ engine() {
     --dpkgopt='path-exclude=/usr/share/locale/*' bookworm
   if command -v npm >/dev/null; then image_part node.tgz node_package; else missing node.tgz "npm is not there"; fi
   image_part wheels packages
+  image_part standins standins
 }
 
 mkdir -p "$bin"

@@ -143,13 +143,14 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
     deployment = open_deployment(target)
     wanted = deployment.target.name_to_destroy
     if not name and sys.stdin.isatty():
-        question = f"this destroys production and its data; type {wanted} to go on: "
+        whose = "production" if deployment.target.production else "this rehearsal"
+        question = f"this destroys {whose} and its data; type {wanted} to go on: "
         print(question, end="", file=sys.stderr, flush=True)
         name = sys.stdin.readline()
     deployment.target.check_destroy(name)
     with _alone(deployment, "inv deploy.destroy"):
         done = deployment.target.destroy(_say)
-    print(f"destroyed: {', '.join(done) or 'nothing was there'}; the vault and the Postgres schema are as they were")
+    print(f"destroyed: {', '.join(done) or 'nothing was there'}; {deployment.target.after_destroy}")
 
 
 TASKS: tuple[Task[Any], ...] = (

@@ -66,6 +66,7 @@ class Target(Protocol):
 
     name: str
     production: bool  # whether a run asks before it changes anything, and reports its progress
+    after_destroy: str  # what is left once all is destroyed, as an operator reads it
     extra_needs: Mapping[str, tuple[str, ...]]  # what a step of the phases also needs here, by step key
     redis: Part  # 1.4
     app: Part  # 3.1

@@ -14,7 +14,7 @@ STEP: Step[Deployment] = Step(
     "3.1",
     "deploy.app",
     "Create the app",
-    "the Fly app, or in rehearsal the supervised programs",
+    "the Fly app; in rehearsal the supervised programs or a network",
     look("app"),
     act("app"),
     needs=("setup.structure",),

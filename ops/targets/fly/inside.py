@@ -50,22 +50,36 @@ def admin(
     if not machines:
         raise RunbookError("FLY-012", f"{app} has no healthy gateway machine", next="inv deploy.status --target fly")
     asked = json.dumps({"port": workspace.stack.ports.gateway, "path": path, "method": method, "body": body})
-    script = _SCRIPT.format(asked=asked)
-    done = account.execute(app, machines[0].id, script, interpreter=f"{PYTHON} -")
+    done = account.execute(app, machines[0].id, script(asked), interpreter=f"{PYTHON} -")
+    return answer(done.stdout, done.stderr, f"machine {machines[0].id}", path, "inv deploy.logs --target fly")
+
+
+def script(asked: str) -> str:
+    """What asks the route, to be run inside.
+
+    Args:
+        asked: port, path, method and body as JSON.
+    """
+    return _SCRIPT.format(asked=asked)
+
+
+def answer(stdout: str, stderr: str, where: str, path: str, next: str) -> dict[str, Any]:
+    """The parsed JSON answer in what the script printed.
+
+    Raises:
+        RunbookError: GW-001 the gateway did not answer as it should.
+    """
     try:
-        reply = json.loads(done.stdout.strip().splitlines()[-1])
-        status, answer = int(reply["status"]), json.loads(reply["body"] or "null")
+        reply = json.loads(stdout.strip().splitlines()[-1])
+        status, found = int(reply["status"]), json.loads(reply["body"] or "null")
     except (ValueError, IndexError, KeyError, TypeError):
-        status, answer = 0, None
-    if status != 200 or not isinstance(answer, dict):
-        why = answer.get("error", {}).get("message", "") if isinstance(answer, dict) else done.stderr.strip()[-300:]
+        status, found = 0, None
+    if status != 200 or not isinstance(found, dict):
+        why = found.get("error", {}).get("message", "") if isinstance(found, dict) else stderr.strip()[-300:]
         raise RunbookError(
-            "GW-001",
-            f"the gateway in machine {machines[0].id} answered {status or 'not at all'} to {path}",
-            why=str(why),
-            next="inv deploy.logs --target fly",
+            "GW-001", f"the gateway in {where} answered {status or 'not at all'} to {path}", why=str(why), next=next
         )
-    return answer
+    return found
 
 
 def watch(workspace: Workspace, account: Account, what: str) -> tuple[int, str]:

@@ -33,6 +33,7 @@ class Fly:
 
     name = "fly"
     production = True
+    after_destroy = "the vault and the Postgres schema are as they were"
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
