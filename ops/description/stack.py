@@ -12,6 +12,17 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Identity(Table, frozen=True):
+    """The table `stack`: what the stack is called, and where its files are.
+
+    Attributes:
+        name: as people read it.
+        folder: of the rendered files and the gateway's source, below the checkout.
+        vault: the JSON file of production's secrets, below the checkout.
+        operator_email: Langfuse's first user, and the address for alerts.
+        agent: in whose name progress is reported.
+        task: on which task progress is reported.
+    """
+
     name: str
     folder: str
     vault: str
@@ -21,17 +32,23 @@ class Identity(Table, frozen=True):
 
 
 class Domains(Table, frozen=True):
+    """The table `domains`: the public host names; the same twice where the UI has none of its own."""
+
     gateway: str
     langfuse: str
 
 
 class Group(Table, frozen=True):
+    """A process group of the gateway's app: the number of machines, and the memory (MB) and shared CPUs of each."""
+
     count: int
     memory_mb: int
     cpus: int
 
 
 class Groups(Table, frozen=True):
+    """The tables `fly.groups.*`: one per process group of the gateway's app."""
+
     edge: Group
     gateway: Group
     ui: Group
@@ -39,6 +56,22 @@ class Groups(Table, frozen=True):
 
 
 class FlyPrices(Table, frozen=True):
+    """The table `fly.prices`: what Fly charges, in USD a month, as of a date.
+
+    Attributes:
+        as_of: the date, as in ``2026-08-07``.
+        shared_cpu: for a shared CPU with its 256 MB of memory.
+        memory_gb: for each further GB of memory.
+        volume_gb: for each GB of a volume.
+        snapshot_gb: for each GB of snapshots beyond `snapshots_free_gb`.
+        snapshots_free_gb: GB of snapshots that are free of charge.
+        region_markups: by region, the factor on the price of a machine.
+        redis_bandwidth_gb: by plan of managed Redis, the GB of traffic that it includes.
+        certificates_free: number of certificates that are free of charge.
+        certificate: for each further one.
+        redis_plans: for a database of managed Redis, by plan.
+    """
+
     as_of: str
     shared_cpu: float
     memory_gb: float
@@ -53,6 +86,8 @@ class FlyPrices(Table, frozen=True):
 
 
 class Fly(Table, frozen=True):
+    """The table `fly`: the gateway's app, its organisation and region, and the oldest flyctl that will do."""
+
     app: str
     org: str
     region: str
@@ -62,6 +97,8 @@ class Fly(Table, frozen=True):
 
 
 class Ports(Table, frozen=True):
+    """The table `ports`: the TCP port that each process group listens on inside Fly."""
+
     edge: int
     gateway: int
     ui: int
@@ -69,17 +106,30 @@ class Ports(Table, frozen=True):
 
 
 class Edge(Table, frozen=True):
+    """The table `edge`: the largest request body, as Caddy writes sizes (``2MB``), and the public paths."""
+
     max_body: str
     paths: tuple[str, ...]
 
 
 class Postgres(Table, frozen=True):
+    """The table `postgres`: Langfuse's schema and role, and how many connections each of its processes may open."""
+
     schema: str
     role: str
     connection_limit: int
 
 
 class Redis(Table, frozen=True):
+    """The table `redis`: managed Redis at Fly.
+
+    Attributes:
+        name: of the database for limits and caches.
+        plan: as Fly calls it, such as ``Fixed 250MB``.
+        max_memory_mb: the memory limit of the rehearsal's Redis, in MB.
+        queue_name: of a second database for Langfuse's queue; empty: it shares the first.
+    """
+
     name: str
     plan: str
     max_memory_mb: int
@@ -87,6 +137,20 @@ class Redis(Table, frozen=True):
 
 
 class ClickHouse(Table, frozen=True):
+    """The table `clickhouse`: Langfuse's ClickHouse, an app of one machine with one volume.
+
+    Attributes:
+        app: its name at Fly.
+        image: by digest.
+        memory_mb: of the machine, in MB.
+        cpus: shared CPUs of the machine.
+        volume_gb: size of the volume to begin with, in GB.
+        volume_max_gb: the size up to which the volume grows by itself, in GB.
+        database: Langfuse's database.
+        user: Langfuse's user, limited to that database.
+        log_ttl_days: days for which ClickHouse keeps its own log tables.
+    """
+
     app: str
     image: str
     memory_mb: int
@@ -99,6 +163,21 @@ class ClickHouse(Table, frozen=True):
 
 
 class Storage(Table, frozen=True):
+    """The table `storage`: Langfuse's object store. `app` to `volume_max_gb` are for MinIO only.
+
+    Attributes:
+        provider: ``minio``, an app of our own, or ``tigris``, Fly's object store.
+        app: its name at Fly.
+        image: by digest.
+        memory_mb: of the machine, in MB.
+        cpus: shared CPUs of the machine.
+        volume_gb: size of the volume to begin with, in GB.
+        volume_max_gb: the size up to which the volume grows by itself, in GB.
+        bucket: Langfuse's bucket.
+        user: Langfuse's user, limited to that bucket.
+        expire_days: days after which objects are removed.
+    """
+
     provider: Literal["minio", "tigris"]
     app: str
     image: str
@@ -112,12 +191,16 @@ class Storage(Table, frozen=True):
 
 
 class Images(Table, frozen=True):
+    """The table `images`: Langfuse's two images by digest, and the version that both are of."""
+
     langfuse_web: str
     langfuse_worker: str
     langfuse_version: str
 
 
 class Langfuse(Table, frozen=True):
+    """The table `langfuse`: the organisation and the project that are made at Langfuse's first start."""
+
     org_id: str
     org_name: str
     project_id: str
@@ -125,12 +208,30 @@ class Langfuse(Table, frozen=True):
 
 
 class Price(Table, frozen=True):
+    """A row of `models.prices`, USD per million tokens. Without `cached_input`, cached tokens cost as much as others."""
+
     input: float
     output: float
     cached_input: float | None = None
 
 
 class Models(Table, frozen=True):
+    """The table `models`: which models the gateway offers, and what they cost.
+
+    Attributes:
+        default: the model that answers where a request names none.
+        fallback: the model asked when another fails, and for long inputs.
+        embedding: the model that the semantic cache compares questions by.
+        embedding_dimensions: length of its vectors.
+        default_max_tokens: the most output tokens of a request that sets no bound.
+        escalate_over_input_tokens: input tokens above which the default model's requests go to `fallback`.
+        timeout_s: seconds that the provider has for an answer.
+        prices: by model.
+        also_chat: further models that clients may ask to answer.
+        also_embed: further models that clients may ask for embeddings.
+        hosted_tools: USD per call, by the name of a tool that runs at the provider.
+    """
+
     default: str
     fallback: str
     embedding: str
@@ -158,6 +259,20 @@ SemanticMode = Literal["wait", "background", "off"]
 
 
 class TeamTable(Table, frozen=True):
+    """A table `teams.*` as it is written: limits may be left out where `mirrors` names a team that has them.
+
+    Attributes:
+        key: name of the secret that is the team's key.
+        agents: who uses the key.
+        mirrors: the team whose limits are copied.
+        rpm: requests per minute.
+        tpm: tokens per minute.
+        daily_usd: USD per day (UTC).
+        semantic: whether a question in other words waits for the judge, does not wait, or is not looked up.
+        per_user: cached answers of one end user are not shown to another.
+        provider_ids: ids of objects at the provider that belong to the team.
+    """
+
     key: str
     agents: tuple[str, ...] = ()
     mirrors: str | None = None
@@ -170,7 +285,7 @@ class TeamTable(Table, frozen=True):
 
 
 class Team(Table, frozen=True):
-    """A team with its limits resolved."""
+    """A team with its limits resolved; attributes and units as in `TeamTable`."""
 
     name: str
     key: str
@@ -185,6 +300,20 @@ class Team(Table, frozen=True):
 
 
 class Cache(Table, frozen=True):
+    """The table `cache`: both caches of answers.
+
+    Attributes:
+        exact_ttl_s: seconds for which an answer to the same request is kept.
+        semantic: whether answers are also found by meaning.
+        semantic_ttl_s: seconds for which such an answer is kept.
+        candidate_from: cosine similarity, 0 to 1, below which no stored answer is considered.
+        max_wrong: share, 0 to 1, of wrong answers tolerated among those served without a verdict.
+        judge_timeout_s: seconds that a request waits for the judge's verdict.
+        bytes_per_team: memory in Redis that one team's entries may take, in bytes.
+        shadow_rate: share, 0 to 1, of semantic hits that are answered afresh as well, to check them.
+        aliases: groups of questions that a person declared the same.
+    """
+
     exact_ttl_s: int
     semantic: bool
     semantic_ttl_s: int
@@ -197,6 +326,16 @@ class Cache(Table, frozen=True):
 
 
 class Success(Table, frozen=True):
+    """The table `success`: what the first week after cutover is measured against.
+
+    Attributes:
+        cache_hit_rate: the least share of answers from a cache, 0 to 1.
+        p95_latency_s: the most seconds within which 95% of the answers are there.
+        error_rate: the largest share of failed requests, 0 to 1.
+        daily_usd: the most USD spent on a day.
+        quota_violations: the most requests let through above a limit.
+    """
+
     cache_hit_rate: float
     p95_latency_s: float
     error_rate: float

@@ -137,20 +137,25 @@ class Plain:
         print(redactor(text), file=self.out, flush=True)
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
+        """Remember the steps, whose numbers the last lines name."""
         self.steps = steps
 
     def started(self, step: Step[W], doing: str) -> None:
+        """Nothing: a step has its line when it has ended."""
         return
 
     def said(self, step: Step[W], text: str) -> None:
+        """Print a line of progress."""
         self._print(f"{'…':<12} {step.number:<6} {step.name}: {text}")
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """Print the step's lines, if there is news of it."""
         if is_news(step, outcome, self.asked):
             for line in outcome_lines(step, outcome):
                 self._print(line)
 
     def finished(self, result: Result) -> None:
+        """Print the summary and what only a person can do."""
         for line in (summary(result), *last_lines(self.steps, result)):
             self._print(line)
 
@@ -168,6 +173,7 @@ class Live:
         self.live: Any = None
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
+        """Start the live table, which is redrawn from a thread of its own."""
         from rich.live import Live as RichLive
 
         self.steps = steps
@@ -196,13 +202,16 @@ class Live:
         return table
 
     def started(self, step: Step[W], doing: str) -> None:
+        """Show the step in the table, and its clock from now on."""
         self.running[step.key] = (step, doing, time.monotonic())
 
     def said(self, step: Step[W], text: str) -> None:
+        """Replace what the table shows of the step."""
         if step.key in self.running:
             self.running[step.key] = (step, text, self.running[step.key][2])
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """Take the step out of the table; print its lines above it, if there is news of it."""
         from rich.table import Table
         from rich.text import Text
 
@@ -222,6 +231,7 @@ class Live:
             self.console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
 
     def finished(self, result: Result) -> None:
+        """Remove the table; print the summary and what only a person can do."""
         if self.live is not None:
             self.live.stop()
         self.console.print(summary(result), style="bold", soft_wrap=True)

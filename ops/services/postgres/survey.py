@@ -73,6 +73,12 @@ class Plan:
 
 
 def facts(connection: psycopg.Connection[Any], schema: str, role: str) -> dict[str, Any]:
+    """Read everything about Langfuse's schema and role that a look compares, in one query; changes nothing.
+
+    Raises:
+        RunbookError: PG-025 the query returned no row.
+        psycopg.Error: as the database fails.
+    """
     row = connection.execute(_SURVEY, {"schema": schema, "role": role, "grantee": SEED_GRANTEE}).fetchone()
     if row is None:
         raise RunbookError("PG-025", "the database does not know itself", next="try again")

@@ -45,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     @property
     def memory_mb(self) -> int:
+        """Its memory in MB; 0 where Fly does not say."""
         return self.machine.memory_mb or 0
 
     @property
@@ -94,6 +95,7 @@ class Address(msgspec.Struct, frozen=True):
 
     @property
     def public(self) -> bool:
+        """Whether it can be reached from the internet."""
         return self.kind != "private_v6"
 
 

@@ -61,6 +61,7 @@ class Standing:
 
     @property
     def good(self) -> bool:
+        """Whether nothing is left to do: every machine as wanted, in service and healthy."""
         untrue = (self.few, self.many, self.outdated, self.staged, self.stopped, self.ill, self.cordoned, self.refused)
         return not any(untrue)
 

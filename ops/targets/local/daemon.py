@@ -142,6 +142,7 @@ class Daemon:
         self.rehearsal = rehearsal
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the supervisor answers, by its present configuration, with its pid on record."""
         if self.rehearsal.supervisor.programs() is None:
             return missing("the supervisor does not run")
         if not is_current(self.rehearsal.layout):
@@ -152,4 +153,5 @@ class Daemon:
         return satisfied(f"supervisord, pid {pid}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Start the supervisor, after stopping what an earlier one left behind; errors as `start`."""
         start(self.rehearsal.supervisor, say)

@@ -105,6 +105,7 @@ class Storage:
         return read(self.layout.data(NAME) / "s3.json") or ""
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the S3 server runs and the limited user reaches the bucket; unavailable where none is installed."""
         if tools.find("weed") is None:
             return unavailable(NOT_HERE)
         found = self.rehearsal.standing(self._program(workspace), self._inputs())
@@ -118,6 +119,12 @@ class Storage:
         return satisfied(f"S3 on 127.0.0.1:{port}, bucket {bucket}, user limited to it")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Start the S3 server, which makes the bucket and its user.
+
+        Raises:
+            RunbookError: LOCAL-006 the program is not there; LOCAL-003 a stranger has its port; LOCAL-004 there is no
+                supervisor; LOCAL-005 it does not come up.
+        """
         tools.need("weed", "it is the rehearsal's S3 server")
         make_private(self.layout.data(NAME))
         make_private(self.layout.data(NAME) / "volumes")

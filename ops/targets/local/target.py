@@ -39,10 +39,12 @@ class Absent:
         self.reason = reason
 
     def look(self, workspace: Workspace) -> Look:
+        """Unavailable, with the reason: the step is skipped."""
         return unavailable(self.reason)
 
     def act(self, workspace: Workspace, say: Say) -> None:
-        return None
+        """Nothing; a step that is unavailable is never acted on."""
+        return
 
 
 class Local(NoMachines):

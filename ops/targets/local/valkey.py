@@ -58,6 +58,7 @@ class Valkey:
         return read(self.layout.data(NAME) / "valkey.conf") or ""
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the server runs with the wanted settings, and the vault has its URLs."""
         import redis
 
         found = self.rehearsal.standing(program(self.layout), self._inputs())
@@ -86,6 +87,12 @@ class Valkey:
         return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {workspace.stack.redis.max_memory_mb} MB, noeviction")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Put its URLs into the vault, write its configuration, and start it.
+
+        Raises:
+            RunbookError: LOCAL-006 the program is not there; LOCAL-003 a stranger has its port; LOCAL-004 there is no
+                supervisor; LOCAL-005 it does not come up.
+        """
         tools.need("valkey-server", "it is the rehearsal's Redis; there is one for glibc Linux and for macOS")
         port = self.rehearsal.free_port(NAME)
         known = workspace.vault.get(URL) if workspace.vault.has(URL) else None
