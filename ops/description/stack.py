@@ -12,15 +12,13 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Identity(Table, frozen=True):
-    """The table `stack`: what the stack is called, and where its files are.
+    """The table `stack`: what the stack is called, and where its files are, below the checkout.
 
     Attributes:
-        name: as people read it.
-        folder: of the rendered files and the gateway's source, below the checkout.
-        vault: the JSON file of production's secrets, below the checkout.
+        folder: of the rendered files and the gateway's source.
+        vault: the JSON file of production's secrets.
         operator_email: Langfuse's first user, and the address for alerts.
-        agent: in whose name progress is reported.
-        task: on which task progress is reported.
+        agent, task: in whose name and on which task progress is reported.
     """
 
     name: str
@@ -39,7 +37,7 @@ class Domains(Table, frozen=True):
 
 
 class Group(Table, frozen=True):
-    """A process group of the gateway's app: the number of machines, and the memory (MB) and shared CPUs of each."""
+    """A process group of the gateway's app: how many machines; memory (MB) and shared CPUs of each."""
 
     count: int
     memory_mb: int
@@ -56,20 +54,15 @@ class Groups(Table, frozen=True):
 
 
 class FlyPrices(Table, frozen=True):
-    """The table `fly.prices`: what Fly charges, in USD a month, as of a date.
+    """The table `fly.prices`: what Fly charges, in USD a month.
 
     Attributes:
-        as_of: the date, as in ``2026-08-07``.
+        as_of: the date of the prices, as in ``2026-08-07``.
         shared_cpu: for a shared CPU with its 256 MB of memory.
-        memory_gb: for each further GB of memory.
-        volume_gb: for each GB of a volume.
-        snapshot_gb: for each GB of snapshots beyond `snapshots_free_gb`.
-        snapshots_free_gb: GB of snapshots that are free of charge.
+        memory_gb, volume_gb, snapshot_gb: for each GB; of snapshots, `snapshots_free_gb` cost nothing.
         region_markups: by region, the factor on the price of a machine.
-        redis_bandwidth_gb: by plan of managed Redis, the GB of traffic that it includes.
-        certificates_free: number of certificates that are free of charge.
-        certificate: for each further one.
-        redis_plans: for a database of managed Redis, by plan.
+        redis_plans, redis_bandwidth_gb: by plan of managed Redis, USD a month and the GB of traffic included.
+        certificate: for each certificate; `certificates_free` of them cost nothing.
     """
 
     as_of: str
@@ -121,10 +114,9 @@ class Postgres(Table, frozen=True):
 
 
 class Redis(Table, frozen=True):
-    """The table `redis`: managed Redis at Fly.
+    """The table `redis`: managed Redis at Fly, for limits and caches.
 
     Attributes:
-        name: of the database for limits and caches.
         plan: as Fly calls it, such as ``Fixed 250MB``.
         max_memory_mb: the memory limit of the rehearsal's Redis, in MB.
         queue_name: of a second database for Langfuse's queue; empty: it shares the first.
@@ -140,14 +132,8 @@ class ClickHouse(Table, frozen=True):
     """The table `clickhouse`: Langfuse's ClickHouse, an app of one machine with one volume.
 
     Attributes:
-        app: its name at Fly.
-        image: by digest.
-        memory_mb: of the machine, in MB.
-        cpus: shared CPUs of the machine.
-        volume_gb: size of the volume to begin with, in GB.
-        volume_max_gb: the size up to which the volume grows by itself, in GB.
-        database: Langfuse's database.
-        user: Langfuse's user, limited to that database.
+        volume_gb: size of the volume to begin with, in GB; it grows by itself up to `volume_max_gb`.
+        database: Langfuse's database; `user` is limited to it.
         log_ttl_days: days for which ClickHouse keeps its own log tables.
     """
 
@@ -167,14 +153,8 @@ class Storage(Table, frozen=True):
 
     Attributes:
         provider: ``minio``, an app of our own, or ``tigris``, Fly's object store.
-        app: its name at Fly.
-        image: by digest.
-        memory_mb: of the machine, in MB.
-        cpus: shared CPUs of the machine.
-        volume_gb: size of the volume to begin with, in GB.
-        volume_max_gb: the size up to which the volume grows by itself, in GB.
-        bucket: Langfuse's bucket.
-        user: Langfuse's user, limited to that bucket.
+        volume_gb: size of the volume to begin with, in GB; it grows by itself up to `volume_max_gb`.
+        bucket: Langfuse's bucket; `user` is limited to it.
         expire_days: days after which objects are removed.
     """
 
@@ -208,7 +188,7 @@ class Langfuse(Table, frozen=True):
 
 
 class Price(Table, frozen=True):
-    """A row of `models.prices`, USD per million tokens. Without `cached_input`, cached tokens cost as much as others."""
+    """A row of `models.prices`, USD per million tokens; without `cached_input`, cached tokens cost as much as any."""
 
     input: float
     output: float
@@ -221,14 +201,11 @@ class Models(Table, frozen=True):
     Attributes:
         default: the model that answers where a request names none.
         fallback: the model asked when another fails, and for long inputs.
-        embedding: the model that the semantic cache compares questions by.
-        embedding_dimensions: length of its vectors.
+        embedding: the model whose vectors of `embedding_dimensions` numbers the semantic cache compares.
         default_max_tokens: the most output tokens of a request that sets no bound.
         escalate_over_input_tokens: input tokens above which the default model's requests go to `fallback`.
         timeout_s: seconds that the provider has for an answer.
-        prices: by model.
-        also_chat: further models that clients may ask to answer.
-        also_embed: further models that clients may ask for embeddings.
+        also_chat, also_embed: further models that clients may ask for answers, and for embeddings.
         hosted_tools: USD per call, by the name of a tool that runs at the provider.
     """
 
@@ -262,11 +239,8 @@ class TeamTable(Table, frozen=True):
     """A table `teams.*` as it is written: limits may be left out where `mirrors` names a team that has them.
 
     Attributes:
-        key: name of the secret that is the team's key.
-        agents: who uses the key.
-        mirrors: the team whose limits are copied.
-        rpm: requests per minute.
-        tpm: tokens per minute.
+        key: name of the secret that is the team's key; `agents` use it.
+        rpm, tpm: requests and tokens per minute.
         daily_usd: USD per day (UTC).
         semantic: whether a question in other words waits for the judge, does not wait, or is not looked up.
         per_user: cached answers of one end user are not shown to another.
@@ -303,9 +277,8 @@ class Cache(Table, frozen=True):
     """The table `cache`: both caches of answers.
 
     Attributes:
-        exact_ttl_s: seconds for which an answer to the same request is kept.
+        exact_ttl_s, semantic_ttl_s: seconds for which answers are kept.
         semantic: whether answers are also found by meaning.
-        semantic_ttl_s: seconds for which such an answer is kept.
         candidate_from: cosine similarity, 0 to 1, below which no stored answer is considered.
         max_wrong: share, 0 to 1, of wrong answers tolerated among those served without a verdict.
         judge_timeout_s: seconds that a request waits for the judge's verdict.

@@ -72,6 +72,7 @@ class Outcome:
 
     @property
     def hit(self) -> bool:
+        """Whether the answer came from a cache."""
         return self.tier in ("exact", "semantic", "alias")
 
     @property

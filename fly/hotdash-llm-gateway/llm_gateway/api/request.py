@@ -98,6 +98,7 @@ class Request:
 
     @property
     def end_user(self) -> str | None:
+        """The person who asks, as the client names them: `user`, `safety_identifier` or the metadata's `user_id`."""
         user = self.body.get("user") or self.body.get("safety_identifier") or self.labels.get("user_id")
         return user if isinstance(user, str) else None
 

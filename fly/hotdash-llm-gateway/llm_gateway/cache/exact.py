@@ -56,6 +56,7 @@ class ExactCache:
         return Hit("exact", value(raw).partition(b"\n")[2], f"exact:{key.digest}")
 
     async def get(self, key: CacheKey) -> Hit | None:
+        """The answer kept under a key, in one round trip; None if there is none or Redis is away."""
         found = await self.get_many(key.team, [key.digest])
         return None if found[0] is None else Hit("exact", found[0], f"exact:{key.digest}")
 

@@ -66,6 +66,7 @@ class Room:
         self._signs: Signs = np.empty((-(-dimensions // 64), 1), np.uint64)
 
     def put(self, wording: Wording, codes: bytes) -> None:
+        """Add or replace a wording; `codes` are its vector's int8 codes, one byte per dimension."""
         place = self._place.setdefault(wording.id, len(self.wordings))
         if place == self._signs.shape[1]:
             grown = np.empty((len(self._signs), 2 * place), np.uint64)
@@ -76,12 +77,14 @@ class Room:
         self._signs[:, place] = _signs(np.frombuffer(codes, np.int8))
 
     def remove(self, wording_id: str) -> None:
+        """Forget a wording. Raises KeyError if it is not here."""
         place, last, codes = self._place.pop(wording_id), self.wordings.pop(), self._codes.pop()
         if last.id != wording_id:
             self.wordings[place], self._codes[place], self._place[last.id] = last, codes, place
             self._signs[:, place] = self._signs[:, len(self.wordings)]
 
     def nearest(self, vector: Vector, count: int) -> list[tuple[float, Wording]]:
+        """At most `count` nearest wordings with their cosines, best first; `vector` has length 1."""
         size = len(self.wordings)
         places = list(range(size))
         if size > SHORTLIST:

@@ -30,12 +30,15 @@ class Names:
     team: str
 
     def used(self) -> str:
+        """The key of the number of bytes that the team's entries take."""
         return f"{self.prefix}used:{{{self.team}}}"
 
     def log(self, tier: Tier) -> str:
+        """The key of the log (a stream) of one tier."""
         return f"{self.prefix}log:{tier}:{{{self.team}}}"
 
     def entries(self, tier: Tier) -> str:
+        """What the keys of one tier's entries begin with; the entry's id follows."""
         return f"{self.prefix}{tier}:{{{self.team}}}:"
 
 
@@ -60,9 +63,11 @@ class Ledger:
         self._store, self._prefix, self._budget, self._ttl_s = store, prefix, bytes_per_team, dict(ttl_s)
 
     def names(self, team: str) -> Names:
+        """The key names of a team."""
         return Names(self._prefix, team)
 
     def ttl_s(self, tier: Tier) -> int:
+        """The longest life of an entry of a tier, in seconds."""
         return self._ttl_s[tier]
 
     def name(self, team: str, tier: Tier, entry_id: str) -> str:

@@ -52,11 +52,19 @@ class Asked(Protocol):
     """What a check needs to know of the request: its parameters for the provider, and what it may take."""
 
     @property
-    def body(self) -> Mapping[str, Any]: ...
+    def body(self) -> Mapping[str, Any]:
+        """The request's parameters for the provider, without `model`."""
+        ...
+
     @property
-    def size(self) -> InputSize: ...
+    def size(self) -> InputSize:
+        """What the input counts as."""
+        ...
+
     @property
-    def output_tokens(self) -> int: ...
+    def output_tokens(self) -> int:
+        """The most tokens the answer may have."""
+        ...
 
 
 class SecondOpinion:

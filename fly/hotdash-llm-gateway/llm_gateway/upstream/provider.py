@@ -24,7 +24,9 @@ LONGEST_ERROR = 1024 * 1024
 class Chooser(Protocol):
     """Names the deployment for a model, as `deployments.Deployments` does."""
 
-    async def choose(self, model: str) -> Deployment: ...
+    async def choose(self, model: str) -> Deployment:
+        """A deployment that serves `model`. Raises NoDeployment if none can be used now."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Stream:
             await self._response.aclose()
 
     async def aclose(self) -> None:
+        """Give up the rest and the connection; harmless if the answer has ended."""
         await self._response.aclose()
 
 
@@ -125,6 +128,7 @@ class Provider:
         return dict(said)
 
     async def aclose(self) -> None:
+        """End all connections; requests under way fail."""
         await self._http.aclose()
 
     async def _begin(
