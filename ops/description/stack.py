@@ -338,7 +338,11 @@ class Stack(Table, frozen=True):
 
     @property
     def resolved_teams(self) -> tuple[Team, ...]:
-        """Every team with its limits, mirrors followed (one level)."""
+        """Every team with its limits, mirrors followed (one level).
+
+        Raises:
+            ValueError: a team has neither limits nor a mirrored team that has them.
+        """
         result = []
         for name, table in self.teams.items():
             source = self.teams[table.mirrors] if table.mirrors else table

@@ -142,7 +142,7 @@ class Outbox:
 
 
 def percent(done: int, total: int) -> int:
-    """Whole percent, 100 only when everything is done."""
+    """How many of `total` steps are done, in whole percent; 100 only when everything is done."""
     return 100 if done >= total else min(99, done * 100 // max(1, total))
 
 

@@ -58,7 +58,13 @@ class Answer:
 
 
 class Gateway:
-    """A caller of the gateway with one team's key."""
+    """A caller of the gateway with one team's key.
+
+    Args:
+        endpoints: where the gateway is.
+        key: the team's; None calls without one.
+        timeout: seconds for one request.
+    """
 
     def __init__(self, endpoints: Endpoints, key: Secret | None, timeout: float = 60.0) -> None:
         headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}

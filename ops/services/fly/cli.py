@@ -182,7 +182,7 @@ class Flyctl:
         return done
 
     def json(self, doing: str, *arguments: str, timeout: float = READ_S, input: bytes | None = None) -> Any:
-        """Run flyctl with ``--json`` and return what it printed, decoded.
+        """Run flyctl with ``--json`` and return what it printed, decoded; arguments as `run`, `timeout` in seconds.
 
         Raises:
             FlyError: a mapped failure, or FLY-028 when the output is no JSON.

@@ -155,6 +155,9 @@ class RedisApi:
             org: organisation slug.
             region: region code; fixed for its life.
             plan: a plan's display name or id.
+
+        Raises:
+            FlyError: FLY-006 no such organisation, FLY-010 no such plan, and as Fly refuses otherwise.
         """
         plan_id = self.plan(plan).id
         data = self._api.query(f"reading the organisation {org}", ORGANIZATION, {"slug": org})

@@ -87,7 +87,17 @@ def facts(connection: psycopg.Connection[Any], schema: str, role: str) -> dict[s
 
 
 def compare(facts: dict[str, Any], schema: str, role: str) -> Plan:
-    """What is to be changed; refuses to touch what belongs to somebody else."""
+    """What is to be changed; refuses to touch what belongs to somebody else.
+
+    Args:
+        facts: as `facts` has read them.
+        schema: Langfuse's.
+        role: Langfuse's.
+
+    Raises:
+        RunbookError: PG-021 the schema is another's, PG-022 it holds objects of another, PG-026 the role has more
+            privileges than it is to have.
+    """
     if facts["schema"]:
         strangers = [owner for owner in facts["content"] if owner != facts["role_quoted"]]
         if strangers:

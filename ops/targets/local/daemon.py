@@ -90,7 +90,11 @@ def forget_elsewhere(layout: Layout) -> None:
 def shutdown(supervisor: Supervisor, say: Say) -> list[str]:
     """Stop every server and the supervisor, and make sure none is left.
 
-    Returns the names of what was stopped.
+    Returns:
+        The names of what was stopped.
+
+    Raises:
+        RunbookError: LOCAL-004 a process still runs.
     """
     layout = supervisor.layout
     files = [file for file in sorted(layout.pids.glob("*")) if processes.alive(file)]

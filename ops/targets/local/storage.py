@@ -48,7 +48,7 @@ def _credentials(vault: Vault, user: str, password: str) -> dict[str, str]:
 
 
 def program(layout: Layout, known: dict[str, int], bucket: str) -> Program:
-    """``weed mini`` with everything on loopback, no telemetry, no extra services."""
+    """``weed mini`` with everything on loopback, no telemetry, no extra services; `known`: ports by name."""
     folder = layout.data(NAME)
     command = [tools.find("weed") or "weed", "-logtostderr", "mini", f"-dir={folder / 'volumes'}", f"-bucket={bucket}"]
     command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={folder / 's3.json'}"]
@@ -62,7 +62,11 @@ def program(layout: Layout, known: dict[str, int], bucket: str) -> Program:
 
 
 def remove_sockets(known: dict[str, int]) -> None:
-    """Remove the sockets SeaweedFS leaves in /tmp, named by port; another user's cannot be removed and stay."""
+    """Remove the sockets SeaweedFS leaves in /tmp, named by port; another user's cannot be removed and stay.
+
+    Args:
+        known: ports by name.
+    """
     for server in ("s3", "master", "volume", "filer", "admin"):
         port = known.get("storage_grpc" if server == "s3" else f"storage_{server}_grpc", 0)
         with contextlib.suppress(FileNotFoundError, PermissionError):

@@ -142,7 +142,11 @@ class Local(NoMachines):
         )
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-        """Ask the gateway's admin route on its own port."""
+        """Ask the gateway's admin route on its own port.
+
+        Raises:
+            RunbookError: GW-001 it does not answer, or not with 200.
+        """
         from ops.targets.local import web
 
         port = self.rehearsal.ports.peek("gateway")

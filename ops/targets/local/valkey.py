@@ -43,7 +43,7 @@ def program(layout: Layout) -> Program:
 
 
 def url(port: int, password: str, database: int = 0) -> Secret:
-    """The connection URL."""
+    """The connection URL; `database` is the number of one of the server's databases."""
     return Secret(f"redis://default:{quote(password, safe='')}@127.0.0.1:{port}/{database}")
 
 

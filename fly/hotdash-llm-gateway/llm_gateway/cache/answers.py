@@ -86,7 +86,19 @@ class Answers:
     async def join(
         self, part: Partition, vector: Vector, wording: Wording, *, similarity: float, kind: str, how: How
     ) -> None:
-        """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now."""
+        """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now.
+
+        Args:
+            part: in which partition.
+            vector: of the new wording.
+            wording: the one it was found to have the same answer as.
+            similarity: cosine of the two, 0 to 1.
+            kind: of the pair, by the vetoes.
+            how: it was found.
+
+        Raises:
+            StoreUnavailable: Redis is away or full.
+        """
         if await self._ledger.read(part.team, "semantic", self.wording_id(part)):
             return
         about = {"of": wording.entry, "a": wording.stamp, "s": similarity, "kind": kind, "how": how}

@@ -129,7 +129,7 @@ class Index:
                 del self._rooms[wording.room]
 
     def remove_before(self, row: RowId, most: int) -> bool:
-        """Forget at most so many wordings that were written before a row of the log; returns whether there may be more.
+        """Forget at most `most` wordings that were written before a row of the log; returns whether there may be more.
 
         They must have been put in the order of their rows.
         """

@@ -126,7 +126,7 @@ class Ledger:
         return int(await self._store.call("GET", self.names(team).used()) or 0)
 
     async def forget(self, team: str, tier: Tier, *, until: str, batch: int = 500) -> int:
-        """Remove a team's entries of one tier up to a log row (`+` for all). Returns how many."""
+        """Remove a team's entries of one tier up to a log row (`+` for all), `batch` in a call. Returns how many."""
         names, total = self.names(team), 0
         while True:
             gone = int(

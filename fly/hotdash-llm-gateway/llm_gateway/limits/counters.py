@@ -70,7 +70,14 @@ class Counters:
     async def ask(
         self, state: TeamState, operation: str, args: Sequence[str | int], *, entry: str | None = None
     ) -> list[Any]:
-        """Run one operation of the script and learn from its answer; raises StoreUnavailable."""
+        """Run one operation of the script and learn from its answer; raises StoreUnavailable.
+
+        Args:
+            state: of the team.
+            operation: its name in `limits.lua`.
+            args: what the operation takes, in its order; times in microseconds, money in nano-USD.
+            entry: a key that the operation may read besides the team's own.
+        """
         keys = [*state.keys, entry] if entry else state.keys
         row: list[Any] = await self._store.script(_SCRIPT, keys, [operation, self._window, state.epoch, *args])
         self._clock_offset = row[2] - time.monotonic_ns() // 1000

@@ -118,7 +118,11 @@ class Provider:
         return Stream(await self._begin(model, endpoint, content, method, names_model))
 
     async def complete(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole chat completion for the gateway's own use (a judge's verdict, a fresh answer to compare)."""
+        """A whole chat completion for the gateway's own use (a judge's verdict, a fresh answer to compare).
+
+        Raises:
+            UpstreamError: as `whole`, or the answer holds no message.
+        """
         answer = await self.whole(model, "chat/completions", encode(body))
         try:
             said = json.loads(answer.body)
