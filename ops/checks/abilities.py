@@ -1,4 +1,4 @@
-"""What an agent needs beside a plain answer: streams, tools, structured output, Responses, embeddings.
+"""What an agent needs besides a plain answer: streams, tools, structured output, Responses, embeddings.
 
 One function each: it asks the gateway once and returns what is wrong, in one sentence, or nothing.
 """

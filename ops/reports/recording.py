@@ -1,4 +1,4 @@
-"""What a run leaves behind: journal lines, and an outbox for those who wait for its progress."""
+"""Recording a run: journal lines, and an outbox of progress reports."""
 
 from __future__ import annotations
 

@@ -52,7 +52,14 @@ def error_lines(error: RunbookError) -> list[str]:
 
 
 def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
-    """A message for three in the morning, redacted."""
+    """A message of up to four parts, redacted: what, why, what to do next, and where to read more.
+
+    Args:
+        head: what happened.
+        why: the cause; left out where empty.
+        next: what to do, as a command where there is one; left out where empty.
+        code: the error's code, which `inv explain` knows; left out where empty.
+    """
     lines = [head]
     if why:
         lines += [f"  why:  {line}" if index == 0 else f"        {line}" for index, line in enumerate(why.splitlines())]
@@ -85,7 +92,7 @@ def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
 
 
 def is_news(step: Step[W], outcome: Outcome, asked: Collection[str] | None) -> bool:
-    """Whether a person wants a line about it: it was asked for, or something happened, and not to another step."""
+    """Whether a person wants a line about it: it was asked for, or more happened than OK, and by itself."""
     if outcome.follows:
         return False
     return asked is None or step.key in asked or outcome.status not in (Status.OK, Status.SKIPPED)

@@ -79,7 +79,11 @@ def check() -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Pause between two looks at a condition; wakes at once, raising `Interrupted`, when asked to stop."""
+    """Pause for some seconds; wakes at once when asked to stop.
+
+    Raises:
+        Interrupted: the run was asked to stop.
+    """
     stop.wait(seconds)
     check()
 

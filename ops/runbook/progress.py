@@ -63,7 +63,15 @@ class Outbox:
         self._fates = Journal(folder / "delivered.jsonl")
 
     def put(self, script: str, arguments: Sequence[str]) -> None:
-        """Queue one report; on disk when this returns."""
+        """Queue one report; on disk when this returns.
+
+        Args:
+            script: name of the progress script to run.
+            arguments: for the script.
+
+        Raises:
+            RunbookError: the disk refuses.
+        """
         clean = [redactor(argument) for argument in arguments]
         self._queued.write("report", id=uuid.uuid4().hex, script=script, arguments=clean)
 

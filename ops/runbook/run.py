@@ -72,7 +72,15 @@ class Result:
 
 
 def with_needs(steps: Mapping[str, Step[W]], select: Collection[str]) -> list[Step[W]]:
-    """The selected steps and everything they need, in the order of their numbers."""
+    """The selected steps and everything they need, in the order of their numbers.
+
+    Args:
+        steps: every step there is, by key.
+        select: keys of steps.
+
+    Raises:
+        KeyError: there is no such step.
+    """
     wanted: set[str] = set()
     todo = list(select)
     while todo:

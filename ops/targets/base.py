@@ -119,7 +119,7 @@ class Target(Protocol):
 
         Args:
             method: of HTTP.
-            path: with its query, such as ``/admin/usage``.
+            path: with its query, such as ``/gateway/admin/limits``.
             body: sent as JSON; None sends none.
 
         Returns:
@@ -199,14 +199,18 @@ class Target(Protocol):
             say: told what is being done.
 
         Raises:
-            RunbookError: FLY-012 no such machine runs; FLY-046 no tunnel; FLY-048 no such app; FLY-050 it does not let us
-                in; FLY-051 no machines here.
+            RunbookError: FLY-012 no such machine runs; FLY-046 no tunnel; FLY-048 no such app; FLY-050 it does not let
+                us in; FLY-051 no machines here.
         """
         ...
 
     @property
     def name_to_destroy(self) -> str:
-        """What an operator types to say that all of it is to be destroyed. Raises RunbookError FLY-051 without machines."""
+        """What an operator types to say that all of it is to be destroyed.
+
+        Raises:
+            RunbookError: FLY-051 no machines here.
+        """
         ...
 
     def check_destroy(self, typed: str) -> None:

@@ -1,4 +1,4 @@
-"""The ASGI application: who may go where, and how answers travel."""
+"""The ASGI application: authentication, routing, and sending replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to one request, noted while it happens. Response headers and the trace are made from it."""
+"""The record of one request, filled in while it is handled; response headers and the trace are made from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way to Redis: a few pipelined connections, a deadline per call, and a circuit breaker.
+"""The client of Redis: a few pipelined connections, a deadline per call, and a circuit breaker.
 
 Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first
 failure opens the breaker: calls then fail at once, and a task in the background, never a client's request,

@@ -1,4 +1,4 @@
-"""Part 3.3.1's inside: Langfuse's database and its user, made by ClickHouse's own client in its own machine."""
+"""Inside part 3.3.1: Langfuse's database and its user, made by ClickHouse's own client in its machine."""
 
 from __future__ import annotations
 

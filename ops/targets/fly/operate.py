@@ -1,4 +1,4 @@
-"""Living with production: what runs, what it says, how many of each."""
+"""Operating production: status, logs, and the number of machines of a group."""
 
 from __future__ import annotations
 

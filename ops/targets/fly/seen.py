@@ -1,4 +1,4 @@
-"""What the looks read of Fly beyond the client's shapes: a machine's config, a secret's age, an address's kind."""
+"""Typed records of what the looks read from Fly's APIs beyond flyctl's output: machine config, secrets, addresses."""
 
 from __future__ import annotations
 

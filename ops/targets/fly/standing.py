@@ -1,4 +1,4 @@
-"""How an app's machines stand against what is wanted: a judgement machine by machine, no act."""
+"""Comparing an app's machines with what is wanted, machine by machine. Reads only."""
 
 from __future__ import annotations
 

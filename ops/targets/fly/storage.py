@@ -1,4 +1,4 @@
-"""Part 3.3.2's inside: Langfuse's bucket, and a user limited to it.
+"""Inside part 3.3.2: Langfuse's bucket, and a user limited to it.
 
 MinIO's image has no shell and its machine no public address, so it is reached through a tunnel. Opening one
 registers a peer at Fly, which a look must not do: a look compares what was last made here with what would be

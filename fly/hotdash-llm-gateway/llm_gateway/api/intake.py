@@ -1,4 +1,4 @@
-"""What follows from a request alone: which model, under which key an answer is kept, what it may cost at most."""
+"""What is derived from a request before it is sent: the model, the cache key, the highest possible cost."""
 
 from __future__ import annotations
 

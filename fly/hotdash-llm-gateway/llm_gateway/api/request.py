@@ -1,4 +1,4 @@
-"""A request for an answer, read once: nobody goes back to the body for what is worked out here."""
+"""A request for an answer, parsed once, with everything that is derived from its body."""
 
 from __future__ import annotations
 

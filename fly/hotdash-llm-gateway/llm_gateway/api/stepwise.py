@@ -1,4 +1,4 @@
-"""JSON of many megabytes, read in steps.
+"""Parsing JSON of many megabytes in steps.
 
 `json.loads` holds the interpreter from its first byte to its last, in a thread too, and with it the event loop: tenths
 of a second for each ten megabytes. Answers can be that long (2,048 embeddings are 70 MB), so they are taken apart

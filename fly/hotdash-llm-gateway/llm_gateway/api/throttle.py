@@ -1,4 +1,4 @@
-"""A brake on addresses that keep sending what cannot be served: wrong keys, malformed bodies.
+"""A rate limit on addresses that keep sending wrong keys or malformed bodies.
 
 It slows down guessing and broken clients; it is no limit on traffic, so it lives in this process alone.
 """

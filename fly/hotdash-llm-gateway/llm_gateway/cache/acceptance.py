@@ -1,4 +1,4 @@
-"""From which similarity an answer is served without a verdict, and from which a verdict is worth asking for.
+"""The similarity thresholds of the semantic cache: to serve without a verdict, and to ask the judge at all.
 
 Both are learned from labels: for a stored question and a new one of some similarity, whether the answer was right. They
 are pooled per team; per entry there would never be enough. Each threshold that may open has an e-process of its own: a
@@ -78,8 +78,8 @@ class Labels:
     def serve_from(self, delta: float) -> float | None:
         """The lowest similarity from which fewer than `delta` of the answers are wrong; None if none is known to be so.
 
-        `delta` is a share, 0 to 1. Each threshold has an equal part of ALPHA, and hands it on to the next lower one
-        when it opens (a fallback procedure, which keeps the whole at ALPHA however the thresholds depend on each other).
+        `delta` is a share, 0 to 1. Each threshold has an equal part of ALPHA, and hands it on to the next lower one when
+        it opens: a fallback procedure, which keeps the whole at ALPHA however the thresholds depend on each other.
         """
         if delta not in self._serve_from:
             found, level, counted = None, 0.0, 0

@@ -1,4 +1,4 @@
-"""Nearest known wordings within one room, in memory: int8 vectors, in large rooms after the signs of their parts."""
+"""Nearest-neighbour search in memory among one partition's questions: int8 vectors, preselected by sign bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one gateway and Redis tell each other about the limits: questions, corrections, and reports after an outage.
+"""The protocol between one gateway and Redis about limits: reservations, corrections, reports after an outage.
 
 A reservation is corrected when it is settled. What was admitted or spent while Redis was away, or is gone because
 Redis lost its data, is reported: once each, however often a message is lost on the way.

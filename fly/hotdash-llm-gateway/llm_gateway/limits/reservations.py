@@ -1,4 +1,4 @@
-"""What the limits are asked and what they answer."""
+"""The types of the limiter's interface: team, grant, refusal, remaining, usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to the provider and its answers, byte for byte."""
+"""The HTTP client of the provider's API; bodies are passed on byte for byte."""
 
 from __future__ import annotations
 
