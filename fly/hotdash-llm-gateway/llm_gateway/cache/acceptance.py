@@ -78,8 +78,8 @@ class Labels:
     def serve_from(self, delta: float) -> float | None:
         """The lowest similarity from which fewer than `delta` of the answers are wrong; None if none is known to be so.
 
-        `delta` is a share, 0 to 1. Each threshold has an equal part of ALPHA, and hands it on to the next lower one when
-        it opens: a fallback procedure, which keeps the whole at ALPHA however the thresholds depend on each other.
+        `delta` is a share, 0 to 1. Each threshold has an equal part of ALPHA, and hands it on to the next lower one
+        when it opens: a fallback procedure, which keeps the whole at ALPHA however the thresholds depend on each other.
         """
         if delta not in self._serve_from:
             found, level, counted = None, 0.0, 0
