@@ -64,8 +64,8 @@ class Store:
     Args:
         url: `redis://` or `rediss://`, password included; it is never logged.
         prefix: what every key of the gateway starts with.
-        timeout_s: longest time one call may take.
-        breaker_open_s: longest pause between two attempts to reach a Redis that is away.
+        timeout_s: longest time one call may take, in seconds.
+        breaker_open_s: longest pause between two attempts to reach a Redis that is away, in seconds.
 
     Raises:
         ValueError: the URL is none.

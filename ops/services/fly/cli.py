@@ -202,7 +202,7 @@ class Flyctl:
             ) from None
 
     def version(self) -> Version:
-        """The binary's version; needs no token and no network."""
+        """The binary's version; needs no token and no network. Errors as `json`."""
         return Version(str(pick(self.json("asking flyctl for its version", "version"), "version", default="0")))
 
     def require(self, least: str) -> Version:

@@ -69,7 +69,7 @@ def flag(value: Any, path: str) -> None:
 
 
 def number(least: float, most: float) -> Check:
-    """A number, whole or not, between two bounds."""
+    """A number, whole or not, from `least` to `most`, both included."""
 
     def check(value: Any, path: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -80,7 +80,7 @@ def number(least: float, most: float) -> Check:
 
 
 def integer(least: int, most: int = 2**63 - 1) -> Check:
-    """A whole number between two bounds."""
+    """A whole number from `least` to `most`, both included."""
 
     def check(value: Any, path: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int):

@@ -26,7 +26,7 @@ class Throttle:
         """By address: when its minute began, and how many failures it holds."""
 
     def failed(self, address: str) -> None:
-        """Count a failure."""
+        """Count a failure of this address."""
         began, count = self._current(address)
         self._seen[address] = (began, count + 1)
         self._seen.move_to_end(address)

@@ -76,7 +76,21 @@ class Answers:
     async def keep(
         self, part: Partition, vector: Vector, response: Mapping[str, Any], *, ttl_s: int | None, exact: CacheKey
     ) -> str | None:
-        """Keep a complete answer under its wording; return the entry's id, None if it is too large."""
+        """Keep a complete answer under its wording.
+
+        Args:
+            part: in which partition.
+            vector: of the question.
+            response: a chat completion.
+            ttl_s: a shorter life than the tier's, in seconds; None for the tier's.
+            exact: the key of the same answer in the exact tier.
+
+        Returns:
+            The entry's id; None if it is too large.
+
+        Raises:
+            StoreUnavailable: Redis is away or full.
+        """
         entry, answer = self.wording_id(part), response["choices"][0]["message"]["content"]
         stamp = digest("answer", answer)
         value = pack({"exact": exact.digest, "q": part.question, "a": stamp}, response)

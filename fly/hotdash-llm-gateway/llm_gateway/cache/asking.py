@@ -43,7 +43,7 @@ class Asker:
         return time.monotonic() < self._rests_until
 
     def at_most(self, body: Mapping[str, Any]) -> Spend:
-        """What a verdict may cost."""
+        """What a verdict may cost at most, in tokens and nano-USD."""
         read = int(sum(count_text(message["content"]) for message in body["messages"]) * INPUT_MARGIN) + FRAME_TOKENS
         written = int(body["max_tokens"])
         return Spend(read + written, read * self._price.input + written * self._price.output)

@@ -75,8 +75,9 @@ class ExactCache:
         """Keep an answer.
 
         Args:
+            key: of the request.
             body: the answer as JSON text; whether it may be kept at all is the caller's to know.
-            ttl_s: a shorter life the client asked for.
+            ttl_s: a shorter life the client asked for, in seconds.
             semantic_id: the entry in the semantic tier made from the same answer, so that a purge finds both.
 
         Returns:
