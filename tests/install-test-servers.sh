@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings the servers and tools that no Python package has, for the tests that use the real ones: flyctl and MinIO,
-# pinned, built with the Go toolchain into .tools/bin; pgbouncer and OpenSSH's server from Debian, as root; likewise podman
+# pinned, built with the Go toolchain into .tools/bin; pgbouncer, OpenSSH's server and Chromium from Debian, as root; likewise podman
 # with runc, and in .tools/image-parts what test images are made of: Debian's files, Node 24, the packages of both locks.
 # What cannot be had is said, and the exit code is 0 all the same: those tests then skip themselves, saying why.
 set -euo pipefail
@@ -139,6 +139,7 @@ mkdir -p "$bin"
 engine
 from_debian pgbouncer pgbouncer pgbouncer
 from_debian sshd openssh-server ssh
+from_debian chromium chromium chromium  # it has no service: none is stopped
 # A release build of flyctl takes its version and date from the linker; without them it would not start.
 info=github.com/superfly/flyctl/internal/buildinfo
 built flyctl github.com/superfly/flyctl "$flyctl" -tags production \

@@ -92,6 +92,21 @@ def bench(c: Context, name: str, json: bool = False) -> None:
         raise Exit(code=code)
 
 
+def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> None:
+    """Send traffic through a gateway of its own, and compare all that counts with what was sent.
+
+    --day sends a day's, compressed: 20,000 requests of four teams. Without it some hundreds.
+    """
+    words = [*(["--day"] if day else []), *(["--requests", str(requests)] if requests else []), "--seed", str(seed)]
+    if _handed_over("dev.load", *words):
+        return
+    from ops.development.check import load as run
+
+    code = run(requests or (20_000 if day else 400), seed)
+    if code:
+        raise Exit(code=code)
+
+
 def lock(c: Context) -> None:
     """Resolve the three locks of pyproject.toml anew: the runbook's, the rehearsal's, the developers'."""
     if _handed_over("dev.lock"):
@@ -106,6 +121,12 @@ TASKS: tuple[Task[Any], ...] = (
     task(architecture),
     task(bench, name="file name in tests/bench, without .py"),
     task(own_environment, "environment"),
+    task(
+        load,
+        day="a whole day's traffic: minutes",
+        requests="so many instead",
+        seed="the same seed sends the same requests",
+    ),
     task(gateway_environment, "gateway"),
     task(tsx),
     task(clients, lock="resolve the newest releases first, and write them into the locks"),

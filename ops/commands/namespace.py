@@ -8,12 +8,24 @@ import invoke.collection
 from invoke import Collection, Task
 from invoke.parser import ParserContext
 
-from ops.commands import building, cache, cutover, deploying, development, local, looking, progress, teams, vault
+from ops.commands import (
+    building,
+    cache,
+    cutover,
+    deploying,
+    development,
+    local,
+    looking,
+    monitor,
+    progress,
+    teams,
+    vault,
+)
 from ops.commands.steps import phase_tasks
 from ops.phases.table import phases
 from ops.session.offered import offer
 
-FURTHER = (vault, teams, cache, progress, local, development)
+FURTHER = (vault, teams, cache, monitor, progress, local, development)
 
 
 class _Context(ParserContext):

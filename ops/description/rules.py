@@ -134,6 +134,6 @@ def _models(stack: Stack) -> Iterator[str]:
 
 
 def _ports(stack: Stack) -> Iterator[str]:
-    ports = [stack.ports.edge, stack.ports.gateway, stack.ports.ui, stack.ports.worker]
+    ports = [stack.ports.edge, stack.ports.gateway, stack.ports.ui, stack.ports.worker, stack.ports.metrics]
     if len(set(ports)) != len(ports):
         yield "ports: each process needs a port of its own"

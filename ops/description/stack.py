@@ -66,6 +66,7 @@ class Ports(Table, frozen=True):
     gateway: int
     ui: int
     worker: int
+    metrics: int
 
 
 class Edge(Table, frozen=True):

@@ -58,6 +58,16 @@ def _success(deployment: Deployment) -> str:
     )
 
 
+def _metrics(deployment: Deployment) -> str:
+    from ops.document import dashboard
+
+    rows = [
+        (f"`{name}`", metric["type"], ", ".join(metric["labels"]) or "-", metric["help"].removesuffix("."))
+        for name, metric in dashboard.listed(deployment.gateway_dir).items()
+    ]
+    return table(("metric", "type", "labels", "what"), rows)
+
+
 def _models(deployment: Deployment) -> str:
     models = deployment.stack.models
     roles = {
@@ -119,6 +129,7 @@ BLOCKS: dict[str, Callable[[Deployment], str]] = {
     "teams": _teams,
     "names": _names,
     "success": _success,
+    "metrics": _metrics,
     "models": _models,
     "steps": _steps,
     "secrets": _secrets,

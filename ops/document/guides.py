@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ops.document import dashboard
 from ops.document.blocks import BLOCKS
 from ops.runbook.errors import RunbookError
 from ops.runbook.files import write_atomic
@@ -32,7 +33,11 @@ def files(deployment: Deployment, group: str) -> list[Path]:
             runbooks / "llm-gateway-testing.md",
         ],
         "cutover": [runbooks / "llm-gateway-cutover.md"],
-        "monitoring": [runbooks / "llm-gateway-monitoring.md", runbooks / "llm-gateway-incident.md"],
+        "monitoring": [
+            runbooks / dashboard.NAME,  # first: the guide links to it
+            runbooks / "llm-gateway-monitoring.md",
+            runbooks / "llm-gateway-incident.md",
+        ],
         "vault": [runbooks / "llm-gateway-rotation.md"],
     }[group]
 
@@ -68,7 +73,7 @@ def write(deployment: Deployment, group: str, say: Say) -> None:
     """
     for file in files(deployment, group):
         try:
-            have = file.read_text(encoding="utf-8")
+            have = file.read_text(encoding="utf-8") if file.name != dashboard.NAME or file.exists() else ""
         except OSError as error:
             name = _name(deployment, file)
             raise RunbookError(
@@ -107,7 +112,9 @@ def _name(deployment: Deployment, file: Path) -> str:
 
 
 def _generated(deployment: Deployment, file: Path, text: str) -> str:
-    """The text with every generated block made anew."""
+    """The text with every generated block made anew; the dashboard is generated whole."""
+    if file.name == dashboard.NAME:
+        return dashboard.text(deployment.stack, dashboard.listed(deployment.gateway_dir))
 
     def block(match: re.Match[str]) -> str:
         make = BLOCKS.get(match["name"])

@@ -91,6 +91,7 @@ def gateway(stack: Stack) -> tuple[Variable, ...]:
         _same("LANGFUSE_PUBLIC_KEY", secret=True, required=False),
         _same("LANGFUSE_SECRET_KEY", secret=True, required=False),
         Variable("PORT", "GATEWAY_PORT", required=False, default=str(stack.ports.gateway)),
+        Variable("METRICS_PORT", "GATEWAY_METRICS_PORT", required=False),
         _same("GATEWAY_HOST", required=False),
         _same("GATEWAY_DRAIN_S", required=False),
         _same("GATEWAY_LOG_LEVEL", required=False),
@@ -158,6 +159,7 @@ def env(stack: Stack) -> dict[str, str]:
     groups = stack.fly.groups
     return {
         "GATEWAY_PORT": str(stack.ports.gateway),
+        "GATEWAY_METRICS_PORT": str(stack.ports.metrics),
         "GATEWAY_DRAIN_S": str(DRAIN_S),
         "STOP_DELAY_S": str(STOP_DELAY_S),
         "LANGFUSE_HOST": f"http://ui.process.{stack.fly.app}.internal:{stack.ports.ui}",

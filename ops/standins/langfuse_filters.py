@@ -127,8 +127,13 @@ def predicate(filters: Iterable[Filter], columns: frozenset[str] | None = None) 
 
     ``columns`` are those that may be filtered by, if not all that observations have.
     """
-    tests = [_test(item, columns) for item in filters]
-    return lambda observation: all(test(observation) for test in tests)
+    wanted = conditions(filters, columns)
+    return lambda observation: all(test(observation) for test in wanted)
+
+
+def conditions(filters: Iterable[Filter], columns: frozenset[str] | None = None) -> list[Predicate]:
+    """A test for each filter; arguments and errors as `predicate`."""
+    return [_test(item, columns) for item in filters]
 
 
 def _test(item: Filter, allowed: frozenset[str] | None) -> Predicate:
@@ -151,7 +156,8 @@ def _metadata_test(item: Filter) -> Predicate:
     key = item.key
     if item.type == "stringObject":
         compare = _operator(item, TEXT_OPERATORS)
-        return lambda o: bool(compare(_as_text(o.metadata.get(key, "")), str(item.value)))
+        wanted = str(item.value)
+        return lambda o: bool(compare(_as_text(o.metadata.get(key, "")), wanted))
     order = _operator(item, ORDER_OPERATORS)
 
     def numeric(observation: Observation) -> bool:

@@ -11,9 +11,10 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from ops.standins.langfuse_filters import moment, predicate
+from ops.standins.langfuse_filters import conditions, moment
 from ops.standins.langfuse_metrics_query import DIMENSIONS, FILTERED, INTEGERS, MEASURES, TIME, Metric, Order, Query
 from ops.standins.langfuse_store import Observation
 
@@ -23,8 +24,11 @@ ROWS = 100
 def rows(query: Query, stored: Sequence[Observation]) -> list[dict[str, Any]]:
     """The rows that answer ``query``. Raises BadQuery for a filter Langfuse refuses."""
     begin, end = moment(query.from_timestamp), moment(query.to_timestamp)
-    wanted = predicate(query.filters, FILTERED)
-    chosen = [o for o in stored if begin <= o.start_time < end and wanted(o)]
+    # One pass for each filter: over a hundred thousand observations far quicker than one pass with all of them.
+    wanted = conditions(query.filters, FILTERED)
+    chosen = [o for o in stored if begin <= o.start_time < end]
+    for test in wanted:
+        chosen = [o for o in chosen if test(o)]
     interval = _interval(query, begin, end)
     groups: dict[tuple[Any, ...], list[Observation]] = defaultdict(list)
     for item in chosen:
@@ -49,7 +53,15 @@ def _group(query: Query, item: Observation, interval: str | None) -> tuple[Any, 
         tuple(sorted(set(item.tags))) if dimension.field == "tags" else DIMENSIONS[dimension.field](item)
         for dimension in query.dimensions
     ]
-    return (*([_label(item.start_time, interval)] if interval else []), *values)
+    if interval is None:
+        return tuple(values)
+    # Labels are few, and dear to write.
+    return (_minute_label(int(item.start_time.timestamp()) // 60, interval), *values)
+
+
+@lru_cache(4096)
+def _minute_label(minute: int, interval: str) -> str:
+    return _label(datetime.fromtimestamp(60 * minute, UTC), interval)
 
 
 def _shown(value: Any) -> Any:

@@ -57,7 +57,7 @@ async def _run(*, check: bool) -> None:
         return
     server = _Server(
         uvicorn.Config(
-            App(gateway),
+            App(gateway, metrics_port=environment.metrics_port),
             access_log=False,
             proxy_headers=False,
             log_config=None,
@@ -71,10 +71,14 @@ async def _run(*, check: bool) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, server.stop)
     # The port is taken first, so that one in use is known at once; the server listens on it when it can answer.
-    with _taken(environment.host, environment.port) as port:
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(_taken(environment.host, environment.port))
+        others = []
+        if environment.metrics_port is not None:
+            others.append(stack.enter_context(_taken(environment.host, environment.metrics_port)))
         await gateway.warm()
         startup.settle()
-        await server.serve(sockets=[port])
+        await server.serve(sockets=[port, *others])
 
 
 class _Server(uvicorn.Server):

@@ -31,6 +31,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STALLED_S = 60.0
 """How long a client may leave a streamed answer unread before it is taken for gone."""
+BROKEN_OFF_S = 2.0
+"""How long requests that a stop breaks off may take to book what they have used."""
 REFUSED_BODY, REFUSED_BODY_S = 64 * 1024, 0.5
 """How much of a refused request's body, in bytes, and how long, in seconds, is waited for before the answer: a
 connection that is closed on a body half sent may lose the answer on its way."""
@@ -53,16 +55,24 @@ class ClientLeft(Exception):
 class App:
     """Routes requests of one gateway process."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, *, metrics_port: int | None = None) -> None:
+        """`metrics_port`: whatever scrapes metrics comes to this one, without a key; nothing else is there."""
+        self._gateway, self._metrics_port = gateway, metrics_port
         self._started = int(time.time())
+        self._running: set[asyncio.Task[Any]] = set()
         self._wrong_keys, self._malformed = Throttle(WRONG_KEYS), Throttle(MALFORMED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+            task = asyncio.current_task()
+            assert task is not None
+            self._running.add(task)
+            try:
+                await self._http(scope, receive, send)
+            finally:
+                self._running.discard(task)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -71,6 +81,9 @@ class App:
                 await self._gateway.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                if self._running:
+                    # The server has cancelled them and does not wait until each is booked and traced.
+                    await asyncio.wait(self._running, timeout=BROKEN_OFF_S)
                 await self._gateway.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -101,6 +114,11 @@ class App:
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         method, path = scope["method"], scope["path"]
+        if self._metrics_port is not None and (scope.get("server") or ("", None))[1] == self._metrics_port:
+            found = match(method, path)
+            if found is None or found.route is not Route.METRICS:
+                return _client_error(404, "only GET /metrics is here")
+            return await admin.exposed(self._gateway)
         # The path as sent: a %2f that became a slash is another path than the ones listed.
         raw_path = scope.get("raw_path")
         if raw_path is not None and raw_path != path.encode():

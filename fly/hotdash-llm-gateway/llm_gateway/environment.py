@@ -25,12 +25,16 @@ class LangfuseAccess:
 
 @dataclass(frozen=True)
 class Environment:
-    """Addresses and secrets of one process. `host` None: all addresses, IPv4 and IPv6."""
+    """Addresses and secrets of one process.
+
+    `host` None: all addresses, IPv4 and IPv6. `metrics_port` None: metrics are the operator's alone.
+    """
 
     redis_url: str = field(repr=False)
     langfuse: LangfuseAccess | None
     host: str | None
     port: int
+    metrics_port: int | None
     drain_s: int
 
 
@@ -47,6 +51,7 @@ def read(config: GatewayConfig, environ: Mapping[str, str]) -> Environment:
         langfuse=_langfuse(config.langfuse, environ) if config.langfuse else None,
         host=environ.get("GATEWAY_HOST") or None,
         port=_number(environ, "PORT", 4000),
+        metrics_port=_number(environ, "METRICS_PORT", 0) or None,
         drain_s=_number(environ, "GATEWAY_DRAIN_S", 30),
     )
 

@@ -22,6 +22,7 @@ from .cache.semantic_parts import SemanticParts, assemble
 from .config import GatewayConfig
 from .environment import Environment
 from .health.loop_delay import LoopDelay
+from .health.meters import Meters
 from .health.selftest import SelfTest
 from .health.tally import Tally
 from .limits.limiter import Limiter
@@ -65,7 +66,8 @@ class Gateway:
             },
         )
         self.exact = ExactCache(self.ledger)
-        self.tally = Tally(self.store, prefix=prefix)
+        models = frozenset((*config.chat_models, *config.embedding_models, *config.prices))
+        self.tally = Tally(self.store, prefix=prefix, meters=Meters(frozenset(config.teams), models))
         self.embedder: Embedder | None = None
         self.semantic: SemanticParts | None = None
         if semantic:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,6 +34,8 @@ class Outcome:
             billed that reached the provider and got no answer.
         judged: what verdicts cost that came in time. Each is reserved and booked by itself, since it may come late.
         saved: what a cached answer would have cost.
+        provider_ns: how long the provider was waited for.
+        lookup_ns: how long the semantic tier, or an identical request under way, was waited for.
         warning, error: what went wrong, by the client's or by anybody else's doing.
     """
 
@@ -41,6 +44,8 @@ class Outcome:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     started_ns: int = field(default_factory=time.time_ns)
     first_token_ns: int | None = None
+    provider_ns: int = 0
+    lookup_ns: int = 0
     asked: str | None = None
     model: str | None = None
     tier: Tier = "bypass"
@@ -69,6 +74,15 @@ class Outcome:
     def begin_output(self) -> None:
         """The first piece of the answer is there."""
         self.first_token_ns = time.time_ns()
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """The provider is waited for meanwhile."""
+        began = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            self.provider_ns += time.monotonic_ns() - began
 
     @property
     def hit(self) -> bool:

@@ -33,6 +33,7 @@ def variables(rehearsal: Rehearsal) -> dict[str, str]:
     return {
         "GATEWAY_PYTHON": str(rehearsal.layout.environment / "bin" / "python"),
         "GATEWAY_PORT": str(ports.get(NAME, 0)),
+        "GATEWAY_METRICS_PORT": str(ports.get("metrics", 0)),
         # The edge dials IPv4; nothing of the rehearsal may be reachable from elsewhere.
         "GATEWAY_HOST": "127.0.0.1",
         "UPSTREAM_OPENAI_BASE_URL": f"http://127.0.0.1:{ports.get('openai', 0)}/v1",

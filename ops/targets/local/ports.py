@@ -36,6 +36,7 @@ NAMES = (
     "openai",
     "langfuse",
     "gateway",
+    "metrics",
     "edge_http",
     "edge_https",
     *STORAGE,

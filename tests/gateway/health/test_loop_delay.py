@@ -9,7 +9,7 @@ from llm_gateway.health.loop_delay import BOUNDS_S, LoopDelay
 
 
 def over(watchdog: LoopDelay, bound: str) -> int:
-    counts = dict(watchdog.held())
+    counts = dict(watchdog.cumulative())
     return counts["+Inf"] - counts[bound]
 
 
@@ -41,5 +41,5 @@ def test_the_histogram_adds_up() -> None:
     watchdog = LoopDelay()
     for held_s in (0.001, *BOUNDS_S, 2.0):
         watchdog.note(held_s, held_s)
-    assert [count for _, count in watchdog.held()] == [2, 3, 4, 5, 6, 7, 8]
-    assert [bound for bound, _ in watchdog.held()] == ["0.01", "0.025", "0.05", "0.1", "0.25", "1.0", "+Inf"]
+    assert [count for _, count in watchdog.cumulative()] == [2, 3, 4, 5, 6, 7, 8]
+    assert [bound for bound, _ in watchdog.cumulative()] == ["0.01", "0.025", "0.05", "0.1", "0.25", "1.0", "+Inf"]

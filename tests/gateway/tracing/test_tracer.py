@@ -66,6 +66,23 @@ def test_a_stop_sends_what_is_waiting(langfuse: Langfuses) -> None:
     assert len(langfuse.taken) == 40
 
 
+def test_what_comes_while_a_batch_is_sent_waits_for_a_batch_of_its_own(
+    langfuse: Langfuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "EVERY_S", 0.05)
+    tracer = Tracer(SETTINGS, langfuse)
+    tracer.record(Outcome(TEAM))
+    wait_until(lambda: langfuse.tries == 1)  # It is being sent, until the end is let happen.
+    monkeypatch.setattr(tracing, "EVERY_S", 30)
+    for _ in range(5):
+        tracer.record(Outcome(TEAM))
+    langfuse.open.set()
+    wait_until(lambda: tracer.counts().sent == 1)
+    assert tracer.counts().waiting == 5
+    tracer.close(5)
+    assert (langfuse.tries, len(langfuse.taken)) == (2, 6)
+
+
 def test_a_full_queue_drops_and_counts_and_never_waits(langfuse: Langfuses) -> None:
     tracer = Tracer(SETTINGS, langfuse)
     for _ in range(200):

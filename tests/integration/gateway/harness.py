@@ -175,7 +175,7 @@ class GatewayProcess:
         keys: Mapping[str, str] | None = None,
         langfuse_url: str | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port, self.metrics_port = free_port(), free_port()
         self.keys = dict(keys or {name: secrets.token_urlsafe(24) for name in TEAM_KEYS})
         self.master_key = secrets.token_urlsafe(24)
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
@@ -189,6 +189,7 @@ class GatewayProcess:
             "UPSTREAM_OPENAI_API_KEY": provider_key,
             "LITELLM_MASTER_KEY": self.master_key,
             "GATEWAY_PORT": str(self.port),
+            "GATEWAY_METRICS_PORT": str(self.metrics_port),
             "GATEWAY_DRAIN_S": "10",
             **{TEAM_KEYS[name]: key for name, key in self.keys.items()},
         }

@@ -154,7 +154,8 @@ class Embeddings:
 
     async def _ask(self, outcome: Outcome, request: Request, content: bytes, most: Spend) -> Answer:
         try:
-            answer = await self._provider.whole(request.model, "embeddings", content)
+            with outcome.asking():
+                answer = await self._provider.whole(request.model, "embeddings", content)
         except UpstreamError as error:
             if error.unsettled:
                 outcome.unsettled += most

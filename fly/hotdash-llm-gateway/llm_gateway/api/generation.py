@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +41,7 @@ from .reply import Reply
 from .request import API, Request
 from .response_answer import ResponseAnswers
 from .sse import events, pieces
+from .timed import timed
 from .transcript import AnswerKind, Transcript, begun, heard
 
 log = logging.getLogger(__name__)
@@ -110,21 +112,18 @@ class Generation:
 
         reads = key is not None and not request.controls.no_cache
         outcome.tier = "miss" if reads else "bypass"
-        hit = await self._exact.get(key) if key is not None and reads else None
-        if hit is not None:
-            # Free of charge, but a request like any other.
-            admitted = await self._limiter.reserve(team, tokens=0, nano_usd=0)
-            outcome.remaining = admitted.remaining
-            if isinstance(admitted, Refusal):
-                raise OverLimit(admitted)
-            return self._served(outcome, request, hit)
-
         most = self._intake.most(request, choice.model)
         bound = self._bound(most, read)
-        admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd)
+        # One round trip looks for a kept answer and books: that answer is free of charge, but a request like any other.
+        kept = self._exact.name(key) if key is not None and reads else None
+        admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd, free_if=kept)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
             raise OverLimit(admitted)
+        if key is not None and admitted.found is not None:
+            return self._served(outcome, request, self._exact.hit(key, admitted.found))
+        if kept is not None and not admitted.shared:
+            self._exact.failures += 1
         call = Call(request, outcome, admitted, choice.model, most, key, read.partition)
         try:
             return await self._found_or_asked(call, shares=reads and not request.controls.no_store)
@@ -137,29 +136,40 @@ class Generation:
 
     async def _found_or_asked(self, call: Call, *, shares: bool) -> Reply:
         request, outcome = call.request, call.outcome
+        began = time.monotonic_ns()
+        try:
+            hit, looked = await self._found(call, shares=shares)
+        finally:
+            outcome.lookup_ns = time.monotonic_ns() - began
+        if hit is None:
+            return await (self._streamed(call) if request.stream else self._whole(call))
+        call.share(hit)
+        await call.book(self._limiter)
+        if looked and self._second_opinion is not None:
+            self._second_opinion.consider(outcome, request, hit, call.model)
+        return self._served(outcome, request, hit)
+
+    async def _found(self, call: Call, *, shares: bool) -> tuple[Hit | None, bool]:
+        """The answer of an identical request under way, or of the semantic tier, and whether that one was asked."""
+        request, outcome = call.request, call.outcome
         if shares and call.key is not None and not _any(request.body, "tools", "functions", "n"):
             joined = await self._flights.join(call.key, wait_s=FOLLOW_S)
             if isinstance(joined, Lead):
                 call.lead = joined
             elif joined.answer is not None:
-                await call.book(self._limiter)
-                return self._served(outcome, request, joined.answer)
-        if call.partition is not None and self._semantic is not None and not request.controls.no_cache:
-            looked = await self._semantic.lookup(call.partition, outcome)
-            call.vector = looked.vector
-            if looked.hit is not None:
-                call.share(looked.hit)
-                await call.book(self._limiter)
-                if self._second_opinion is not None:
-                    self._second_opinion.consider(outcome, request, looked.hit, call.model)
-                return self._served(outcome, request, looked.hit)
-        return await (self._streamed(call) if request.stream else self._whole(call))
+                return joined.answer, False
+        if call.partition is None or self._semantic is None or request.controls.no_cache:
+            return None, False
+        looked = await self._semantic.lookup(call.partition, outcome)
+        call.vector = looked.vector
+        return looked.hit, True
 
     async def _whole(self, call: Call) -> Reply:
         request, outcome, kind = call.request, call.outcome, self._answers[call.request.api]
 
         async def attempt(model: str) -> tuple[Answer, dict[str, Any]]:
-            answer = await self._provider.whole(model, request.endpoint, request.content)
+            with outcome.asking():
+                answer = await self._provider.whole(model, request.endpoint, request.content)
             said = await aside(len(answer.body), _object, answer.body)
             problem = kind.problem(said, background=request.background)
             if problem is not None:
@@ -189,8 +199,10 @@ class Generation:
         request, outcome, kind = call.request, call.outcome, self._answers[call.request.api]
 
         async def attempt(model: str) -> _Begun:
-            stream = await self._provider.stream(model, request.endpoint, request.content)
-            transcript, told = kind.transcript(include_usage=request.include_usage), events(aiter(stream))
+            with outcome.asking():
+                stream = await self._provider.stream(model, request.endpoint, request.content)
+            transcript = kind.transcript(include_usage=request.include_usage)
+            told = events(timed(outcome, aiter(stream)))
             try:
                 return _Begun(transcript, await begun(transcript, told), told, stream)
             except BaseException:

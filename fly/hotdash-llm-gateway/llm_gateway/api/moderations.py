@@ -32,7 +32,8 @@ class Moderations:
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
             raise OverLimit(admitted)
-        answer = await self._provider.whole(self._config.default_model, "moderations", content, names_model=False)
+        with outcome.asking():
+            answer = await self._provider.whole(self._config.default_model, "moderations", content, names_model=False)
         outcome.provider_headers = passed_on(answer.headers)
         self._finish.done(outcome)
         return Reply(200, answer.body, outcome.headers())

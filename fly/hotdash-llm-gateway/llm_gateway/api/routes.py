@@ -28,6 +28,7 @@ class Route(Enum):
     ADMIN_PURGE = "admin purge"
     ADMIN_WRONG = "admin wrong"
     ADMIN_STATUS = "admin status"
+    ADMIN_HISTORY = "admin history"
     METRICS = "metrics"
 
 
@@ -59,6 +60,7 @@ _OWN = _fixed({
     "/gateway/admin/cache/purge": {"POST": Route.ADMIN_PURGE},
     "/gateway/admin/cache/wrong": {"POST": Route.ADMIN_WRONG},
     "/gateway/admin/status": {"GET": Route.ADMIN_STATUS},
+    "/gateway/admin/history": {"POST": Route.ADMIN_HISTORY},
     "/metrics": {"GET": Route.METRICS},
 })  # fmt: skip
 _PATTERNS: list[tuple[re.Pattern[str], dict[str, Match]]] = [
@@ -71,9 +73,10 @@ for _stored in STORED:
         _PATTERNS.append((_pattern, _known := {}))
     _known[_stored.method] = Match(Route.STORED, stored=_stored)
 
-OPERATOR_ROUTES = frozenset(
-    {Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_WRONG, Route.ADMIN_STATUS, Route.METRICS}
-)
+OPERATOR_ROUTES = frozenset({
+    Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_WRONG, Route.ADMIN_STATUS,
+    Route.ADMIN_HISTORY, Route.METRICS,
+})  # fmt: skip
 """Routes that only the operator's key opens; the edge does not pass them on."""
 OFFERED = (
     "POST /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/moderations and /v1/conversations; "

@@ -113,10 +113,12 @@ class Stored:
         content = await self._content(team.name, raw) if route.body else None
         endpoint = route.pattern.format(**ids) + _query(query)
         if route.method == "GET" and dict(parse_qsl(query)).get("stream") == "true":
-            stream = await self._ask(self._provider.stream, route, endpoint, None)
+            with outcome.asking():
+                stream = await self._ask(self._provider.stream, route, endpoint, None)
             outcome.provider_headers, outcome.stream = passed_on(stream.headers), True
             return Reply(200, self._pieces(outcome, stream), outcome.headers(), "text/event-stream")
-        answer = await self._ask(self._provider.whole, route, endpoint, content)
+        with outcome.asking():
+            answer = await self._ask(self._provider.whole, route, endpoint, content)
         outcome.provider_headers = passed_on(answer.headers)
         if route.deletes and route.kind is not None:
             await self._ownership.forget(team.name, route.kind, ids["id"])

@@ -32,7 +32,7 @@ class Asker:
     """Asks for verdicts. Never raises: no verdict is None."""
 
     def __init__(self, upstream: Provider, limiter: Limiter, count: Count, *, model: str, price: Price) -> None:
-        self._upstream, self._limiter, self._count = upstream, limiter, count
+        self._upstream, self._limiter, self.count = upstream, limiter, count
         self._model, self._price = model, price
         self._asking: set[asyncio.Task[tuple[bool | None, Spend]]] = set()
         self._failures, self._rests_until = 0, 0.0
@@ -78,7 +78,7 @@ class Asker:
         most = self.at_most(body)
         grant = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)
         if isinstance(grant, Refusal):
-            self._count(team.name, f"{name}_limited", 1)
+            self.count(team.name, f"{name}_limited", 1)
             return None, Spend()
         cost, began = most, time.monotonic()
         try:
@@ -92,13 +92,14 @@ class Asker:
             return None, cost
         finally:
             await self._limiter.settle(grant, tokens=cost.tokens, nano_usd=cost.nano_usd)
-            self._count(team.name, "spent_nano_usd", cost.nano_usd)
+            self.count(team.name, "spent_nano_usd", cost.nano_usd)
+            self.count(team.name, f"{name}_nano_usd", cost.nano_usd)
         verdict = parse_verdict(answer)
         self._note(failed=verdict is None)
         said = {True: "yes", False: "no", None: "unclear"}[verdict]
         took_ms = int((time.monotonic() - began) * 1000)
-        for what, value in (("calls", 1), (said, 1), ("nano_usd", cost.nano_usd), ("ms", took_ms)):
-            self._count(team.name, f"{name}_{what}", value)
+        for what, value in (("calls", 1), (said, 1), ("ms", took_ms)):
+            self.count(team.name, f"{name}_{what}", value)
         if verdict is not None and learn is not None:
             try:
                 await learn(verdict)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..store import StoreUnavailable
 from .keys import CacheKey
-from .ledger import Ledger
+from .ledger import Ledger, value
 
 How = Literal["same", "judge", "similarity", "alias"]
 
@@ -47,15 +47,17 @@ class ExactCache:
         self._ledger = ledger
         self.failures = 0
 
+    def name(self, key: CacheKey) -> str:
+        """Where an answer is kept in Redis."""
+        return self._ledger.name(key.team, "exact", key.digest)
+
+    def hit(self, key: CacheKey, raw: bytes) -> Hit:
+        """An answer, from what Redis has under its name."""
+        return Hit("exact", value(raw).partition(b"\n")[2], f"exact:{key.digest}")
+
     async def get(self, key: CacheKey) -> Hit | None:
-        try:
-            value = await self._ledger.read(key.team, "exact", key.digest)
-        except StoreUnavailable:
-            self.failures += 1
-            return None
-        if not value:
-            return None
-        return Hit("exact", value.partition(b"\n")[2], f"exact:{key.digest}")
+        found = await self.get_many(key.team, [key.digest])
+        return None if found[0] is None else Hit("exact", found[0], f"exact:{key.digest}")
 
     async def get_many(self, team: str, digests: Sequence[str]) -> list[bytes | None]:
         """The bodies kept under several keys of one team, in one round trip; None for each that is not there."""

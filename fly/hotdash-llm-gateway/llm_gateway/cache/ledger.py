@@ -39,6 +39,11 @@ class Names:
         return f"{self.prefix}{tier}:{{{self.team}}}:"
 
 
+def value(raw: bytes) -> bytes:
+    """What an entry was given to keep, from what Redis has under its key."""
+    return raw.partition(b" ")[2]
+
+
 class Ledger:
     """Reads and writes cache entries within each team's budget.
 
@@ -60,10 +65,14 @@ class Ledger:
     def ttl_s(self, tier: Tier) -> int:
         return self._ttl_s[tier]
 
+    def name(self, team: str, tier: Tier, entry_id: str) -> str:
+        """The key in Redis of an entry."""
+        return self.names(team).entries(tier) + entry_id
+
     async def read(self, team: str, tier: Tier, entry_id: str) -> bytes | None:
         """The value of an entry."""
-        raw = await self._store.call("GET", self.names(team).entries(tier) + entry_id)
-        return None if raw is None else bytes(raw).partition(b" ")[2]
+        raw = await self._store.call("GET", self.name(team, tier, entry_id))
+        return None if raw is None else value(raw)
 
     async def read_many(self, team: str, wanted: Sequence[tuple[Tier, str]]) -> list[bytes | None]:
         """The values of several entries, in one go."""
@@ -71,7 +80,7 @@ class Ledger:
             return []
         names = self.names(team)
         found = await self._store.call("MGET", *(names.entries(tier) + entry_id for tier, entry_id in wanted))
-        return [None if raw is None else bytes(raw).partition(b" ")[2] for raw in found]
+        return [None if raw is None else value(raw) for raw in found]
 
     async def keep(
         self,

@@ -149,6 +149,8 @@ class SecondOpinion:
             return None
         finally:
             await self._limiter.settle(grant, tokens=paid.tokens, nano_usd=paid.nano_usd)
+            for name in ("spent_nano_usd", "check_nano_usd"):
+                self._asker.count(outcome.team.name, name, paid.nano_usd)
 
     def _key(self, team: str) -> str:
         return f"{self._prefix}shadow:{{{team}}}"

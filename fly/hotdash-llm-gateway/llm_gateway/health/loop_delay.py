@@ -17,12 +17,12 @@ class LoopDelay:
 
     Attributes:
         longest_s: the longest delay since the process started, in seconds.
-        held_s: the sum of what the process itself was busy with in these delays, by its CPU time: its own doing,
+        sum_s: the sum of what the process itself was busy with in these delays, by its CPU time: its own doing,
             where the rest is the machine's.
     """
 
     def __init__(self) -> None:
-        self.longest_s = self.held_s = 0.0
+        self.longest_s = self.sum_s = 0.0
         self._began, self._this, self._last = time.monotonic(), 0.0, 0.0
         self._held = [0] * (len(BOUNDS_S) + 1)
 
@@ -31,7 +31,7 @@ class LoopDelay:
         """The longest delay of the last one to two minutes, in seconds."""
         return max(self._this, self._last)
 
-    def held(self) -> Iterator[tuple[str, int]]:
+    def cumulative(self) -> Iterator[tuple[str, int]]:
         """How many delays the process itself caused, up to each bound in seconds, as a histogram adds them up."""
         count = 0
         for bound, each in zip((*map(str, BOUNDS_S), "+Inf"), self._held, strict=True):
@@ -54,5 +54,5 @@ class LoopDelay:
         self._this = max(self._this, delay_s)
         self.longest_s = max(self.longest_s, delay_s)
         held = min(delay_s, busy_s)
-        self.held_s += held
+        self.sum_s += held
         self._held[bisect_left(BOUNDS_S, held)] += 1

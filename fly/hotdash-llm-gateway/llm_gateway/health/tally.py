@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 
 from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
+from .history import History
+from .meters import BOUNDS_S, Meters
 
 FLUSH_S = 5.0
 DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
 """Names whose sums are also kept by day, to tell whether the judge pays."""
+DETAILS = ("usd:", "saved:", "took:", "traced_", "uncached")
+"""Beginnings of the names that are kept by hour only."""
+UNANSWERED, ANSWERED = ("limited", "malformed", "failed"), "answered"
+UNCACHED = "uncached"
+"""Answers that could have come from a cache and did not, as traces have it: `cache_hit = false`."""
 LAST_REQUEST = "last_request_s"
 """When a team's last request ended, in seconds since 1970: the one figure that is no sum."""
 DAY_S = 86400
@@ -25,10 +33,13 @@ class Tally:
     Args:
         store: where the sums of all gateways are kept.
         prefix: start of all key names.
+        meters: what the metrics are made from; none are asked for without it.
     """
 
-    def __init__(self, store: Store, *, prefix: str) -> None:
+    def __init__(self, store: Store, *, prefix: str, meters: Meters | None = None) -> None:
         self._store, self._prefix = store, prefix
+        self.meters = meters or Meters(frozenset(), frozenset())
+        self._history = History(store, prefix=prefix)
         self.totals: Counter[tuple[str, str]] = Counter()
         """By (team, name), since this process started."""
         self.own_failures: Counter[str] = Counter()
@@ -51,18 +62,44 @@ class Tally:
             what = "failed"
         else:
             what = outcome.tier
-        new = Counter({(team, what): 1, (team, "spent_nano_usd"): outcome.due.nano_usd})
-        new[team, "saved_nano_usd"] = saved_nano_usd
-        new[team, "semantic_saved_nano_usd"] = saved_nano_usd if outcome.how in ("judge", "similarity") else 0
-        new[team, "escalated"] = int(outcome.escalated and not outcome.hit)
-        new[team, "fallback"] = int(outcome.fallback is not None)
-        self.totals.update(new)
-        self._unsent.update(new)
+        result = what if what in UNANSWERED else ANSWERED
+        took_s = self.meters.note(outcome, result, saved_nano_usd=saved_nano_usd)
+        new = {what: 1}
+        if spent := outcome.due.nano_usd:
+            new["spent_nano_usd"] = spent
+            new[f"usd:{outcome.kind}:{outcome.model}"] = spent
+            if overhead := outcome.overhead.nano_usd:
+                new["embedding_nano_usd"] = overhead
+        if traced := outcome.total.nano_usd:
+            new["traced_nano_usd"] = traced
+        if saved_nano_usd:
+            new["saved_nano_usd"] = saved_nano_usd
+            new[f"saved:{outcome.tier}"] = saved_nano_usd
+            if outcome.how in ("judge", "similarity"):
+                new["semantic_saved_nano_usd"] = saved_nano_usd
+        if outcome.escalated and not outcome.hit:
+            new["escalated"] = 1
+        if outcome.fallback is not None:
+            new["fallback"] = 1
+        if result == ANSWERED and not outcome.hit and outcome.answer is not None:
+            new[UNCACHED] = 1
+            new[f"took:{bisect_left(BOUNDS_S, took_s)}"] = 1
+        for name, value in new.items():
+            self._add(team, name, value)
 
     def add(self, team: str, name: str, value: int) -> None:
         """Add to one figure of a team."""
-        self.totals[team, name] += value
-        self._unsent[team, name] += value
+        self._add(team, name, value)
+
+    def _add(self, team: str, name: str, value: int) -> None:
+        self._history.add(team, name, value)
+        if not name.startswith(DETAILS):
+            self.totals[team, name] += value
+            self._unsent[team, name] += value
+
+    async def history(self, team: str, days: int) -> Mapping[int, Mapping[str, int]]:
+        """The sums of all gateways by hour (hours since 1970), of the last days (UTC). Raises StoreUnavailable."""
+        return await self._history.read(team, days)
 
     async def run(self) -> None:
         """Send the sums until cancelled."""
@@ -92,6 +129,7 @@ class Tally:
                 with contextlib.suppress(StoreUnavailable):
                     await self._store.call("HINCRBY", self._key(team, _today()), name, value)
                     await self._store.call("EXPIRE", self._key(team, _today()), 3 * DAY_S)
+        await self._history.flush()
 
     async def shared(self, team: str) -> Mapping[str, int]:
         """The sums of all gateways for a team, up to a few seconds ago. Raises StoreUnavailable."""

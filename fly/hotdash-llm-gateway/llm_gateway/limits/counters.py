@@ -67,9 +67,12 @@ class Counters:
         self._process = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 
-    async def ask(self, state: TeamState, operation: str, args: Sequence[str | int]) -> list[Any]:
+    async def ask(
+        self, state: TeamState, operation: str, args: Sequence[str | int], *, entry: str | None = None
+    ) -> list[Any]:
         """Run one operation of the script and learn from its answer; raises StoreUnavailable."""
-        row: list[Any] = await self._store.script(_SCRIPT, state.keys, [operation, self._window, state.epoch, *args])
+        keys = [*state.keys, entry] if entry else state.keys
+        row: list[Any] = await self._store.script(_SCRIPT, keys, [operation, self._window, state.epoch, *args])
         self._clock_offset = row[2] - time.monotonic_ns() // 1000
         epoch = row[3].decode()
         if row[2] < state.heard_at:

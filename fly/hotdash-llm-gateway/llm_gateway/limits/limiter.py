@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..store import Store, StoreUnavailable
@@ -50,6 +52,8 @@ class Limiter:
         self._window = round(window_s * SECOND_US)
         self._teams: dict[str, TeamState] = {}
         self._counters = Counters(store, window_us=self._window, lost=self._lose)
+        self.decisions: Counter[tuple[str, str]] = Counter()
+        """By team and decision: admitted, or the limit that was reached, or too_large for any wait to help."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reconciling: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -76,7 +80,9 @@ class Limiter:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def reserve(self, team: Team, *, tokens: int, nano_usd: int, requests: int = 1) -> Grant | Refusal:
+    async def reserve(
+        self, team: Team, *, tokens: int, nano_usd: int, requests: int = 1, free_if: str | None = None
+    ) -> Grant | Refusal:
         """Admit a request at its estimated use, or refuse it; one round trip.
 
         Args:
@@ -84,19 +90,36 @@ class Limiter:
             tokens: the most tokens it may use.
             nano_usd: the most it may cost. With 0 tokens and 0 USD (an answer from the cache) the grant is final.
             requests: 0 if the request has been counted already.
+            free_if: name of a key in Redis, with the team as hash tag: if it is there, the request is admitted at 0
+                tokens and 0 USD, and the grant holds its value.
         """
+        answer = await self._decide(team, tokens, nano_usd, requests, free_if)
+        if isinstance(answer, Grant):
+            self.decisions[team.name, "admitted" if answer.shared else "admitted_alone"] += 1
+        else:
+            self.decisions[team.name, "too_large" if answer.too_large else answer.limit] += 1
+        return answer
+
+    async def _decide(
+        self, team: Team, tokens: int, nano_usd: int, requests: int, free_if: str | None
+    ) -> Grant | Refusal:
         state = self._state(team)
         wanted = Admission(self._counters.new_id(), self._counters.now(), requests, tokens, nano_usd)
         asked = False
         if not state.away and self._store.available:
             guarded = state.share.guarded(wanted.at)
+            found = None
             if guarded:
+                # What is decided here first has to be known to be free by then.
+                found, free_if = await self._kept(free_if), None
+                if found is not None:
+                    wanted.free()
                 refusal = self._admit_alone(state, wanted)
                 if refusal is not None:
                     return refusal
-            answer = await self._reserve_shared(state, wanted, guarded)
+            answer = await self._reserve_shared(state, wanted, guarded, free_if)
             if answer is not None:
-                return answer
+                return replace(answer, found=found) if found and isinstance(answer, Grant) else answer
             if guarded:
                 state.share.retract(wanted)
             asked = True
@@ -156,12 +179,24 @@ class Limiter:
         if state is not None:
             await self._store.call("DEL", *state.keys)
 
-    async def _reserve_shared(self, state: TeamState, wanted: Admission, guarded: bool) -> Grant | Refusal | None:
+    async def _kept(self, name: str | None) -> bytes | None:
+        if name is None:
+            return None
+        try:
+            value: bytes | None = await self._store.call("GET", name)
+        except StoreUnavailable:
+            return None
+        return value
+
+    async def _reserve_shared(
+        self, state: TeamState, wanted: Admission, guarded: bool, free_if: str | None
+    ) -> Grant | Refusal | None:
         """Redis's decision; None if there is none."""
         limits = state.limits
         want = (wanted.id, wanted.requests, wanted.tokens, wanted.nano_usd)
         most = (limits.requests, limits.tokens, limits.nano_usd)
-        asking = self._spawn(self._counters.ask(state, "reserve", (*want, *most, int(self._gateways > 1))))
+        told = (*want, *most, int(self._gateways > 1))
+        asking = self._spawn(self._counters.ask(state, "reserve", told, entry=free_if))
         try:
             row = await asyncio.shield(asking)
         except StoreUnavailable:
@@ -177,7 +212,10 @@ class Limiter:
         remaining = state.remaining(row)
         answer: Grant | Refusal
         if code == 0:
-            answer = Grant(wanted.id, state.name, wanted.tokens, wanted.nano_usd, remaining, at)
+            found = row[7] if len(row) > 7 else None
+            if found is not None:
+                wanted.free()
+            answer = Grant(wanted.id, state.name, wanted.tokens, wanted.nano_usd, remaining, at, found=found)
             if not guarded:
                 wanted.at = at
                 state.share.admit(wanted)

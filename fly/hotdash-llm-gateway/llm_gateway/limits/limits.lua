@@ -6,8 +6,10 @@
 --   3 open  zset  id:tokens:nano    -> time admitted; reservations not settled yet
 --   4 done  zset  id                -> time; what gateways reported after an outage, so that a repeat changes nothing
 --   5 sum   hash  tokens (the sum over tok), epoch (new if Redis lost its data), and per UTC day the nano-USD booked
+--   6 an entry of the exact cache that would make a reservation free; may be missing
 -- ARGV: 1 operation, 2 window, 3 epoch the caller knows ("" for none), then what the operation needs.
--- Answer: {code, wait, now, epoch, requests, tokens, nano-USD today}; the last three are totals of all gateways.
+-- Answer: {code, wait, now, epoch, requests, tokens, nano-USD today}; the last three are totals of all gateways. A
+-- reservation that is granted for free has the value of the entry as an eighth.
 --
 -- Times are microseconds of Redis's clock and money is nano-USD, both integers. Lua counts in doubles, which are exact
 -- up to 2^53: 285 years of microseconds, 9 million USD a day.
@@ -118,7 +120,10 @@ end
 local function reserve()
   local _, requests, tokens, nano = figures()
   if stranger() then return answer(STRANGER, 0) end
-  local want = {tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])}
+  local kept = KEYS[6] and redis.call('GET', KEYS[6])
+  local asked_tokens, asked_nano = ARGV[6], ARGV[7]
+  if kept then asked_tokens, asked_nano = '0', '0' end
+  local want = {tonumber(ARGV[5]), tonumber(asked_tokens), tonumber(asked_nano)}
   local limit = {tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
   for code = REQUESTS, USD do
     if want[code] > limit[code] then return answer(code, NEVER) end
@@ -138,8 +143,9 @@ local function reserve()
     if midnight > wait then code, wait = USD, midnight end
   end
   if code ~= GRANTED then return answer(code, wait) end
-  book(ARGV[4], now, ARGV[5], ARGV[6], ARGV[7], today)
+  book(ARGV[4], now, ARGV[5], asked_tokens, asked_nano, today)
   local granted = answer(GRANTED, 0)
+  if kept then granted[8] = kept end
   if ARGV[11] == '1' then
     redis.call('PUBLISH', sum, string.format('%.0f %.0f %.0f %.0f', now, granted[5], granted[6], granted[7]))
   end

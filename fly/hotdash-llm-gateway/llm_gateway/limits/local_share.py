@@ -69,6 +69,11 @@ class Admission:
         self.tokens, self.nano_usd = self.reserved_tokens, self.reserved_nano_usd
         self.settled = self.tokens == self.nano_usd == 0
 
+    def free(self) -> None:
+        """It costs nothing after all."""
+        self.reserved_tokens = self.reserved_nano_usd = 0
+        self.__post_init__()
+
     @property
     def day(self) -> int:
         """The UTC day it counts on, in days since 1970."""

@@ -35,7 +35,8 @@ class Remaining:
 class Grant:
     """Permission for one request, to be handed to `Limiter.settle` when its real use is known.
 
-    `at` is the moment of admission, in microseconds of Redis's clock. `shared` is False if Redis was away.
+    `at` is the moment of admission, in microseconds of Redis's clock. `shared` is False if Redis was away. `found`: the
+    kept answer that made it free of charge; such a grant is final.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Grant:
     remaining: Remaining
     at: int
     shared: bool = True
+    found: bytes | None = None
 
 
 @dataclass(frozen=True)

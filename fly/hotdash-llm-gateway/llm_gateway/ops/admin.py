@@ -12,6 +12,8 @@ from ..api.reply import Reply, error_reply, json_reply
 from ..api.routes import Route
 from ..cache.ledger import TIERS, Tier
 from ..cache.purge import purge_entry, purge_team, take_back
+from ..health.history import KEPT_DAYS
+from ..health.meters import BOUNDS_S
 from ..health.tally import LAST_REQUEST, pays
 from ..settings import NANO
 from ..store import StoreUnavailable
@@ -36,11 +38,31 @@ async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:
         if route is Route.ADMIN_WRONG:
             return await _wrong(gateway, body)
         if route is Route.METRICS:
-            text = metrics.render(gateway, await teams(gateway))
-            return Reply(200, text.encode(), media_type="text/plain; version=0.0.4")
+            return await exposed(gateway)
+        if route is Route.ADMIN_HISTORY:
+            return await _history(gateway, body)
         return json_reply(200, status(gateway))
     except StoreUnavailable as error:
         return error_reply(503, f"Redis did not do it: {error}", kind="unavailable")
+
+
+async def exposed(gateway: Gateway) -> Reply:
+    """The metrics, for whatever scrapes them."""
+    return Reply(200, (await metrics.render(gateway)).encode(), media_type=metrics.MEDIA_TYPE)
+
+
+async def _history(gateway: Gateway, body: bytes) -> Reply:
+    """The sums of every team by hour, of the last days."""
+    try:
+        days = int(json.loads(body)["days"])
+    except (ValueError, TypeError, KeyError):
+        return error_reply(400, 'a body like {"days": 7} is needed', kind="invalid_request_error")
+    if not 1 <= days <= KEPT_DAYS:
+        return error_reply(400, f"days: 1 to {KEPT_DAYS}", kind="invalid_request_error")
+    # What this gateway has not told Redis yet is part of the present.
+    await gateway.tally.flush()
+    hours = {name: await gateway.tally.history(name, days) for name in gateway.config.teams}
+    return json_reply(200, {"teams": hours, "bounds_s": BOUNDS_S})
 
 
 async def teams(gateway: Gateway) -> list[dict[str, Any]]:

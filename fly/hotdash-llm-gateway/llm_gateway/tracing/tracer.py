@@ -90,14 +90,18 @@ class Tracer:
             if not self._closing.is_set():
                 self._wake.wait(EVERY_S if self._reachable else RETRY_S)
                 self._wake.clear()
-            while batch := self._queue.take(BATCH, BATCH_BYTES):
+            closing = self._closing.is_set()
+            # What comes while these are sent waits for a batch of its own, except at the end: else they would be small.
+            due = len(self._queue)
+            while (due > 0 or closing) and (batch := self._queue.take(BATCH, BATCH_BYTES)):
+                due -= len(batch)
                 delivered = self._send(batch)
                 if delivered != self._reachable:
                     log.warning("traces: Langfuse %s", "takes them again" if delivered else "does not take them")
                 self._reachable = delivered
                 if not delivered:
                     break
-            if self._closing.is_set():
+            if closing:
                 self._exporter.shutdown()
                 return
 

@@ -1,0 +1,54 @@
+"""A day's traffic in its short form: what is counted anywhere is what was sent, to the request and to the cent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.load import agreeing, mix, sending
+from tests.load.sending import Books
+from tests.load.stage import Stage, stage
+
+REQUESTS = int(os.environ.get("LOAD_REQUESTS", "300"))
+
+
+@pytest.fixture(scope="module")
+def sent() -> Iterator[tuple[Stage, Books]]:
+    """The traffic has been sent, and all that it began is over."""
+    day = list(mix.day(REQUESTS, seed=1))
+    with stage() as up:
+        books = asyncio.run(sending.send(up.gateway.url, up.gateway.keys, day, up.prices))
+        agreeing.settled(up, len(day))
+        yield up, books
+
+
+def test_everything_that_counts_says_what_was_sent(sent: tuple[Stage, Books]) -> None:
+    assert list(agreeing.differences(*sent)) == []
+
+
+def test_a_single_request_more_or_a_cent_less_is_seen(sent: tuple[Stage, Books]) -> None:
+    """The comparison can fail."""
+    stage, books = sent
+    books.requests["admin", "answered"] += 1
+    books.saved_nano["admin", "exact"] += 20_000_000
+    try:
+        found = list(agreeing.differences(stage, books))
+    finally:
+        books.requests["admin", "answered"] -= 1
+        books.saved_nano["admin", "exact"] -= 20_000_000
+    assert {each.split(":")[0] for each in found} == {"Langfuse", "the gateway", "metrics", "saved by exact"}
+
+
+def test_the_mix_is_what_it_says_and_the_same_for_a_seed() -> None:
+    day = list(mix.day(4000, seed=7))
+    assert day == list(mix.day(4000, seed=7))
+    assert day != list(mix.day(4000, seed=8))
+    kinds = Counter(asked.kind for asked in day)
+    for kind, share in mix.SHARES.items():
+        assert abs(kinds[kind] / len(day) - share) < 0.03, kind
+    assert {asked.team for asked in day} == set(mix.TEAMS)
+    assert all(asked.after is None or asked.after < asked.number for asked in day)
