@@ -1,6 +1,6 @@
 """The virtual environments of a checkout: each is what its lock says, made by `ops/bootstrap.sh`, and complete or not.
 
-docs/decisions/0007-environments.md has why there are several.
+docs/decisions/0008-environments.md has why there are several.
 """
 
 from __future__ import annotations
