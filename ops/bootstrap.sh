@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Makes the runbook's virtual environment from its lock. Sourced by ./inv on first use and when the lock changes.
+# Makes a virtual environment from a lock. Sourced by ./inv for the runbook's own, on first use and when the lock changes;
+# by the rehearsal and by `inv dev.*` for what they add.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -48,9 +49,20 @@ stopped() {
     exit "$2"
 }
 
+# One at a time, and not beside what a killed one has left running: the lock is held by whoever inherits the descriptor.
+alone() {
+    exec 9>>"$root/.state/${venv##*/}.lock"
+    if ! "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
+        watched "waiting for another preparation of ${venv##*/}" \
+            "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+    fi
+}
+
+# bootstrap ROOT VENV LOCK STAMP: the environment VENV is what LOCK says, and nothing else; STAMP is written last.
 bootstrap() {
     root=$1 venv=$2 lock=$3 stamp=$4
     child=
+    packages="the packages of ${lock#"$root"/}"
     trap 'stopped "interrupted" 130' INT
     trap 'stopped "terminated" 143' TERM
     if ! python=$(find_python); then
@@ -60,26 +72,36 @@ bootstrap() {
         exit 1
     fi
     mkdir -p "$root/.state"
-    log=$root/.state/bootstrap.log
+    log=$root/.state/${venv##*/}.log
+    alone
+    if [ "$stamp" -nt "$lock" ] && [ -x "$venv/bin/python" ]; then
+        trap - INT TERM
+        exec 9>&-
+        return 0
+    fi
     # What was not finished, or has lost its Python, is not mended but made anew. Without the stamp it is not finished.
     if [ -e "$stamp" ] && [ -x "$venv/bin/python" ]; then
         rm -f "$stamp"
     else
         rm -rf "$venv"
     fi
-    # Our own lock brings uv along, so a changed lock is installed by it even where the machine has none.
+    # Some locks bring uv along, so a changed one is installed by it even where the machine has none.
     if command -v uv >/dev/null 2>&1; then
         uv=uv
     elif [ -x "$venv/bin/uv" ]; then
         uv=$venv/bin/uv
     else
         uv=
+        # pip would leave what the lock no longer names.
+        rm -rf "$venv"
     fi
     if [ ! -x "$venv/bin/python" ]; then
         if [ -n "$uv" ]; then
             watched "making the virtual environment" "$uv" venv --quiet --allow-existing --python "$python" "$venv"
         else
             watched "making the virtual environment" "$python" -m venv "$venv"
+            # Python 3.11 puts it there, and nothing of ours uses it.
+            watched "removing setuptools" "$venv/bin/python" -m pip uninstall --quiet --yes setuptools
         fi
     fi
     # A company's proxy has its own authority, which this machine trusts and uv's built-in list does not.
@@ -87,10 +109,10 @@ bootstrap() {
         export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
     fi
     if [ -n "$uv" ]; then
-        watched "installing the packages of requirements.lock (uv)" \
-            "$uv" pip install --quiet --require-hashes --python "$venv/bin/python" -r "$lock"
+        watched "installing $packages (uv)" \
+            "$uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$lock"
     else
-        watched "installing the packages of requirements.lock (pip)" \
+        watched "installing $packages (pip)" \
             "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r "$lock"
     fi
     # Now, side by side, and for whoever may read the checkout but not write to it.
@@ -98,4 +120,5 @@ bootstrap() {
         "$venv/lib" "$root/ops" "$root/tasks.py"
     : >"$stamp"
     trap - INT TERM
+    exec 9>&-
 }

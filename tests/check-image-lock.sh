@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/../fly/hotdash-llm-gateway"
-uv=../../.venv/bin/uv
+uv=../../.venv-dev/bin/uv
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

@@ -29,7 +29,7 @@ def test_the_hooks_run_tools_of_the_lock_only() -> None:
     assert [repository["repo"] for repository in config["repos"]] == ["local"]
     for hook in config["repos"][0]["hooks"]:
         tool = hook["entry"].split()[0]
-        assert tool.startswith(".venv/bin/")
+        assert tool.startswith(".venv-dev/bin/")
         assert (ROOT / tool).exists()
 
 

@@ -43,16 +43,22 @@ class Rendered:
     def look(self, workspace: Workspace) -> Look:
         """Compare what is on disk with what the stack says, and whether just that has been validated."""
         wanted = self.files(workspace.stack)
+        verdict = stamp.read(self._note(workspace), _rules(), self._subject(workspace))
+        # The very files that this description was rendered to: rendering it again would only take time.
+        if verdict is not None and verdict.source == _source(workspace):
+            return self._satisfied(verdict, wanted)
         difference = files.drift(workspace.stack, workspace.gateway_dir, wanted)
         if difference:
             absent = [name for name in wanted if not (workspace.gateway_dir / name).exists()]
             if len(absent) == len(wanted):
                 return missing(f"{_count(wanted)} not rendered yet")
             return drifted(f"differs from the stack: {_changed(difference)}", difference)
-        warnings = stamp.read(self._note(workspace), _rules(), self._subject(workspace))
-        if warnings is None:
+        if verdict is None:
             return missing(f"{_count(wanted)} as the stack says, not validated yet")
-        return satisfied("; ".join([f"{_count(wanted)} as the stack says, valid", *warnings]))
+        return self._satisfied(verdict, wanted)
+
+    def _satisfied(self, verdict: stamp.Verdict, wanted: tuple[str, ...]) -> Look:
+        return satisfied("; ".join([f"{_count(wanted)} as the stack says, valid", *verdict.warnings]))
 
     def act(self, workspace: Workspace, say: Say) -> None:
         """Render what differs, validate, and note the verdict.
@@ -60,6 +66,7 @@ class Rendered:
         Raises:
             RunbookError: BUILD-001 a file cannot be written, BUILD-002 a tool or a rule objects.
         """
+        source = _source(workspace)
         try:
             for name in files.write(workspace.stack, workspace.gateway_dir, self.files(workspace.stack)):
                 say(f"rendered {name}")
@@ -82,7 +89,8 @@ class Rendered:
                 next=f"edit {_shown(workspace, workspace.paths.stack_file)}, then inv build.all",
             )
         workspace.paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stamp.write(self._note(workspace), _rules(), subject, [str(finding) for finding in findings])
+        verdict = stamp.Verdict([str(finding) for finding in findings], source)
+        stamp.write(self._note(workspace), _rules(), subject, verdict)
 
     def _check(self, workspace: Workspace) -> list[Finding]:
         from ops.build import checks
@@ -99,7 +107,9 @@ class Rendered:
         texts = []
         for name in (*self.files(workspace.stack), *self.inputs):
             file = workspace.gateway_dir / name
-            texts.append(file.read_text(encoding="utf-8", errors="replace") if file.is_file() else "")
+            there = file.is_file()
+            texts.append(file.read_text(encoding="utf-8", errors="replace") if there else "")
+            texts.append("executable" if there and file.stat().st_mode & 0o100 else "")
         return stamp.digest([*texts, *identity(_place(workspace), *self.programs)])
 
 
@@ -110,6 +120,13 @@ def _place(workspace: Workspace) -> Place:
 def _rules() -> str:
     """Digest of the rules that files are judged by."""
     return stamp.rules(Path(stamp.__file__).parent, Path(__file__).parent)
+
+
+def _source(workspace: Workspace) -> str:
+    """Digest of all that rendering depends on: the description, the templates and the code."""
+    import msgspec
+
+    return stamp.digest([msgspec.json.encode(workspace.stack).decode(), names.source()])
 
 
 def _count(names: tuple[str, ...]) -> str:

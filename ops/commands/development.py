@@ -12,16 +12,43 @@ from ops.runbook.errors import EXIT_FAILED
 NAME = "dev"
 
 
+def _handed_over(*words: str) -> bool:
+    """Whether the command has been run in the developers' environment, because this is another.
+
+    Raises:
+        Exit: it failed there.
+    """
+    from ops.development import environment
+
+    if environment.is_ours():
+        return False
+    if code := environment.run(*words):
+        raise Exit(code=code)
+    return True
+
+
 def check(c: Context) -> None:
     """Lint, types and tests: everything that must be green."""
+    if _handed_over("dev.check"):
+        return
     from ops.development.check import check as run
 
     if not run():
         raise Exit(code=EXIT_FAILED)
 
 
+def own_environment(c: Context) -> None:
+    """Make the developers' environment: the runbook's packages, the rehearsal's and the tools of dev.check."""
+    from ops.development import environment
+
+    if not environment.is_ours() and (code := environment.make()):
+        raise Exit(code=code)
+
+
 def gateway_environment(c: Context) -> None:
     """Make the environment of the gateway's tests and benchmarks, from its development lock."""
+    if _handed_over("dev.gateway"):
+        return
     from ops.development.check import make_gateway_environment
 
     make_gateway_environment()
@@ -36,6 +63,8 @@ def tsx(c: Context) -> None:
 
 def clients(c: Context, lock: bool = False) -> None:
     """Install other people's clients, which the tests run against the gateway; --lock resolves their locks anew."""
+    if _handed_over("dev.clients", *(["--lock"] if lock else [])):
+        return
     from ops.development import clients
 
     if lock:
@@ -45,6 +74,8 @@ def clients(c: Context, lock: bool = False) -> None:
 
 def architecture(c: Context) -> None:
     """Draw the packages and their imports anew, into docs/architecture.md."""
+    if _handed_over("dev.architecture"):
+        return
     from ops.development.architecture import PAGE, write
 
     print(f"{PAGE} {'drawn anew' if write() else 'is as the code is'}")
@@ -52,6 +83,8 @@ def architecture(c: Context) -> None:
 
 def bench(c: Context, name: str, json: bool = False) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
+    if _handed_over("dev.bench", name, *(["--json"] if json else [])):
+        return
     from ops.development.check import bench as run
 
     code = run(name, json)
@@ -64,6 +97,9 @@ def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> Non
 
     --day sends a day's, compressed: 20,000 requests of four teams. Without it some hundreds.
     """
+    words = [*(["--day"] if day else []), *(["--requests", str(requests)] if requests else []), "--seed", str(seed)]
+    if _handed_over("dev.load", *words):
+        return
     from ops.development.check import load as run
 
     code = run(requests or (20_000 if day else 400), seed)
@@ -72,7 +108,12 @@ def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> Non
 
 
 def lock(c: Context, site: bool = False) -> None:
-    """Resolve the runbook's lock anew from pyproject.toml; --site: the one of what makes the site."""
+    """Resolve the three locks of pyproject.toml anew: the runbook's, the rehearsal's, the developers'.
+
+    --site: instead the one of what makes the site.
+    """
+    if _handed_over("dev.lock", *(["--site"] if site else [])):
+        return
     from ops.development import check
     from ops.development import site as pages
 
@@ -83,6 +124,7 @@ TASKS: tuple[Task[Any], ...] = (
     task(check),
     task(architecture),
     task(bench, name="file name in tests/bench, without .py"),
+    task(own_environment, "environment"),
     task(
         load,
         day="a whole day's traffic: minutes",

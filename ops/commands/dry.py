@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,13 @@ WORST_FIRST = (EXIT_FAILED, EXIT_BLOCKED, EXIT_PENDING, EXIT_OK)
 
 @dataclass(frozen=True)
 class Looks:
-    """The command only looks: under --dry it does what it always does."""
+    """The command only looks: under --dry it does what it always does.
+
+    Attributes:
+        but: options that name a file to be written; under --dry they are left out, which is said.
+    """
+
+    but: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,8 @@ def forms(calls: Iterable[Call], codes: list[int]) -> list[Call]:
             plans.append((dry, call))
         elif isinstance(dry, Says):
             formed.append(_made(_said_by(dry), call, codes))
-        else:
-            formed.append(_made(call.task.body, call, codes))
+        elif isinstance(dry, Looks):
+            formed.append(_made(_looking(dry, call), call, codes))
     return formed
 
 
@@ -99,6 +106,16 @@ def _made(body: Callable[..., Any], call: Call, codes: list[int]) -> Call:
     task = Command(form, name=call.task.name)
     task.dry = LOOKS
     return Call(task, called_as=call.called_as, args=call.args, kwargs=call.kwargs)
+
+
+def _looking(dry: Looks, call: Call) -> Callable[..., None]:
+    def look(c: Context, **options: Any) -> None:
+        for name in dry.but:
+            if file := options.pop(name, ""):
+                print(f"--dry: {file} is not written", file=sys.stderr)
+        call.task.body(c, **options)
+
+    return look
 
 
 def _said_by(dry: Says) -> Callable[..., None]:

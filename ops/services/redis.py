@@ -7,15 +7,12 @@ managed services allow; CONFIG often is not. What a service does not tell is sai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look, drifted, satisfied
-
-if TYPE_CHECKING:
-    from redis.exceptions import RedisError
+from ops.services import redis_wire
 
 TIMEOUT = 5.0  # seconds, to connect and for each answer
 OLDEST = (6, 2)  # BullMQ warns below
@@ -48,25 +45,12 @@ def facts(url: Secret, *, timeout: float = TIMEOUT) -> Facts:
     Raises:
         RunbookError: REDIS-001 ... REDIS-006, by what went wrong.
     """
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
     where = _where(url)
-    # One try: a look is repeated by the runbook, not by the client.
-    retry = Retry(NoBackoff(), 0)
     try:
-        client = redis.Redis.from_url(
-            url.reveal(), socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry, decode_responses=True
-        )
-    except ValueError:
-        raise _bad_url() from None
-    try:
-        with client:
-            info = client.info()
-            keys = client.dbsize()
-    except (redis.RedisError, OSError) as error:
+        text, keys = redis_wire.ask(url, ("INFO",), ("DBSIZE",), timeout=timeout)
+    except (redis_wire.Refused, OSError) as error:
         raise _error(where, error, timeout) from None
+    info = redis_wire.fields(str(text))
     return Facts(
         where=where,
         version=str(info.get("redis_version", "")),
@@ -128,32 +112,30 @@ def _bad_url() -> RunbookError:
     )
 
 
-def _error(where: str, error: RedisError | OSError, timeout: float) -> RunbookError:
-    import redis
-
-    text = str(error).lower()
-    # By type first: without a password redis-py's own greeting fails in words that differ from server to server.
-    if isinstance(error, redis.AuthenticationError) or "noauth" in text or "wrongpass" in text:
+def _error(where: str, error: redis_wire.Refused | OSError, timeout: float) -> RunbookError:
+    kind = str(error).partition(" ")[0] if isinstance(error, redis_wire.Refused) else ""
+    # A server without a password of its own refuses one with a plain ERR, and before Redis 6 so it did a wrong one.
+    if kind in ("NOAUTH", "WRONGPASS") or (kind == "ERR" and ("AUTH" in str(error) or "password" in str(error))):
         return RunbookError(
             "REDIS-001",
             f"{where} refuses the password",
             why="the URL in the vault is not (or no longer) this server's",
             next="inv setup.redis",
         )
-    if isinstance(error, (redis.TimeoutError, TimeoutError)):
+    if isinstance(error, TimeoutError):
         return RunbookError(
             "REDIS-002", f"{where} did not answer within {timeout:.0f} s", next="try again; then inv doctor"
         )
-    if isinstance(error, redis.BusyLoadingError) or "loading" in text:
+    if kind == "LOADING":
         return RunbookError("REDIS-004", f"{where} is still loading its data", next="try again in a moment")
-    if isinstance(error, (redis.ConnectionError, OSError)):
+    if isinstance(error, OSError):
         return RunbookError(
             "REDIS-003",
             f"{where} cannot be reached",
             why="it does not run, the name does not resolve from here, or the network is private to Fly",
             next="inv local.status; on Fly: flyctl redis status",
         )
-    return RunbookError("REDIS-006", f"{where} refused what it was asked: {type(error).__name__}", next="inv doctor")
+    return RunbookError("REDIS-006", f"{where} refused what it was asked: {kind}", next="inv doctor")
 
 
 def _number(value: object) -> int | None:

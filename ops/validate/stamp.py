@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -26,8 +27,16 @@ def digest(texts: Iterable[str]) -> str:
     return sum_.hexdigest()
 
 
-def read(file: Path, rules: str, subject: str) -> list[str] | None:
-    """The warnings of the validation of `subject`, or None if it has not been validated by these rules.
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation said: its warnings, and the digest of what the files had been rendered from."""
+
+    warnings: list[str]
+    source: str
+
+
+def read(file: Path, rules: str, subject: str) -> Verdict | None:
+    """The verdict on `subject`, or None if it has not been validated by these rules.
 
     Args:
         file: the note.
@@ -37,13 +46,13 @@ def read(file: Path, rules: str, subject: str) -> list[str] | None:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         if data["subject"] == subject and data["rules"] == rules:
-            return [str(warning) for warning in data["warnings"]]
+            return Verdict([str(warning) for warning in data["warnings"]], str(data["source"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # never validated, or the note is damaged: both mean validate again
     return None
 
 
-def write(file: Path, rules: str, subject: str, warnings: list[str]) -> None:
-    """Note that `subject` is valid by these rules, with these warnings."""
-    note = {"subject": subject, "rules": rules, "warnings": warnings}
+def write(file: Path, rules: str, subject: str, verdict: Verdict) -> None:
+    """Note that `subject` is valid by these rules."""
+    note = {"subject": subject, "rules": rules, "warnings": verdict.warnings, "source": verdict.source}
     write_atomic(file, json.dumps(note, indent=2) + "\n", 0o600)

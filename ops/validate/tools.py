@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.description import environments
 from ops.runbook import proc
 from ops.validate.finding import Finding
 
@@ -29,8 +30,11 @@ class Place:
 
 
 def find(place: Place, name: str) -> Path | None:
-    """Where a tool is: beside this Python, in the checkout's own `.tools/bin`, or on PATH."""
-    folders = (str(Path(sys.prefix) / "bin"), str(place.root / ".tools" / "bin"), place.path)
+    """Where a tool is: beside this Python, in the rehearsal's environment, in `.tools/bin`, or on PATH."""
+    rehearsal = environments.rehearsal(place.root)
+    folders = [str(Path(sys.prefix) / "bin"), str(place.root / ".tools" / "bin"), place.path]
+    if rehearsal.is_complete:
+        folders.insert(1, str(rehearsal.folder / "bin"))
     found = shutil.which(name, path=os.pathsep.join(folders))
     return Path(found) if found else None
 
@@ -46,7 +50,7 @@ def identity(place: Place, *names: str) -> list[str]:
 
 
 def _absent(file: str, tool: str) -> list[Finding]:
-    return [Finding(file, f"not checked: {tool} is not on this machine", warning=True)]
+    return [Finding(file, f"not checked: {tool} is not on this machine (inv build.all brings it)", warning=True)]
 
 
 def _environment(home: str) -> dict[str, str]:

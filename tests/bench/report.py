@@ -1,7 +1,7 @@
 """How long a report over many traces takes, and how much memory: its own, and that of the stand-in that adds them up.
 
     ./inv dev.bench report [--json]
-    .venv/bin/python -m tests.bench.report [--traces 100000] [--json]
+    .venv-dev/bin/python -m tests.bench.report [--traces 100000] [--json]
 
 The traces lie in the stand-in for Langfuse, a process of its own, and the gateway's counts beside them; the report
 asks over HTTP, as an operator's does. The real Langfuse adds them up in ClickHouse.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -199,3 +200,30 @@ def test_flyctl_itself_accepts_the_files_where_it_is_there(tmp_path: Path) -> No
         assert tools.flyctl(place(here), name) == []
     broken(here, "fly.toml", 'app = "x"\nkill_timeout = "a while"\n')
     assert tools.flyctl(place(here), "fly.toml") != []
+
+
+def test_what_has_been_validated_is_not_rendered_again_until_something_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look with nothing to do costs no template engine; each thing that rendering depends on brings it back."""
+    here = world(tmp_path)
+    steps.SCRIPTS.act(here, quiet)
+    rendered: list[str] = []
+    render = files.render
+    monkeypatch.setattr(files, "render", lambda stack, name: rendered.append(name) or render(stack, name))
+    assert steps.SCRIPTS.look(here).satisfied
+    assert rendered == []
+    script = here.gateway_dir / "bin" / "start-edge.sh"
+    script.chmod(0o644)
+    assert steps.SCRIPTS.look(here).state is State.DRIFTED
+    script.chmod(0o755)
+    rendered.clear()
+    other = world(tmp_path / "other", FLY__GROUPS__UI__MEMORY_MB="1024")
+    shutil.copytree(here.gateway_dir, other.gateway_dir, dirs_exist_ok=True)
+    shutil.copytree(here.paths.state, other.paths.state)
+    assert steps.SCRIPTS.look(other).satisfied, "what it changes is in another file"
+    assert rendered
+    rendered.clear()
+    monkeypatch.setattr("ops.render.files.source", lambda: "another template")
+    assert steps.SCRIPTS.look(here).satisfied
+    assert rendered

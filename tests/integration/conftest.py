@@ -12,7 +12,7 @@ from tests.integration.checkout import ROOT, Checkout
 
 @pytest.fixture(scope="session")
 def gateway_environment() -> None:
-    """The gateway's virtual environment, made by the runbook's own step 0.1 where it is not there yet."""
+    """The gateway's virtual environment, made by the runbook's own step 0.2 where it is not there yet."""
     if not (ROOT / ".venv-gateway" / "bin" / "python").exists():
         pytest.fail("no .venv-gateway: run ./inv dev.check, or ./inv deploy.all once")
 

@@ -123,3 +123,13 @@ def test_what_is_no_plan_of_this_target_is_refused(recorded: Recorded, tmp_path:
         file.write_text(content)
     refused = recorded.checkout.inv("deploy.all", "--plan", str(file))
     assert (refused.returncode, "CLI-014" in refused.stderr) == (1, True), refused.stderr
+
+
+@pytest.mark.parametrize("shown", [(), ("--json",)])
+def test_a_dry_plan_keeps_no_file(recorded: Recorded, tmp_path: Path, shown: tuple[str, ...]) -> None:
+    """R1's kind: an option that names a file to be written, of a command that otherwise only looks."""
+    kept = tmp_path / "plan.json"
+    done = recorded.inv("--dry", "plan", "--out", str(kept), *shown)
+    assert (done.returncode, kept.exists()) == (0, False), done.stderr
+    assert done.stderr == f"--dry: {kept} is not written\n"
+    assert done.stdout == recorded.inv("plan", *shown).stdout

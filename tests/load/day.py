@@ -1,7 +1,7 @@
 """A day's traffic, compressed, and whether everything that counts agrees with what was sent.
 
     ./inv dev.load --day [--requests 20000]
-    .venv/bin/python -m tests.load.day [--requests 20000] [--seed 1]
+    .venv-dev/bin/python -m tests.load.day [--requests 20000] [--seed 1]
 
 The mix is in tests/load/mix.py. Exit code 1: something does not agree.
 """

@@ -13,6 +13,7 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.runbook.step import State
 from ops.services import redis as service
+from ops.services import redis_wire
 from tests.services.real_servers import Valkey, free_port, valkey
 
 
@@ -96,16 +97,39 @@ def test_what_is_no_redis_url_is_named_and_not_quoted(url: str) -> None:
 def test_what_a_managed_service_does_not_tell_is_said_to_be_untold(
     server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import redis
-
-    monkeypatch.setattr(redis.Redis, "info", lambda self: {"redis_version": "7.2.0", "maxmemory": "unlimited"})
+    info = "# Server\r\nredis_version:7.2.0\r\nmaxmemory:unlimited\r\n"
+    monkeypatch.setattr(redis_wire, "ask", lambda *asked, timeout: [info, 3])
     found = service.look(server.url, max_memory_mb=250)
     assert found.state is State.SATISFIED
     assert "not told" in found.evidence
 
 
 def test_an_old_server_is_drift(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    import redis
-
-    monkeypatch.setattr(redis.Redis, "info", lambda self: {"redis_version": "5.0.14", "maxmemory_policy": "noeviction"})
+    info = "redis_version:5.0.14\r\nmaxmemory_policy:noeviction\r\n"
+    monkeypatch.setattr(redis_wire, "ask", lambda *asked, timeout: [info, 3])
     assert service.look(server.url).diff == "version: 5.0.14 → 6.2 or newer"
+
+
+def test_answers_come_one_for_each_command_and_a_refused_one_is_named(server: Valkey) -> None:
+    """Also those that need more than one packet, and arguments with any bytes."""
+    long, odd = "x" * 1_000_000, "a b\r\n$1\r\n'\"\u20ac"
+    script = "return {ARGV[1], ARGV[2]}"
+    answers = redis_wire.ask(server.url, ("PING",), ("EVAL", script, "0", long, odd), ("DBSIZE",), timeout=10)
+    assert answers == ["PONG", [long, odd], 0]
+    with pytest.raises(redis_wire.Refused, match=r"^ERR unknown command"):
+        redis_wire.ask(server.url, ("NO-SUCH",), timeout=10)
+
+
+def test_another_protocol_is_no_redis() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert refused(Secret(f"redis://127.0.0.1:{other.getsockname()[1]}")).code == "REDIS-003"

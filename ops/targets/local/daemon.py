@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING, cast
 
 from ops.runbook import interrupt, proc
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
-from ops.targets.local import processes, rpc
+from ops.targets.local import processes, rpc, tools
 from ops.targets.local.layout import RUN_RECORD, Layout, make_private, read, write_private
 from ops.targets.local.program import escape, log_line, special_variables
 from ops.targets.local.supervise import AT_REST
@@ -44,7 +43,7 @@ def start(supervisor: Supervisor, say: Say) -> None:
         write_private(layout.supervisor_conf, configuration(layout))
         say("starting the supervisor")
         proc.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", layout.supervisor_conf],
+            [tools.python(), "-m", "supervisor.supervisord", "-c", layout.supervisor_conf],
             env={**base_environment(layout), **special_variables()},
             cwd="/",
             timeout=30,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from ops.targets.base import Requirement
 from ops.targets.local import identity, ports, processes, supervise, tools
 from ops.targets.local.layout import Layout
 
-ENVIRONMENT = "./inv --list makes the environment anew"
+ENVIRONMENT = "inv deploy.all installs it (step 0.1)"
 FREE_MB = 2500
 
 
@@ -58,7 +57,7 @@ def _package(title: str, locate: Callable[[], Path]) -> Requirement:
 
 
 def _supervisor() -> Requirement:
-    there = importlib.util.find_spec("supervisor") is not None
+    there = tools.package("supervisor") is not None
     return Requirement("supervisor", there, "installed" if there else "not installed", ENVIRONMENT)
 
 

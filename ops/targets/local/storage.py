@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unavailable
+from ops.services import s3_signed
 from ops.targets.local import ports, tools
 from ops.targets.local.layout import Layout, make_private, read
 from ops.targets.local.patience import ANSWER_S
@@ -75,24 +76,8 @@ def remove_sockets(known: dict[str, int]) -> None:
 
 def bucket_is_there(port: int, vault: Vault, bucket: str) -> bool:
     """Whether the limited user sees its bucket."""
-    from minio import Minio
-    from minio.error import MinioException
-    from urllib3.exceptions import HTTPError
-    from urllib3.poolmanager import PoolManager
-
     user, password = vault.get("S3_ACCESS_KEY_ID"), vault.get("S3_SECRET_ACCESS_KEY")
-    client = Minio(
-        f"127.0.0.1:{port}",
-        access_key=user.reveal(),
-        secret_key=password.reveal(),
-        secure=False,
-        region="us-east-1",
-        http_client=PoolManager(timeout=ANSWER_S, retries=False),
-    )
-    try:
-        return bool(client.bucket_exists(bucket))
-    except (MinioException, HTTPError):
-        return False
+    return s3_signed.sees_bucket(f"127.0.0.1:{port}", user, password, bucket, timeout=ANSWER_S)
 
 
 class Storage:

@@ -15,6 +15,7 @@ from ops.targets.local.daemon import Daemon
 from ops.targets.local.edge import Edge, authority
 from ops.targets.local.environment import Environment
 from ops.targets.local.layout import Layout, run_folder
+from ops.targets.local.packages import Packages
 from ops.targets.local.pooler import Pooler
 from ops.targets.local.postgres import PostgresServer
 from ops.targets.local.rehearsal import Rehearsal
@@ -59,6 +60,7 @@ class Local(NoMachines):
     production = False
     # What Fly and Supabase simply have, a rehearsal must bring up first.
     extra_needs: Mapping[str, tuple[str, ...]] = {
+        **dict.fromkeys(("build.dockerfile", "build.scripts", "build.fly"), ("local.packages",)),
         "setup.secrets": ("local.postgres", "local.pooler"),
         "setup.redis": ("local.supervisor",),
         "deploy.app": ("local.supervisor",),
@@ -72,6 +74,7 @@ class Local(NoMachines):
         run = run_folder(paths.state, workspace.environ)
         self.layout = Layout(paths.root, paths.state, run, lambda: workspace.gateway_dir)
         self.rehearsal = Rehearsal(self.layout)
+        self._packages = Packages()
         self._environment = Environment(self.rehearsal)
         self._daemon = Daemon(self.rehearsal)
         self._server = PostgresServer(self.rehearsal)
@@ -96,22 +99,32 @@ class Local(NoMachines):
         return (
             Step(
                 number="0.1",
+                key="local.packages",
+                name="Rehearsal's packages",
+                purpose="servers, stand-ins and the tools that validate files, installed on first use from a lock",
+                look=self._packages.look,
+                act=self._packages.act,
+            ),
+            Step(
+                number="0.2",
                 key="local.environment",
                 name="Gateway's Python environment",
                 purpose="LiteLLM and the plugin, installed from the image's own lock",
                 look=environment.look,
                 act=environment.act,
+                needs=("local.packages",),
             ),
             Step(
-                number="0.2",
+                number="0.3",
                 key="local.supervisor",
                 name="Supervisor",
                 purpose="runs the rehearsal's servers and starts them again when they fail",
                 look=daemon.look,
                 act=daemon.act,
+                needs=("local.packages",),
             ),
             Step(
-                number="0.3",
+                number="0.4",
                 key="local.postgres",
                 name="Postgres server",
                 purpose="stands for Supabase's direct connection",
@@ -120,7 +133,7 @@ class Local(NoMachines):
                 needs=("local.supervisor",),
             ),
             Step(
-                number="0.4",
+                number="0.5",
                 key="local.pooler",
                 name="Pooled port",
                 purpose="stands for Supabase's pooler",

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ops.runbook.secret import Secret
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
+from ops.services import redis_wire
 from ops.targets.local import tools
 from ops.targets.local.layout import Layout, make_private, read, write_private
 from ops.targets.local.patience import ANSWER_S
@@ -16,8 +17,6 @@ from ops.targets.local.program import Program
 from ops.targets.local.variables import write_environment
 
 if TYPE_CHECKING:
-    import redis
-
     from ops.targets.local.rehearsal import Rehearsal
     from ops.targets.workspace import Workspace
 
@@ -58,9 +57,6 @@ class Valkey:
         return read(self.layout.data(NAME) / "valkey.conf") or ""
 
     def look(self, workspace: Workspace) -> Look:
-        """Whether the server runs with the wanted settings, and the vault has its URLs."""
-        import redis
-
         found = self.rehearsal.standing(program(self.layout), self._inputs())
         if not found.satisfied:
             return found
@@ -73,11 +69,13 @@ class Valkey:
         if urlsplit(secret.reveal()).port != port or wanted != self._inputs():
             return drifted("its configuration is not what the stack and the vault say")
         try:
-            with _client(secret) as client:
-                have = client.config_get("maxmemory", "maxmemory-policy")
-                version = client.info("server").get("valkey_version", "?")
-        except redis.RedisError as error:
+            settings, server = redis_wire.ask(
+                secret, ("CONFIG", "GET", "maxmemory", "maxmemory-policy"), ("INFO", "server"), timeout=ANSWER_S
+            )
+        except (redis_wire.Refused, OSError) as error:
             return drifted(f"does not answer on 127.0.0.1:{port}: {type(error).__name__}")
+        have = dict(zip(settings[::2], settings[1::2], strict=True))
+        version = redis_wire.fields(server).get("valkey_version", "?")
         want = {"maxmemory": str(workspace.stack.redis.max_memory_mb * 2**20), "maxmemory-policy": "noeviction"}
         if have != want:
             difference = "\n".join(
@@ -129,23 +127,9 @@ def password_of(secret: Secret) -> str:
     return unquote(urlsplit(secret.reveal()).password or "")
 
 
-def _client(secret: Secret) -> redis.Redis:
-    """A client that asks once: by itself it would try again for seconds."""
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    return redis.Redis.from_url(
-        secret.reveal(), socket_timeout=ANSWER_S, decode_responses=True, retry=Retry(NoBackoff(), 0), protocol=2
-    )
-
-
 def answers(secret: Secret) -> bool:
     """Whether it answers with this password, and is not still reading its data."""
-    import redis
-
     try:
-        with _client(secret) as client:
-            return bool(client.ping())
-    except redis.RedisError:
+        return redis_wire.ask(secret, ("PING",), timeout=ANSWER_S) == ["PONG"]
+    except (redis_wire.Refused, OSError):
         return False

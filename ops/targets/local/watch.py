@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.description.paths import ROOT
 from ops.runbook.step import Look, Say
-from ops.targets.local import gateway
+from ops.targets.local import gateway, tools
 from ops.targets.local.layout import Layout, read
 from ops.targets.local.program import Program
 
@@ -25,7 +24,7 @@ CALL_S = 60.0
 
 def server(layout: Layout, port: int) -> Program:
     """The mail server: a stand-in run from the project's own code."""
-    command = (sys.executable, "-m", f"ops.standins.{SMTP}", "--port", str(port), "--state", str(layout.data(SMTP)))
+    command = (tools.python(), "-m", f"ops.standins.{SMTP}", "--port", str(port), "--state", str(layout.data(SMTP)))
     return Program(SMTP, command, (SMTP,), cwd=ROOT, stop_s=8, priority=40)
 
 

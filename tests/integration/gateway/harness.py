@@ -23,7 +23,7 @@ from tests.gateway.valkey_server import ValkeyServer, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "fly" / "hotdash-llm-gateway"
-RUNBOOK_PYTHON = ROOT / ".venv" / "bin" / "python"
+RUNBOOK_PYTHON = ROOT / ".venv-dev" / "bin" / "python"
 SHIPPED_PYTHON = ROOT / ".venv-gateway" / "bin" / "python"
 """Of the environment made from the lock that ships, and from nothing else."""
 READY_S = 240.0
