@@ -27,6 +27,7 @@ class Environment:
 
     @property
     def python(self) -> Path:
+        """The Python in it."""
         return self.folder / "bin" / "python"
 
     @property
