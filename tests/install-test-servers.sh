@@ -68,14 +68,15 @@ installed() {
   apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; }
 }
 
-# from_debian PROGRAM PACKAGE SERVICE
+# from_debian PROGRAM PACKAGE SERVICE [MORE PACKAGES...]
 from_debian() {
   local program=$1 package=$2 service=$3
+  shift 3
   if command -v "$program" >/dev/null; then
     echo "$program is there: $(command -v "$program")"
   elif ! command -v apt-get >/dev/null || [[ $EUID != 0 ]]; then
     missing "$program" "that takes Debian's apt-get and root (or have it on PATH)"
-  elif watched "installing $package with apt-get" installed "$package"; then
+  elif watched "installing $package with apt-get" installed "$package" "$@"; then
     # The package may start a server of its own; the tests start theirs.
     service "$service" stop >/dev/null 2>&1 || :
     echo "$program installed: $(command -v "$program")"
@@ -112,6 +113,15 @@ packages() {
     -r fly/hotdash-llm-gateway/requirements.lock -r fly/hotdash-llm-gateway/edge.lock -d "$1"
 }
 
+# What the stand-ins import, for the same Python, by the runbook's own lock.
+standins() {
+  local lock python=${PYTHON:-python3}
+  lock=$(mktemp)
+  "$python" -m ops.targets.containers.packages >"$lock" &&
+    "$python" -m pip download --no-deps --require-hashes --only-binary :all: --python-version 3.11 -r "$lock" -d "$1" &&
+    rm "$lock"
+}
+
 engine() {
   local packages=(podman buildah runc netavark aardvark-dns iptables mmdebstrap)
   if ! command -v apt-get >/dev/null || [[ $EUID != 0 ]]; then
@@ -133,13 +143,14 @@ engine() {
     --dpkgopt='path-exclude=/usr/share/locale/*' bookworm
   if command -v npm >/dev/null; then image_part node.tgz node_package; else missing node.tgz "npm is not there"; fi
   image_part wheels packages
+  image_part standins standins
 }
 
 mkdir -p "$bin"
 engine
 from_debian pgbouncer pgbouncer pgbouncer
 from_debian sshd openssh-server ssh
-from_debian chromium chromium chromium  # it has no service: none is stopped
+from_debian chromium chromium chromium fonts-dejavu-core  # it has no service: none is stopped
 # A release build of flyctl takes its version and date from the linker; without them it would not start.
 info=github.com/superfly/flyctl/internal/buildinfo
 built flyctl github.com/superfly/flyctl "$flyctl" -tags production \

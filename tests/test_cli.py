@@ -47,6 +47,8 @@ def inv(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProces
         (["explain", "NOPE-1"], "CLI-005"),
         (["cache.purge"], "CLI-006"),
         (["cache.wrong"], "CLI-010"),
+        (["cache.wrong", "--entry", "nonsense"], "CLI-010: 'nonsense' names no answer"),
+        (["cache.purge", "--team", "admin", "--entry", "semantic:"], "CLI-010"),
         (["cache.purge", "--team", "nobody"], "CLI-004"),
         (["dev.bench", "nothing"], "CLI-007"),
         (["plan", "--n", "12"], "CLI-001"),
@@ -148,7 +150,7 @@ def test_the_next_command_reaches_the_target_of_the_one_that_failed(
     done = checkout.inv("vault.get", "LITELLM_MASTER_KEY", "--target", chosen, RUNBOOK_TARGET=usual)
     assert done.stderr.splitlines()[-2:] == [
         f"  next: inv setup.secrets {advised}".rstrip(),
-        "  more: inv explain VAULT-001",
+        f"  more: inv explain VAULT-001 {advised}".rstrip(),
     ]
 
 
@@ -216,6 +218,16 @@ def test_output_may_be_cut_off_by_its_reader() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["plan", "--targt", "fly"], "--target"), (["plan", "--tagret=fly"], "--target"), (["status", "--jsn"], "--json")],
+)
+def test_a_near_miss_of_an_option_gets_a_suggestion(words: list[str], meant: str) -> None:
+    done = inv(*words)
+    assert done.returncode == 1
+    assert f"did you mean {meant}" in done.stderr
+
+
 @pytest.mark.parametrize("words", [["--list"], ["explain", "CLI-001"], ["plan", "--target", "moon", "--json"]])
 def test_output_that_cannot_be_written_is_an_error_of_one_sentence(words: list[str]) -> None:
     with Path("/dev/full").open("w") as full:

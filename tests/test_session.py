@@ -58,7 +58,8 @@ def test_what_the_system_refuses_a_step_is_no_fault_of_the_runbook(tmp_path: Pat
         ("inv vault.rotate KEY --yes", "inv vault.rotate --target fly KEY --yes"),
         ("inv deploy.logs, then inv plan --target fly", "inv deploy.logs --target fly, then inv plan --target fly"),
         ("inv setup.secrets then inv deploy.all", "inv setup.secrets --target fly then inv deploy.all --target fly"),
-        ("inv local.down and inv explain X-1", "inv local.down and inv explain X-1"),
+        ("inv local.down and inv explain X-1", "inv local.down and inv explain X-1 --target fly"),
+        ("inv explain FLY-001 or inv explain LOCAL-001", "inv explain FLY-001 or inv explain LOCAL-001"),
     ],
 )
 def test_advice_names_the_target_once(text: str, completed: str) -> None:

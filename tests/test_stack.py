@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import operator
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from ops.description import schema
 from ops.description.read import read
 from ops.runbook.errors import RunbookError
 
@@ -23,6 +28,42 @@ def refused(file: Path, environ: dict[str, str] | None = None) -> RunbookError:
     with pytest.raises(RunbookError) as caught:
         read(file, environ or {})
     return caught.value
+
+
+def test_the_schema_for_editors_is_the_one_the_types_give_and_the_stack_file_names_it() -> None:
+    first = TEXT.splitlines()[0]
+    assert first.startswith("#:schema ")
+    named = (ROOT / "ops" / first.removeprefix("#:schema ")).resolve()
+    assert named == schema.FILE
+    assert schema.FILE.read_text() == schema.text(), "to renew it: python -m ops.description.schema"
+
+
+def test_the_schema_takes_our_stack_and_refuses_what_the_types_refuse() -> None:
+    from jsonschema import Draft202012Validator
+
+    check = Draft202012Validator(json.loads(schema.text()))
+    ours = tomllib.loads(TEXT)
+    assert list(check.iter_errors(ours)) == []
+    for place, value in (("fly.region", 3), ("fly.regin", "ord"), ("storage.provider", "s3"), ("teams.admin.rpm", "x")):
+        wrong = tomllib.loads(TEXT)
+        *tables, key = place.split(".")
+        functools.reduce(operator.getitem, tables, wrong)[key] = value
+        assert len(list(check.iter_errors(wrong))) == 1, place
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("STACK__FLY__REGIN", "did you mean region?"),
+        ("STACK__TEAMS__ADMIN__RPN", "did you mean rpm?"),
+        ("STACK__FLY__GROUPS__UI__CPU", "did you mean cpus?"),
+        ("STACK__FLYY__APP", "did you mean fly?"),
+        ("STACK__MODELS__PRICES__M__INPT", "did you mean input?"),
+        ("STACK__PORTS__XYZZY", "known here: edge, gateway, ui, worker"),
+    ],
+)
+def test_a_near_miss_of_a_key_gets_a_suggestion(override: str, meant: str) -> None:
+    assert refused(ROOT / "ops" / "stack.toml", {override: "1"}).why.startswith(meant)
 
 
 def test_the_seeds_teams_and_limits_are_in_it() -> None:

@@ -1,7 +1,8 @@
-"""Commands for the gateway's caches: what they hold, and forgetting it."""
+"""Commands for the gateway's caches: what they hold, forgetting it, and switching them off."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from invoke import Context, Task
@@ -22,19 +23,21 @@ def cache_stats(c: Context, target: str = "", json: bool = False) -> None:
 
 def cache_purge(c: Context, team: str = "", entry: str = "", target: str = "", yes: bool = False) -> None:
     """Forget a team's cached answers, or one entry of it: inv cache.purge --team NAME."""
-    _check_team(team)
+    _check_purge(team, entry)
     from ops.commands.gateway_admin import purge
 
     print(purge(team, entry, target))
 
 
-def _check_team(team: str) -> None:
+def _check_purge(team: str, entry: str) -> None:
     if not team:
         raise RunbookError("CLI-006", "which team?", next="inv teams.show, then inv cache.purge --team NAME")
+    if entry:
+        _check_entry(entry)
 
 
 def _would_purge(team: str = "", entry: str = "", target: str = "") -> str:
-    _check_team(team)
+    _check_purge(team, entry)
     from ops.session.opening import open_deployment
 
     name = open_deployment(target).team(team).name
@@ -47,8 +50,10 @@ def _would_take_back(entry: str = "", target: str = "") -> str:
 
 
 def _check_entry(entry: str) -> None:
-    if not entry:
-        raise RunbookError("CLI-010", "which answer?", next="inv cache.wrong --entry semantic:...")
+    tier, _, name = entry.partition(":")
+    if tier not in ("exact", "semantic") or not name:
+        what = f"{entry!r} names no answer: that begins with exact: or semantic:" if entry else "which answer?"
+        raise RunbookError("CLI-010", what, next="inv cache.wrong --entry semantic:...")
 
 
 def cache_wrong(c: Context, entry: str = "", target: str = "", yes: bool = False) -> None:
@@ -63,8 +68,38 @@ def cache_wrong(c: Context, entry: str = "", target: str = "", yes: bool = False
     print(wrong(entry, target))
 
 
+def cache_off(c: Context, tier: str = "", why: str = "", target: str = "", yes: bool = False) -> None:
+    """Switch a cache off on all gateways, at once: inv cache.off --tier semantic.
+
+    Nothing is served from it and nothing kept in it until cache.on. It needs no deploy, and no deploy undoes it.
+    """
+    from ops.commands.switching import check_tier, throw
+
+    print(throw({"cache": check_tier(tier), "to": "off", "why": why}, f"inv cache.off --tier {tier}", target))
+
+
+def cache_on(c: Context, tier: str = "", target: str = "", yes: bool = False) -> None:
+    """Switch a cache on again: inv cache.on --tier semantic."""
+    from ops.commands.switching import check_tier, throw
+
+    print(throw({"cache": check_tier(tier), "to": "on"}, f"inv cache.on --tier {tier}", target))
+
+
+def _would_switch(to: str) -> Callable[..., str]:
+    def form(tier: str = "", why: str = "", target: str = "") -> str:
+        from ops.commands.switching import check_tier
+
+        which = {"all": "both caches"}.get(check_tier(tier), f"the {tier} cache")
+        return f"would switch {which} {to} on every gateway, at once; inv cache.stats shows it"
+
+    return form
+
+
+TIER = "exact, semantic or all"
 TASKS: tuple[Task[Any], ...] = (
     task(cache_stats, "stats", dry=LOOKS),
     task(cache_purge, "purge", dry=Says(_would_purge), asks=True, team="whose answers", entry="only this entry"),
+    task(cache_off, "off", dry=Says(_would_switch("off")), asks=True, tier=TIER, why="for those who find it so"),
+    task(cache_on, "on", dry=Says(_would_switch("on")), asks=True, tier=TIER),
     task(cache_wrong, "wrong", dry=Says(_would_take_back), asks=True, entry="as x-gateway-cache-entry names it"),
 )

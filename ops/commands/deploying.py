@@ -143,13 +143,14 @@ def destroy(c: Context, name: str = "", target: str = "") -> None:
     deployment = open_deployment(target)
     wanted = deployment.target.name_to_destroy
     if not name and sys.stdin.isatty():
-        question = f"this destroys production and its data; type {wanted} to go on: "
+        whose = "production" if deployment.target.production else "this rehearsal"
+        question = f"this destroys {whose} and its data; type {wanted} to go on: "
         print(question, end="", file=sys.stderr, flush=True)
         name = sys.stdin.readline()
     deployment.target.check_destroy(name)
     with _alone(deployment, "inv deploy.destroy"):
         done = deployment.target.destroy(_say)
-    print(f"destroyed: {', '.join(done) or 'nothing was there'}; the vault and the Postgres schema are as they were")
+    print(f"destroyed: {', '.join(done) or 'nothing was there'}; {deployment.target.after_destroy}")
 
 
 TASKS: tuple[Task[Any], ...] = (
@@ -158,7 +159,7 @@ TASKS: tuple[Task[Any], ...] = (
         logs,
         dry=LOOKS,
         app="gateway, clickhouse or minio",
-        group="edge, gateway, ui or worker",
+        group="edge, gateway, ui, worker or watch",
         lines="how many",
         follow="go on",
     ),
@@ -169,13 +170,15 @@ TASKS: tuple[Task[Any], ...] = (
         to="this image instead of the last good one",
         fast="all machines at once",
     ),
-    task(scale, dry=Says(_would_scale), asks=True, group="edge, gateway, ui or worker", count="how many machines"),
+    task(
+        scale, dry=Says(_would_scale), asks=True, group="edge, gateway, ui, worker or watch", count="how many machines"
+    ),
     task(
         run,
         dry=Says(_would_run),
         asks=True,
         command="for the machine's shell",
-        group="edge, gateway, ui or worker",
+        group="edge, gateway, ui, worker or watch",
         app="gateway, clickhouse or minio",
     ),
     task(destroy, dry=Says(_would_destroy), name="the app's name, to say that you mean it"),

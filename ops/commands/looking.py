@@ -115,11 +115,15 @@ def doctor(c: Context, target: str = "", json: bool = False) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
-def explain(c: Context, code: str) -> None:
-    """What an error code means, at length: inv explain VAULT-002."""
-    from ops.document.explain import text
+def explain(c: Context, code: str, target: str = "") -> None:
+    """What an error code (inv explain VAULT-002) means on this target, at length."""
+    from ops.document.explain import only_on, text
+    from ops.runbook.advice import advice
+    from ops.runbook.table import wrapped
+    from ops.session.opening import speaking_of
 
-    print(text(code))
+    # A code of one target alone is explained for that one, whichever is in use.
+    print(wrapped(advice(text(code, speaking_of(only_on(code) or target)))))
 
 
 def journal(c: Context, target: str = "", run: int = 0, html: bool = False, json: bool = False) -> None:
@@ -127,18 +131,23 @@ def journal(c: Context, target: str = "", run: int = 0, html: bool = False, json
     from dataclasses import asdict
 
     from ops.phases.table import all_steps
-    from ops.reports import history, timeline
+    from ops.reports import history, switches, timeline
     from ops.runbook import table
     from ops.runbook.journal import Journal
     from ops.runbook.report import document
     from ops.session.opening import open_deployment
 
     deployment = open_deployment(target)
-    runs = history.read(Journal(deployment.paths.state / "journal.jsonl").read())
+    events = list(Journal(deployment.paths.state / "journal.jsonl").read())
+    runs = history.read(events)
     if not run and not html:
         newest = runs[-NEWEST_RUNS:]
         told = [asdict(each) for each in newest]
-        print(document("journal", runs=told) if json else "\n".join(timeline.overview(newest)))
+        thrown = switches.history(events, NEWEST_RUNS)
+        if json:
+            print(document("journal", runs=told, switches=thrown))
+        else:
+            print("\n".join([*timeline.overview(newest), *(["", "kill switches", *thrown] if thrown else [])]))
         return
     found = next((each for each in reversed(runs) if run in (0, each.number)), None)
     if found is None:

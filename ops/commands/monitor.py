@@ -1,12 +1,12 @@
-"""Commands that watch: the success metrics against their goals, and what all of it costs."""
+"""Commands that watch: the success metrics, what all of it costs, the alerts and their mails."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from invoke import Context, Task
+from invoke import Context, Exit, Task
 
-from ops.commands.dry import LOOKS
+from ops.commands.dry import LOOKS, Says
 from ops.commands.task import task
 
 NAME = "monitor"
@@ -54,8 +54,68 @@ def monitor_costs(c: Context, since: str = "7d", target: str = "", json: bool = 
     print(costs_show.as_json(found, deployment.target_name) if json else "\n".join(costs_show.lines(found)))
 
 
+def watch(c: Context, once: bool = False, target: str = "", json: bool = False) -> None:
+    """What every rule of the watch finds now. Exit 1 if an alert is on or something is unseen.
+
+    For cron and CI: it looks once. Where no watch runs, this is its look: it remembers, and writes mails.
+    """
+    from ops.reports import watch as report
+    from ops.runbook.report import document
+    from ops.session.opening import open_deployment
+
+    deployment = open_deployment(target)
+    found = report.ask(deployment, "--once")
+    if json:
+        print(document("monitor.watch", target=deployment.target_name, **found.answer))
+    else:
+        print("\n".join(report.findings(found.answer)))
+    if found.code:
+        raise Exit(code=found.code)
+
+
+def mails(c: Context, target: str = "", json: bool = False) -> None:
+    """The mails that wait and the last that were sent; in rehearsal also what the mail server got."""
+    from ops.reports import watch as report
+    from ops.runbook.report import document
+    from ops.session.opening import open_deployment
+
+    deployment = open_deployment(target)
+    found = report.ask(deployment, "--mails")
+    received = deployment.target.received()
+    if json:
+        print(document("monitor.mails", target=deployment.target_name, received=received, **found.answer))
+    else:
+        print("\n".join(report.mails(found.answer, received)))
+
+
+def send_test(c: Context, target: str = "", yes: bool = False) -> None:
+    """Send a test mail to the operator, now."""
+    from ops.reports import watch as report
+    from ops.runbook.errors import RunbookError
+    from ops.session.opening import open_deployment
+
+    answer = report.ask(open_deployment(target), "--test").answer
+    if not answer.get("sent"):
+        raise RunbookError(
+            "WATCH-002",
+            f"the test mail to {answer.get('to')} was not sent",
+            why=str(answer.get("why", "")),
+            next="inv explain WATCH-002",
+        )
+    print(f"sent to {answer['to']}; it is there when {answer['id']} arrives")
+
+
+def _would_test(target: str = "") -> str:
+    from ops.session.opening import open_deployment
+
+    return f"would send a test mail to {open_deployment(target).stack.stack.operator_email}"
+
+
 SINCE = "how far back, from the whole hour it begins in: 90m, 24h, 7d"
 TASKS: tuple[Task[Any], ...] = (
     task(monitor_report, "report", dry=LOOKS, since=SINCE, html="also write the report to this file, as one page"),
     task(monitor_costs, "costs", dry=LOOKS, since=SINCE),
+    task(watch, dry=LOOKS, once="one look, and then the exit code; it never stays"),
+    task(mails, dry=LOOKS),
+    task(send_test, "test", dry=Says(_would_test), asks=True),
 )

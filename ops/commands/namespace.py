@@ -14,6 +14,7 @@ from ops.commands import (
     cutover,
     deploying,
     development,
+    documents,
     local,
     looking,
     monitor,
@@ -48,6 +49,7 @@ def namespace() -> Collection:
     groups: dict[str, tuple[Task[Any], ...]] = {phase.name: phase_tasks(phase) for phase in phases()}
     groups["build"] += building.TASKS
     groups["deploy"] += deploying.TASKS
+    groups["document"] += documents.TASKS
     groups["cutover"] = cutover.TASKS
     for module in FURTHER:
         groups[module.NAME] = module.TASKS

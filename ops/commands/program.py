@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ class Program(StockProgram):
         except ParseError as error:
             # Of the core options there is no collection yet, only of tasks and theirs.
             names = list(self.collection.task_names) if hasattr(self, "collection") else []
-            raise not_understood(str(error), getattr(error.context, "name", None), names) from None
+            task = getattr(error.context, "name", None)
+            raise not_understood(str(error), task, names, list(getattr(error.context, "flags", ()))) from None
         except ValueError as error:
             # What `int` says of an option's value that is no number.
             word = str(error).rpartition(": ")[2]
@@ -148,24 +149,24 @@ class Executor(StockExecutor):
                 argument.value = next(iter(given))
 
 
-def not_understood(said: str, task: str | None, names: list[str]) -> RunbookError:
+def not_understood(said: str, task: str | None, names: list[str], flags: Sequence[str] = ()) -> RunbookError:
     """The error for a command line that makes no sense.
 
     Args:
         said: what Invoke says of it.
         task: whose options were being read, if any.
         names: every task there is, for a suggestion.
+        flags: the options of that task, likewise.
     """
     what, why = said.rstrip("!"), ""
     if found := re.fullmatch(r"No idea what '(.*)' is", what):
         word = found[1]
         kind = "option" if word.startswith("-") else "command"
         what = f"there is no {kind} '{word}'" + (f" of {task}" if task and kind == "option" else "")
-        if kind == "command":
-            import difflib
+        import difflib
 
-            near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-            why = f"did you mean {', '.join(near)}?" if near else ""
+        near = difflib.get_close_matches(word.partition("=")[0], names if kind == "command" else flags, n=3, cutoff=0.5)
+        why = f"did you mean {', '.join(near)}?" if near else ""
     elif found := re.match(r"Flag <Argument: (\w+).*> needed value", what):
         what = f"--{found[1]} needs a value"
     elif found := re.match(r"'(.*)' did not receive required positional arguments: (.*)", what):
@@ -201,6 +202,7 @@ def tell(error: RunbookError, json: bool = False) -> None:
     from ops.runbook.advice import advice
     from ops.runbook.console import error_lines
     from ops.runbook.report import document
+    from ops.runbook.table import fitted
 
     if json:
         print(
@@ -213,7 +215,7 @@ def tell(error: RunbookError, json: bool = False) -> None:
                 exit_code=error.exit_code,
             )
         )
-    print("\n".join(error_lines(error)), file=sys.stderr)
+    print("\n".join(fitted(error_lines(error), sys.stderr)), file=sys.stderr)
 
 
 def tell_interrupted(interrupted: Interrupted) -> None:

@@ -47,6 +47,17 @@ def step_task(step: Step[Deployment]) -> Task[Any]:
     return task(body, step.key.split(".", 1)[1], dry=plans, wait=CHOICE["wait"])
 
 
+def _name_switches(target: str) -> None:
+    """What an operator switched off stays off over a deploy, and is named on standard error."""
+    import sys
+
+    from ops.reports.switches import told
+    from ops.session.opening import open_deployment
+
+    for line in told(open_deployment(target)):
+        print(f"still so: {line}", file=sys.stderr)
+
+
 def all_task(phase: Phase[Deployment]) -> Task[Any]:
     """The task that runs a whole phase, the phases it includes, and what they need."""
     keys = [step.key for step in included(phase)]
@@ -85,6 +96,7 @@ def all_task(phase: Phase[Deployment]) -> Task[Any]:
         first = end_hold if release else lambda deployment: None
         choice = Choice(only, skip, from_)
         execute(c, keys, target, json, yes, first=first, choice=choice, wait=wait, kept_plan=plan)
+        _name_switches(target)
 
     def chosen(only: str = "", skip: str = "", from_: str = "", **options: Any) -> Chosen:
         from ops.session.choice import Choice

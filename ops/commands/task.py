@@ -11,7 +11,7 @@ from ops.commands.asking import asks_first
 from ops.commands.dry import Command, Dry, Says
 
 HELP = {
-    "target": "local (rehearsal, default) or fly (production); RUNBOOK_TARGET in .env sets the default",
+    "target": "local (rehearsal, default), containers (another) or fly (production); RUNBOOK_TARGET in .env sets it",
     "json": "print one JSON document for programs",
     "yes": "change production without asking; for scripts",
 }

@@ -28,9 +28,7 @@ def faults(stack: Stack) -> Iterator[str]:
     """What Fly would refuse, each as `key: sentence`."""
     if stack.fly.region not in REGIONS:
         yield f"fly.region: Fly has no region '{stack.fly.region}'; it has {', '.join(sorted(REGIONS))}"
-    groups = stack.fly.groups
-    for name in ("edge", "gateway", "ui", "worker"):
-        group = getattr(groups, name)
+    for name, group in stack.groups.items():
         if not 1 <= group.count <= MOST_MACHINES:
             yield f"fly.groups.{name}.count: 1 to {MOST_MACHINES} machines, not {group.count}"
         yield from _size(f"fly.groups.{name}", group.cpus, group.memory_mb)

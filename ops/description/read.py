@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -52,11 +54,12 @@ def read(file: Path, environ: Mapping[str, str]) -> Stack:
             raise ValueError(fault)
     except (msgspec.ValidationError, ValueError) as error:
         said = _readable(str(error))
+        near = _meant(said)
         line = _line_of(file.read_text(encoding="utf-8"), said.partition(":")[0])
         raise RunbookError(
             "STACK-002",
             f"{file}{f', line {line}' if line else ''}: {said}",
-            why="nothing was done",
+            why=f"{near} Nothing was done." if near else "nothing was done",
             next=" or ".join([f"edit {file}", *(f"unset {name}" for name in sorted(overrides))]) + ", then inv plan",
         ) from None
     return stack
@@ -97,6 +100,31 @@ def _readable(message: str) -> str:
     """`Expected `int`, got `str` - at `$.a.b`` → `a.b: expected …`: the key first, as an operator looks for it."""
     text, _, where = message.partition(" - at ")
     return f"{where.strip('`').removeprefix('$.')}: {text}" if where else text
+
+
+UNKNOWN = re.compile(r"(?:([^:]+): )?Object contains unknown field `(.+)`")
+
+
+def _meant(said: str) -> str:
+    """For a key that nobody knows: the known one of that table it may have been meant for."""
+    found = UNKNOWN.fullmatch(said)
+    if found is None:
+        return ""
+    kind: Any = Stack
+    for part in (found[1] or "").split(".") if found[1] else ():
+        kind = _inner(kind, part)
+    names = getattr(kind, "__struct_fields__", ())
+    near = difflib.get_close_matches(found[2], names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}." if names else ""
+
+
+def _inner(kind: Any, part: str) -> Any:
+    """The type below a table's key; of a table with free names, that of its entries."""
+    hints = get_type_hints(kind) if hasattr(kind, "__struct_fields__") else {}
+    inner = hints.get(part)
+    if inner is None and get_origin(kind) is dict:
+        inner = get_args(kind)[1]
+    return inner
 
 
 def _line_of(text: str, key: str) -> int:

@@ -21,6 +21,10 @@ HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+IMAGE = re.compile(
+    r"[a-z0-9][A-Za-z0-9._-]*(?::[0-9]+)?(?:/[A-Za-z0-9._-]+)*"  # host and name
+    r"(?::[A-Za-z0-9._-]+)?(?:@sha256:[0-9a-f]{64})?"
+)
 PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+(?:/\*)?")
 PRIVATE_PATH = "/gateway/admin"
 
@@ -84,6 +88,14 @@ def _names(stack: Stack) -> Iterator[tuple[str, str, re.Pattern[str], str]]:
     for name, team in stack.teams.items():
         yield f"teams.{name}", name, WORD, "letters, digits, dots, dashes and underscores"
         yield f"teams.{name}.key", team.key, VARIABLE, "the name of a variable, such as SALES_KEY"
+    for key, text in (
+        ("images.langfuse_web", stack.images.langfuse_web),
+        ("images.langfuse_worker", stack.images.langfuse_worker),
+        ("clickhouse.image", stack.clickhouse.image),
+        ("storage.image", stack.storage.image),
+    ):
+        yield key, text, IMAGE, "an image such as docker.io/langfuse/langfuse:4 or one with @sha256:…"
+    yield "images.langfuse_version", stack.images.langfuse_version, WORD, "a version such as 4.16.0"
     for name in stack.models.prices:
         yield f"models.prices.{name}", name, WORD, "a model's name"
     for key, text in (("stack.agent", stack.stack.agent), ("stack.task", stack.stack.task)):

@@ -36,6 +36,7 @@ class Groups(Table, frozen=True):
     gateway: Group
     ui: Group
     worker: Group
+    watch: Group
 
 
 class FlyPrices(Table, frozen=True):
@@ -205,6 +206,27 @@ class Success(Table, frozen=True):
     quota_violations: int
 
 
+class WatchRule(Table, frozen=True):
+    """Of one rule of the watch; what the figures mean stands in the description."""
+
+    limit: float = 0.0
+    over_min: int = 10
+    after_min: int = 0
+    least: int = 0
+    off: bool = False
+
+
+class Watch(Table, frozen=True):
+    on: bool
+    sender: str
+    every_s: float
+    clear_min: int
+    unseen_min: int
+    summary_hour: int
+    guide: str
+    rules: dict[str, WatchRule]
+
+
 class Stack(Table, frozen=True):
     """The whole description. `teams` as written; `resolved_teams` with mirrored limits filled in."""
 
@@ -224,6 +246,13 @@ class Stack(Table, frozen=True):
     teams: dict[str, TeamTable]
     cache: Cache
     success: Success
+    watch: Watch
+
+    @property
+    def groups(self) -> dict[str, Group]:
+        """The process groups of the gateway's app by name: those that are deployed."""
+        names = ("edge", "gateway", "ui", "worker", *(("watch",) if self.watch.on else ()))
+        return {name: getattr(self.fly.groups, name) for name in names}
 
     @property
     def resolved_teams(self) -> tuple[Team, ...]:

@@ -7,7 +7,7 @@ crash the interpreter (seen in about one plan of ten). So every conversion of th
 from __future__ import annotations
 
 import threading
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,6 +24,12 @@ def convert(data: object, kind: type[T]) -> T:
     """
     with _lock:
         return msgspec.convert(data, kind)
+
+
+def schema(kind: type[Any]) -> dict[str, Any]:
+    """The JSON schema that describes `kind`."""
+    with _lock:
+        return msgspec.json.schema(kind)
 
 
 def encode(value: object) -> bytes:

@@ -108,15 +108,15 @@ def _tests(name: str, python: str, *words: str) -> list[str]:
 
 def make_gateway_environment() -> None:
     """What ships, by the same versions, with what the gateway's tests need beside it."""
-    _make_environment(GATEWAY_VENV, gateway_project() / "requirements-test.lock")
+    make_environment(GATEWAY_VENV, gateway_project() / "requirements-test.lock")
 
 
 def make_stock_environment() -> None:
     """LiteLLM's own server, the yardstick of the benchmarks, in an environment that no test of ours uses."""
-    _make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
+    make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
 
 
-def _make_environment(folder: Path, lock: Path) -> None:
+def make_environment(folder: Path, lock: Path) -> None:
     """A virtual environment that holds what a lock says and nothing else; made anew when the lock is newer."""
     stamp = folder / ".installed"
     if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:

@@ -125,6 +125,18 @@ def _errors(deployment: Deployment) -> str:
     return table(("code", "meaning"), [(f"`{code}`", entry["title"]) for code, entry in catalogue().items()])
 
 
+def _alerts(deployment: Deployment) -> str:
+    from ops.document import alerts
+
+    return alerts.sections(deployment.gateway_dir)
+
+
+def _alert_rules(deployment: Deployment) -> str:
+    from ops.document import alerts
+
+    return alerts.thresholds(deployment.stack, deployment.gateway_dir)
+
+
 BLOCKS: dict[str, Callable[[Deployment], str]] = {
     "teams": _teams,
     "names": _names,
@@ -134,6 +146,8 @@ BLOCKS: dict[str, Callable[[Deployment], str]] = {
     "steps": _steps,
     "secrets": _secrets,
     "errors": _errors,
+    "alerts": _alerts,
+    "alert-rules": _alert_rules,
     "cutover-settings": _cutover_settings,
     "cutover-details": _cutover_details,
     "cutover-back": _cutover_back,

@@ -16,8 +16,16 @@ def catalogue() -> dict[str, dict[str, str]]:
     return tomllib.loads(FILE.read_text(encoding="utf-8"))
 
 
-def text(code: str) -> str:
+def only_on(code: str) -> str:
+    """The one target on which this error can be met; empty where it is any."""
+    return {"LOCAL": "local", "FLY": "fly"}.get(code.strip().upper().partition("-")[0], "")
+
+
+def text(code: str, target: str) -> str:
     """What `inv explain CODE` prints.
+
+    Args:
+        target: on which it was met; what does not hold there is left out.
 
     Raises:
         RunbookError: CLI-005 for a code that does not exist.
@@ -33,4 +41,5 @@ def text(code: str) -> str:
             next=f"inv explain {near[0]}" if near else "type the code behind 'error' or 'more'",
         )
     entry = codes[wanted]
-    return f"{wanted}: {entry['title']}\n\n{entry['text'].strip()}"
+    parts = [f"{wanted}: {entry['title']}", entry["text"].strip(), entry.get(only_on(wanted) or target, "")]
+    return "\n\n".join(part for part in parts if part)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ops.runbook.step import Look, Say
+from ops.runbook.step import Look, Retry, Say
 
 if TYPE_CHECKING:
     from ops.targets.base import Part
     from ops.targets.deployment import Deployment
+
+# The other side had trouble or did not answer. A try begins with a look, so nothing is repeated blindly.
+PASSES = Retry(("FLY-026", "FLY-030", "PG-024", "PG-032"), times=1, pause_s=2.0)
 
 
 def look(name: str) -> Callable[[Deployment], Look]:

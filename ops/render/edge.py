@@ -50,7 +50,6 @@ def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
         "config/Caddyfile.j2",
         stack=stack,
         rehearsal=rehearsal,
-        quoted=_quoted,
         drain_s=DRAIN_S,
         leave_s=LEAVE_S,
         retry_s=RETRY_S,
@@ -62,8 +61,3 @@ def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
 def answer_s(stack: Stack) -> int:
     """Seconds until the first byte of an answer: model and fallback may each take their full time."""
     return int(2 * stack.models.timeout_s + 30)
-
-
-def _quoted(word: Path | str) -> str:
-    """A path or address as one Caddyfile word."""
-    return '"' + str(word).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -25,9 +25,10 @@ SCRIPTS = (
     "bin/start-litellm.sh",
     "bin/start-langfuse.sh",
     "bin/start-langfuse-worker.sh",
+    "bin/start-watch.sh",
     "bin/leave-slowly.sh",
 )
-LITELLM = ("config/litellm.config.yaml",)
+LITELLM = ("config/litellm.config.yaml", "config/watch.toml")
 CLICKHOUSE = (
     "clickhouse/fly.toml",
     "clickhouse/Dockerfile",
@@ -70,6 +71,7 @@ def _values(stack: Stack) -> dict[str, object]:
         "gateway": processes.gateway(stack),
         "ui": processes.ui(stack),
         "worker": processes.worker(stack),
+        "watch": processes.watch(stack),
         "env": processes.env(stack),
         "consumers_on": processes.CONSUMERS_ON,
         "consumers_off": processes.CONSUMERS_OFF,

@@ -149,9 +149,28 @@ def worker(stack: Stack) -> tuple[Variable, ...]:
     )
 
 
+def watch(stack: Stack) -> tuple[Variable, ...]:
+    """What `python -m llm_gateway.watch` is given."""
+    return (
+        _same("GATEWAY_REDIS_URL", secret=True),
+        _same("LITELLM_MASTER_KEY", secret=True),
+        # Without it the watch looks, and writes to nobody: for `--once`.
+        _same("SMTP_URL", secret=True, required=False),
+        _same("WATCH_GATEWAY"),
+        _same("WATCH_CERTIFICATES", required=False),
+        Variable("WATCH_CLICKHOUSE", "LANGFUSE_CLICKHOUSE_URL", required=False),
+        Variable("WATCH_CLICKHOUSE_USER", "LANGFUSE_CLICKHOUSE_USER", required=False),
+        Variable("WATCH_CLICKHOUSE_PASSWORD", "LANGFUSE_CLICKHOUSE_PASSWORD", secret=True, required=False),
+        _same("WATCH_STORE", required=False),
+        _same("WATCH_TARGET", required=False),
+        _same("WATCH_GATEWAYS", required=False),
+    )
+
+
 def secrets(stack: Stack) -> frozenset[str]:
-    """The names of all secrets the gateway's app must hold: what its three processes read."""
-    return frozenset(v.source for process in (gateway, ui, worker) for v in process(stack) if v.secret)
+    """The names of all secrets the gateway's app must hold: what its processes read."""
+    given = [*gateway(stack), *ui(stack), *worker(stack), *(watch(stack) if stack.watch.on else ())]
+    return frozenset(v.source for v in given if v.secret)
 
 
 def env(stack: Stack) -> dict[str, str]:
@@ -181,6 +200,18 @@ def env(stack: Stack) -> dict[str, str]:
         "LANGFUSE_S3_ENDPOINT": s3_endpoint(stack),
         "LANGFUSE_S3_REGION": "auto",
         "LANGFUSE_S3_BUCKET": stack.storage.bucket,
+        **_watched(stack),
+    }
+
+
+def _watched(stack: Stack) -> dict[str, str]:
+    """Where the watch looks, `inv monitor.watch --once` in a gateway's machine too. Fly's own store has no disk."""
+    store = {"WATCH_STORE": s3_endpoint(stack)} if stack.storage.provider == "minio" else {}
+    return {
+        "WATCH_GATEWAY": f"http://gateway.process.{stack.fly.app}.internal:{stack.ports.gateway}",
+        "WATCH_TARGET": "fly",
+        "WATCH_CERTIFICATES": " ".join(dict.fromkeys((stack.domains.gateway, stack.domains.langfuse))),
+        **store,
     }
 
 

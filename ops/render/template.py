@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ops.render import quoting
+
 if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment
 
@@ -17,8 +19,6 @@ HEADER = "Rendered from ops/stack.toml by inv build.all; edit there."
 
 @cache
 def _environment() -> Environment:
-    import json
-
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -28,9 +28,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - configuration files, not HTML
     )
-    # JSON's strings are valid in TOML and YAML alike.
-    environment.filters["quoted"] = lambda value: json.dumps(str(value), ensure_ascii=False)
-    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters |= {"toml": quoting.toml, "yaml": quoting.yaml, "shell": quoting.shell, "caddy": quoting.caddy}
     environment.filters["number"] = _number
     environment.globals["header"] = HEADER
     return environment

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ops.phases.table import all_steps, phases
+from ops.reports import switches
 from ops.reports.recording import DONE, outbox
 from ops.runbook import interrupt
 from ops.runbook.advice import advice
@@ -41,12 +42,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """The checklist, and where the gateway can be reached."""
+    """The checklist, where the gateway can be reached, and what an operator has switched off there."""
 
     target: str
     lines: tuple[Line, ...]
     endpoints: dict[str, str | None]
     progress: str
+    switches: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -100,7 +102,9 @@ def gather(deployment: Deployment) -> Report:
     lines = [Line(group, text, *_verdict([found[key] for key in keys])) for group, text, keys in checklist]
     # Nothing in this runbook can reach an agent: it has no command that changes one.
     lines.append(Line("Handoff", "No production agents touched", True, "the runbook has no step that changes an agent"))
-    return Report(deployment.target_name, tuple(lines), _endpoints(deployment), _progress(deployment))
+    return Report(
+        deployment.target_name, tuple(lines), _endpoints(deployment), _progress(deployment), switches.told(deployment)
+    )
 
 
 def _endpoints(deployment: Deployment) -> dict[str, str | None]:
@@ -191,7 +195,7 @@ def as_text(report: Report) -> str:
             lines += ["", group]
         mark = {True: "[x]", False: "[ ]", None: "[-]"}[line.met]
         lines.append(f"  {mark} {line.text}: {line.evidence}")
-    return "\n".join([*lines, "", report.progress])
+    return "\n".join([*lines, "", *report.switches, report.progress])
 
 
 def as_json(report: Report) -> str:
@@ -204,6 +208,7 @@ def as_json(report: Report) -> str:
         complete=report.complete,
         endpoints=report.endpoints,
         progress=report.progress,
+        switches=report.switches,
         checklist=[
             {"group": line.group, "text": line.text, "met": line.met, "evidence": line.evidence}
             for line in report.lines

@@ -6,8 +6,9 @@ After the end nothing more is reported: the task is complete.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ops.phases.table import phases
@@ -15,7 +16,7 @@ from ops.reports.acceptance import stale_tests
 from ops.reports.recording import DONE, scripts
 from ops.runbook.advice import advice
 from ops.runbook.journal import Journal
-from ops.runbook.progress import Outbox, age_hours, percent
+from ops.runbook.progress import Entry, Outbox, age_hours, percent
 from ops.runbook.run import Result
 from ops.runbook.step import Outcome, Status, Step
 
@@ -30,7 +31,31 @@ RECENT = 8  # reports among which one that says the same is not said again
 LOG, BLOCKED, COMPLETE = "log-progress.ts", "log-blocked.ts", "complete-task.ts"
 GUIDE = "docs/runbooks/llm-gateway-deployment.md"
 TESTING_GUIDE = "docs/runbooks/llm-gateway-testing.md"
+PHASE = re.compile(r"Phase ([0-9]+) ")
 CUTOVER = "Cutover by the development team: docs/runbooks/llm-gateway-cutover.md"
+
+
+def _untold(journal: Journal, steps: Mapping[str, Step[Any]], queued: Sequence[Entry]) -> dict[int, list[str]]:
+    """The steps, by phase, that have done something since their phase was last reported."""
+    told: dict[int, str] = {}
+    for entry in queued:
+        if entry.script == LOG and (phase := PHASE.match(entry.arguments[3])):
+            told[int(phase[1])] = entry.at
+    untold: dict[int, list[str]] = {}
+    done: set[str] = set()
+    for event in journal.read():
+        step = steps.get(event.get("step", "")) if event["event"] == "step" else None
+        if step is None:
+            continue
+        # What a run did that was killed before it journaled it is found done, for the first time, by the next one.
+        news = event["status"] == Status.CHANGED.value or (event["status"] in DONE and step.key not in done)
+        (done.add if event["status"] in DONE else done.discard)(step.key)
+        if not news or event["at"] <= told.get(step.phase, ""):
+            continue
+        names = untold.setdefault(step.phase, [])
+        if f"{step.number} {step.name}" not in names:
+            names.append(f"{step.number} {step.name}")
+    return untold
 
 
 class Reporter:
@@ -65,6 +90,7 @@ class Reporter:
         self.spoken = queued[-1].at if queued else None
         self.begun = next((event["at"] for event in journal.read()), None)
         self.news: dict[int, list[str]] = {}
+        self.untold = _untold(journal, self.steps, queued)
         self.waits: list[str] = []
         self.under_way = ""
         self._lock = threading.Lock()
@@ -72,6 +98,10 @@ class Reporter:
     def begin(self, steps: Sequence[Step[W]]) -> None:
         """Which steps of each phase this run still has before it."""
         self.left = {number: {s.key for s in steps if s.phase == number} for number in self.phases}
+        # What a run that was killed has journaled and not reported is news of the run that goes on with its phase.
+        for number, names in self.untold.items():
+            if self.left.get(number):
+                self.news[number] = list(names)
         self.failed: set[int] = set()
         self.outcomes: dict[str, Outcome] = {}
 
@@ -93,8 +123,10 @@ class Reporter:
             if outcome.status is Status.CHANGED and not step.check:
                 self.done -= {key for key, other in self.steps.items() if other.check}
             if outcome.good:
-                if outcome.status is Status.CHANGED or step.key not in self.done:
-                    self.news.setdefault(step.phase, []).append(f"{step.number} {step.name}")
+                news = self.news.setdefault(step.phase, [])
+                name = f"{step.number} {step.name}"
+                if (outcome.status is Status.CHANGED or step.key not in self.done) and name not in news:
+                    news.append(name)
                 self.done.add(step.key)
             else:
                 self._not_good(step, outcome)

@@ -59,6 +59,7 @@ class Recorder:
             evidence=outcome.evidence,
             seconds=round(outcome.seconds, 3),
             code=outcome.code,
+            tries=outcome.tries,
         )
 
     def finished(self, result: Result) -> None:

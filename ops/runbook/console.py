@@ -59,7 +59,7 @@ def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
     if next:
         lines.append(f"  next: {advice(next)}")
     if code:
-        lines.append(f"  more: inv explain {code}")
+        lines.append(f"  more: {advice(f'inv explain {code}')}")
     return [redactor(line) for line in lines]
 
 
@@ -203,6 +203,7 @@ class Live:
             self.running[step.key] = (step, text, self.running[step.key][2])
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
 
@@ -219,7 +220,11 @@ class Live:
         row.add_row(status, Text(step.number), Text(outcome_text(step, outcome), overflow="fold"))
         self.console.print(row)
         for line in outcome_lines(step, outcome)[1:]:
-            self.console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
+            indent = len(line) - len(line.lstrip())
+            # A difference stays as it is, to be copied; what is said goes on at whole words.
+            said = not line.startswith("    ") or line[4:5] not in "+-@ " or line.startswith("        ")
+            text = Text(line.strip() if said else line, style=_diff_style(line), overflow="fold")
+            self.console.print(Padding(text, (0, 0, 0, indent)) if said else text, soft_wrap=not said)
 
     def finished(self, result: Result) -> None:
         if self.live is not None:

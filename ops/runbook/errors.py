@@ -79,6 +79,13 @@ class Interrupted(BaseException):
         return 128 + self.signum
 
 
+class TimeUp(BaseException):
+    """The step that runs on this thread has used up its time.
+
+    A BaseException, so that no `except Exception` on the way swallows it.
+    """
+
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_PENDING = 2

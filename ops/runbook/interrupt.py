@@ -8,6 +8,8 @@ by ordinary code and not from inside a signal handler.
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import math
 import os
 import signal
 import stat
@@ -17,10 +19,11 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from ops.runbook import early
-from ops.runbook.errors import Interrupted, RunbookError
+from ops.runbook.errors import Interrupted, RunbookError, TimeUp
 
 stop = threading.Event()
 _signum: int = signal.SIGINT
+_ends: contextvars.ContextVar[float] = contextvars.ContextVar("ends", default=math.inf)
 
 
 def install() -> None:
@@ -72,15 +75,37 @@ def during(tell: Callable[[int], None]) -> Iterator[None]:
         stop.clear()
 
 
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """While inside, `check` and `sleep` on this thread raise `TimeUp` once `seconds` have passed."""
+    token = _ends.set(min(_ends.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def left(seconds: float) -> float:
+    """`seconds`, or what is left of the time that this thread has, whichever is less."""
+    return max(0.0, min(seconds, _ends.get() - time.monotonic()))
+
+
 def check() -> None:
-    """Raise `Interrupted` if the run has been asked to stop. For loops inside steps."""
+    """For loops inside steps.
+
+    Raises:
+        Interrupted: the run has been asked to stop.
+        TimeUp: the step's time is used up.
+    """
     if stop.is_set():
         raise Interrupted(_signum)
+    if time.monotonic() >= _ends.get():
+        raise TimeUp
 
 
 def sleep(seconds: float) -> None:
-    """Pause between two looks at a condition; wakes at once, raising `Interrupted`, when asked to stop."""
-    stop.wait(seconds)
+    """Pause between two looks at a condition; wakes at once to raise what `check` raises."""
+    stop.wait(left(seconds))
     check()
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ops.runbook import interrupt
-from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, EXIT_PENDING, Interrupted, RunbookError
+from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, EXIT_PENDING, Interrupted, RunbookError, TimeUp
 from ops.runbook.pool import Pool
 from ops.runbook.secret import redactor
 from ops.runbook.step import Look, State, Step, blocked, unknown
+from ops.runbook.tries import too_long
 
 W = TypeVar("W")
 
@@ -79,11 +80,15 @@ def make(steps: Sequence[Step[W]], context: W) -> Plan:
 
     def look(step: Step[W]) -> None:
         try:
-            found[step.key] = step.look(context)
+            with interrupt.within(step.limit_s):
+                found[step.key] = step.look(context)
         except RunbookError as error:
             found[step.key] = error
         except Interrupted:
             return
+        except TimeUp:
+            late = too_long(step)
+            found[step.key] = RunbookError(late.code, late.evidence, late.why, late.next)
         except Exception as error:
             found[step.key] = RunbookError("RUN-001", redactor(f"unexpected {type(error).__name__}: {error}"))
 

@@ -60,15 +60,16 @@ def run(
 
     Raises:
         RunbookError: PROC-001 not found, PROC-002 non-zero exit (with `check`), PROC-003 out of time.
-        Interrupted: the run was asked to stop; the child is gone by then.
+        Interrupted, TimeUp: the run was asked to stop, the step took too long; the child is gone by then.
     """
     interrupt.check()
     words = [str(word) for word in argv]
     child = _start(words, env, cwd, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL)
     try:
-        out, err = child.communicate(input, timeout=timeout)
+        out, err = child.communicate(input, timeout=interrupt.left(timeout))
     except subprocess.TimeoutExpired:
         stop_group(child)
+        interrupt.check()
         raise RunbookError("PROC-003", f"{words[0]} did not finish within {timeout:.0f} s", next=AGAIN) from None
     except BaseException:
         stop_group(child)
@@ -110,7 +111,7 @@ def follow(
 
     Raises:
         RunbookError: PROC-001 not found, PROC-003 out of time.
-        Interrupted: the run was asked to stop; the child is gone by then.
+        Interrupted, TimeUp: the run was asked to stop, the step took too long; the child is gone by then.
     """
     interrupt.check()
     words = [str(word) for word in argv]

@@ -41,6 +41,7 @@ def run_document(target: str, steps: Sequence[Step[W]], result: Result) -> str:
                 "seconds": round(outcome.seconds, 3),
                 "diff": outcome.diff,
                 "code": outcome.code,
+                "tries": outcome.tries,
                 "why": outcome.why,
                 "next": advice(outcome.next),
             }

@@ -5,6 +5,7 @@ A step is done when its verification says so. A run is resumed by starting it ag
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import graphlib
 import time
@@ -14,15 +15,16 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from ops.runbook import interrupt, proc
-from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, Interrupted, RunbookError
+from ops.runbook import interrupt, proc, tries
+from ops.runbook.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_OK, Interrupted, RunbookError, TimeUp
 from ops.runbook.pool import Pool
 from ops.runbook.secret import redactor
 from ops.runbook.step import Look, Outcome, Say, State, Status, Step, heard_by
 
 W = TypeVar("W")
 
-PATIENCE = 10.0  # seconds an interrupted step gets to come to rest
+PATIENCE = 10.0  # seconds a step that is stopped gets to come to rest
+LATE_S = 0.5  # between two looks at whether one has not
 
 
 class Observer(Protocol):
@@ -128,6 +130,8 @@ class _Run(Generic[W]):
         self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
         self.pool = Pool()
         self.stale: set[str] = set()  # steps of whose needs, near or far, one has changed
+        self.overdue: dict[str, float] = {}  # when a step under way is given up, by key
+        self.given_up = False
         self.result = Result()
 
     def go(self) -> Result:
@@ -145,11 +149,15 @@ class _Run(Generic[W]):
                 for key in order.get_ready():
                     running.add(key)
                     self._start(self.steps[key])
-                event = self.events.get()
+                event = self._next_event()
                 if isinstance(event, _Ended):
+                    if event.key in self.result.outcomes:
+                        continue  # it was given up, and has come to rest after all
                     running.discard(event.key)
                     order.done(event.key)
                 self._handle(event)
+            if self.given_up:
+                proc.stop_all()
             if self.result.interrupted is not None:
                 self._come_to_rest(running)
         self.pool.close()
@@ -160,16 +168,21 @@ class _Run(Generic[W]):
 
     def _look_ahead(self) -> None:
         """Look at all steps at once, so that a run with nothing to do takes one look's time, not their sum."""
-        looks = [functools.partial(self._first_look, step) for step in self.steps.values() if not step.check]
+        longest = max((step.limit_s for step in self.steps.values()), default=0.0)
+        deadline = time.monotonic() + longest
+        found: dict[str, Look] = {}
+        looks = [functools.partial(self._first_look, step, found) for step in self.steps.values() if not step.check]
         ended = self.pool.all(looks)
-        while not ended.wait(0.2) and not interrupt.stop.is_set():
+        while not ended.wait(0.2) and not interrupt.stop.is_set() and time.monotonic() < deadline:
             continue
+        self.first_looks = dict(found)  # what comes later than this is not waited for, nor used
 
-    def _first_look(self, step: Step[W]) -> None:
+    def _first_look(self, step: Step[W], found: dict[str, Look]) -> None:
         # What cannot be seen yet is looked at again once its needs are done, so errors do not count here.
         try:
-            self.first_looks[step.key] = step.look(self.context)
-        except (Exception, Interrupted):
+            with interrupt.within(step.limit_s):
+                found[step.key] = step.look(self.context)
+        except (Exception, Interrupted, TimeUp):
             return
 
     def _start(self, step: Step[W]) -> None:
@@ -189,12 +202,27 @@ class _Run(Generic[W]):
             self.stale.add(step.key)
         self.pool.submit(functools.partial(self._work, step))
 
+    def _next_event(self) -> _Said | _Ended | _Signal:
+        """What happens next; that a step goes on past its limit and its grace is an event as well."""
+        while True:
+            with contextlib.suppress(Empty):
+                return self.events.get(timeout=LATE_S)
+            for key, ends in list(self.overdue.items()):
+                if ends < time.monotonic():
+                    del self.overdue[key]
+                    self.given_up = True
+                    step = self.steps[key]
+                    return _Ended(key, _timed(tries.too_long(step, at_rest=False), step.limit_s + PATIENCE))
+
     def _work(self, step: Step[W]) -> None:
         start = time.monotonic()
+        self.overdue[step.key] = start + step.limit_s + PATIENCE
         try:
             outcome: Outcome | None = self._bring_about(step)
         except Interrupted:
             outcome = None
+        except TimeUp:
+            outcome = tries.too_long(step)
         except RunbookError as error:
             status = Status.BLOCKED if error.blocked else Status.FAILED
             outcome = Outcome(status, error.what, code=error.code, why=error.why, next=error.next)
@@ -207,6 +235,7 @@ class _Run(Generic[W]):
                 why="this is a fault of the runbook; the details are in crash.log of the state folder",
                 next="run the same command again; if it stays, report the crash log",
             )
+        self.overdue.pop(step.key, None)
         if outcome is not None:
             outcome = _timed(outcome, time.monotonic() - start)
         self.events.put(_Ended(step.key, outcome))
@@ -215,8 +244,8 @@ class _Run(Generic[W]):
         def say(text: str) -> None:
             self.events.put(_Said(step.key, redactor(text)))
 
-        with heard_by(say):
-            return self._look_act_verify(step, say)
+        with heard_by(say), interrupt.within(step.limit_s):
+            return tries.until_good(step, lambda: self._look_act_verify(step, say), say)
 
     def _look_act_verify(self, step: Step[W], say: Say) -> Outcome:
         look = self._valid_first_look(step) or step.look(self.context)

@@ -92,6 +92,7 @@ class Outcome:
     """A step's end: status, evidence, and for what did not go well, why and what to do next.
 
     `follows` is the key of the step it needs that did not succeed: then only that one is to be mended.
+    `tries` is how often it was begun, by its retry rule.
     """
 
     status: Status
@@ -102,6 +103,7 @@ class Outcome:
     why: str = ""
     next: str = ""
     follows: str = ""
+    tries: int = 1
 
     @property
     def good(self) -> bool:
@@ -150,6 +152,24 @@ class Criterion:
 
 
 @dataclass(frozen=True)
+class Retry:
+    """When a step that failed is tried again: for errors that pass by themselves.
+
+    Attributes:
+        codes: of these errors; any other is final at once.
+        times: how often at most, after the first try.
+        pause_s: seconds before each further try.
+    """
+
+    codes: tuple[str, ...] = ()
+    times: int = 2
+    pause_s: float = 3.0
+
+
+LIMIT_S = 1800.0
+
+
+@dataclass(frozen=True)
 class Step(Generic[W]):
     """One numbered step of the runbook.
 
@@ -169,6 +189,8 @@ class Step(Generic[W]):
         effect: what its act does to whoever uses production, asked about beforehand; empty where it only writes
             into the checkout.
         criteria: the lines of the acceptance checklist that it answers for.
+        limit_s: seconds it may take, all tries together; then it is stopped and has failed (RUN-008).
+        retry: for which errors it is tried again; by default for none.
     """
 
     number: str
@@ -183,6 +205,8 @@ class Step(Generic[W]):
     check: bool = False
     effect: str = ""
     criteria: tuple[Criterion, ...] = ()
+    limit_s: float = LIMIT_S
+    retry: Retry = Retry()
 
     @property
     def phase(self) -> int:

@@ -33,7 +33,7 @@ RIGHTS = (
 )
 
 # SELECT on these, and on nothing else of the server's own.
-SYSTEM_TABLES = ("parts", "mutations", "tables", "columns", "processes", "query_log")
+SYSTEM_TABLES = ("parts", "mutations", "tables", "columns", "processes", "query_log", "disks")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -30,8 +30,7 @@ def estimate(stack: Stack) -> list[Item]:
     """
     prices = stack.fly.prices
     items = []
-    for name in ("edge", "gateway", "ui", "worker"):
-        group = getattr(stack.fly.groups, name)
+    for name, group in stack.groups.items():
         items.append(_machine(stack, f"{stack.fly.app} {name}", group.count, group.cpus, group.memory_mb))
     stores = [(stack.clickhouse.app, stack.clickhouse)]
     if stack.storage.provider == "minio":

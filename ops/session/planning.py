@@ -20,8 +20,11 @@ def show_plan(keys: Collection[str], target: str, json: bool, leaving: Collectio
         out: also keep the plan in this file.
         json: print one document for programs instead of lines.
     """
+    import sys
+
     from ops.runbook.console import plan_lines
     from ops.runbook.report import plan_document
+    from ops.runbook.table import fitted
 
     deployment = open_deployment(target)
     _ = deployment.stack, deployment.target, deployment.vault.names()
@@ -32,5 +35,5 @@ def show_plan(keys: Collection[str], target: str, json: bool, leaving: Collectio
         from ops.session import saved
 
         saved.save(Path(out), deployment, made)
-    print(plan_document(deployment.target_name, made) if json else "\n".join(plan_lines(made)))
+    print(plan_document(deployment.target_name, made) if json else "\n".join(fitted(plan_lines(made), sys.stdout)))
     return made.exit_code

@@ -91,8 +91,9 @@ def execute(
 
 def _say(text: str) -> None:
     from ops.runbook.secret import redactor
+    from ops.runbook.table import fitted
 
-    print(redactor(text), file=sys.stderr, flush=True)
+    print("\n".join(fitted(redactor(text).splitlines(), sys.stderr)), file=sys.stderr, flush=True)
 
 
 def _ask(chosen: Sequence[Step[Deployment]], looked_at: Mapping[str, str], deployment: Deployment, yes: bool) -> None:

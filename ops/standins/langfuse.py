@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             database = Database(settings, os.getpid())
             log(f"langfuse: migrated {database.info()['direct_url']}, reads {database.info()['database_url']}")
             _try(database)
-        sockets = listen(args.port) + (listen(args.worker_port) if args.worker_port else [])
+        sockets = listen(args.port, args.host) + (listen(args.worker_port) if args.worker_port else [])
     except DatabaseProblem as exc:
         log(f"langfuse: {exc}")
         return 1

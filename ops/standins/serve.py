@@ -31,6 +31,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     """A parser with the options every stand-in has: ``--port`` and ``--state``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1 and ::1; 0 picks one")
+    parser.add_argument("--host", choices=("loopback", "any"), default="loopback", help="any: as a container needs it")
     parser.add_argument("--state", type=Path, required=True, help="folder for what survives a restart")
     return parser
 
@@ -40,18 +41,19 @@ def log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def listen(port: int) -> list[socket.socket]:
-    """Bind ``port`` on 127.0.0.1 and, where the machine has it, on ::1.
+def listen(port: int, host: str = "loopback") -> list[socket.socket]:
+    """Bind ``port`` on 127.0.0.1 and, where the machine has it, on ::1; for ``any``, on all addresses.
 
     Raises OSError when the port is taken. Two sockets, since one bound to ``::`` alone refuses IPv4 clients
     on systems that default to IPv6-only sockets.
     """
-    first = _bind(socket.AF_INET, "127.0.0.1", port)
+    four, six = ("0.0.0.0", "::") if host == "any" else ("127.0.0.1", "::1")  # noqa: S104 - in a container
+    first = _bind(socket.AF_INET, four, port)
     port = first.getsockname()[1]
     if not _has_ipv6_loopback():
         return [first]
     try:
-        return [first, _bind(socket.AF_INET6, "::1", port)]
+        return [first, _bind(socket.AF_INET6, six, port)]
     except OSError:
         first.close()
         raise

@@ -66,6 +66,7 @@ class Target(Protocol):
 
     name: str
     production: bool  # whether a run asks before it changes anything, and reports its progress
+    after_destroy: str  # what is left once all is destroyed, as an operator reads it
     extra_needs: Mapping[str, tuple[str, ...]]  # what a step of the phases also needs here, by step key
     redis: Part  # 1.4
     app: Part  # 3.1
@@ -90,6 +91,18 @@ class Target(Protocol):
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask a gateway's admin route, which the edge never lets through; the parsed JSON answer."""
+        ...
+
+    def watch(self, what: str) -> tuple[int, str]:
+        """Run the watch's program where it has its variables, with one argument; its exit code and what it said.
+
+        Args:
+            what: ``--once``, ``--test`` or ``--mails``.
+        """
+        ...
+
+    def received(self) -> Sequence[dict[str, str]] | None:
+        """The mails that a mail server of the target's own got, oldest first; None where it has none."""
         ...
 
     def requirements(self) -> Sequence[Requirement]:

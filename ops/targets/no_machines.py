@@ -18,6 +18,7 @@ class NoMachines:
 
     name: str
     instead: str
+    after_destroy = ""
 
     def check_operable(self) -> None:
         raise self._refused()

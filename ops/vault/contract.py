@@ -41,6 +41,9 @@ class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     check: Literal["postgres-direct", "postgres-pooled"] | None = None
 
 
+REHEARSALS = ("local", "containers")  # the targets that stand for production on the operator's own machine
+
+
 class _Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     origin: Origin
     format: str | None = None
@@ -60,7 +63,7 @@ class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     then: tuple[str, ...] = ()
     note: str = ""
     stored: bool = True
-    targets: tuple[Literal["local", "fly"], ...] = ("local", "fly")
+    targets: tuple[Literal["local", "containers", "fly"], ...] = ("local", "containers", "fly")
     when: str = ""
     rehearsal: _Variant | None = None
     tigris: _Variant | None = None
@@ -165,7 +168,7 @@ class Contract:
 
     def _rule(self, name: str, row: _Row, stack: Stack, target: str) -> Rule:
         variant = None
-        if target == "local":
+        if target in REHEARSALS:
             variant = row.rehearsal
         elif stack.storage.provider == "tigris":
             variant = row.tigris

@@ -50,7 +50,7 @@ class Inventory:
 
     def given(self, rule: Rule) -> Secret | None:
         """A given secret as the operator's settings have it, or None. A rehearsal never asks them."""
-        if self.vault.target == "local":
+        if self.vault.target in contracts.REHEARSALS:
             return None
         text = self.settings.get(rule.name, "").strip()
         return Secret(text) if text else None

@@ -18,7 +18,9 @@ from ops.services.engine.building import Build, build
 from ops.services.engine.engine import Engine
 
 PARTS = Path(os.environ.get("TEST_IMAGE_PARTS") or ROOT / ".tools" / "image-parts")
-NEEDED = ("root.tar", "node.tgz", "wheels")
+NEEDED = ("root.tar", "node.tgz", "wheels", "standins")
+# What the stand-in for Langfuse imports.
+LANGFUSE = "starlette uvicorn msgspec psycopg psycopg-binary bcrypt opentelemetry-proto"
 
 PROGRAMS = Path(__file__).with_name("langfuse")
 
@@ -40,6 +42,9 @@ COPY usr /usr
 COPY apk /sbin/apk
 COPY wheels /opt/wheels
 COPY pip.conf /etc/pip.conf
+COPY ops /opt/langfuse/ops
+RUN python3 -m venv /opt/langfuse/venv \\
+    && /opt/langfuse/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check {packages}
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NODE_ENV=production DOCKER_BUILD=0
 """
 PART_IMAGE = """FROM {root}
@@ -56,7 +61,7 @@ def lacking() -> str:
 
 
 def make(engine: Engine, folder: Path, version: str, prefix: str) -> dict[str, str]:
-    """Build all three images; names of the two that the Dockerfile starts from, by part.
+    """Build all three images; names of the two that the Dockerfile starts from, by part, and of what has Python.
 
     Args:
         folder: an empty one to work in.
@@ -65,8 +70,8 @@ def make(engine: Engine, folder: Path, version: str, prefix: str) -> dict[str, s
     """
     root = f"localhost/{prefix}-root"
     _root(folder / "root")
-    _build(engine, folder / "root", ROOT_IMAGE, root)
-    names = {}
+    _build(engine, folder / "root", ROOT_IMAGE.format(packages=LANGFUSE), root)
+    names = {"python": root}
     for part, lay in (("web", _web), ("worker", _worker)):
         names[part] = f"localhost/{prefix}-{part}"
         lay(folder / part / "app", version)
@@ -84,6 +89,10 @@ def _root(folder: Path) -> None:
     (folder / "usr" / "bin").mkdir()
     os.link(PARTS / "root.tar", folder / "root.tar") if _same_disk(folder) else shutil.copy(PARTS / "root.tar", folder)
     shutil.copytree(PARTS / "wheels", folder / "wheels")
+    shutil.copytree(PARTS / "standins", folder / "wheels", dirs_exist_ok=True)
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "ops" / "standins", folder / "ops" / "standins", ignore=unwanted)
+    (folder / "ops" / "__init__.py").write_text("")
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /opt/wheels\n")
     with tarfile.open(PARTS / "node.tgz") as archive:
         node = archive.extractfile("package/bin/node")

@@ -41,6 +41,7 @@ class Made:
     prefix: str
     web: str
     worker: str
+    python: str
 
     def workspace(self, state: Path, root: Path = ROOT) -> Workspace:
         """A workspace that builds on them.
@@ -57,15 +58,15 @@ class Made:
 def made(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """The bases; whatever begins with their prefix is gone afterwards."""
     prefix = f"test-{os.getpid()}-{secrets.token_hex(3)}"
-    others = _nameless(engine)
+    others = nameless(engine)
     try:
         names = bases.make(engine, tmp_path_factory.mktemp("bases"), "4.50.0", prefix)
-        yield Made(prefix, names["web"], names["worker"])
+        yield Made(prefix, names["web"], names["worker"], names["python"])
     finally:
         _remove(engine, prefix, others)
 
 
-def _nameless(engine: Engine) -> set[str]:
+def nameless(engine: Engine) -> set[str]:
     """Ids of the images without a name, such as the stages of a build leave behind."""
     words = engine.words("images", "--filter", "dangling=true", "--format", "{{.ID}}")
     return set(subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout.split())
@@ -81,10 +82,10 @@ def _remove(engine: Engine, prefix: str, others: set[str]) -> None:
     for name in mine:
         subprocess.run(engine.words("rmi", "--force", name), capture_output=True, check=False, timeout=300)
     # A layer may lie on another: some go only once those above them are gone.
-    while left := _nameless(engine) - others:
+    while left := nameless(engine) - others:
         for image in left:
             subprocess.run(engine.words("rmi", "--force", image), capture_output=True, check=False, timeout=300)
-        if _nameless(engine) - others == left:
+        if nameless(engine) - others == left:
             break
 
 

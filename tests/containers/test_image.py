@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from ops.build.image import Built, build_image
 from ops.description.paths import ROOT
 from ops.runbook.errors import RunbookError
+from ops.services.engine.contents import contents
 from ops.services.engine.engine import Engine
 from tests.containers.conftest import BUILD_S, Made
 
@@ -85,3 +87,20 @@ def test_a_broken_dockerfile_shows_the_end_and_names_the_log(
     assert told in log.read_text()
     with pytest.raises(RunbookError):
         engine.json("looking", "image", "inspect", name)
+
+
+def test_its_packages_are_those_of_the_lock(built: Built, engine: Engine) -> None:
+    """What a bill of materials is made of: read inside the image, Python's and the system's."""
+    found = contents(engine, built.tag)
+    inside = {(canonical(package.name), package.version) for package in found.packages if package.kind == "pypi"}
+    lines = (ROOT / STACK / "requirements.lock").read_text().splitlines()
+    own = [line for line in lines if "==" in line and line[0].isalpha() and ";" not in line]
+    pins = [line.split(" ")[0].partition("==") for line in own]
+    assert len(pins) > 30
+    assert {(canonical(name), version) for name, _, version in pins} <= inside
+    assert [package for package in found.packages if package.kind in ("apk", "deb")]
+
+
+def canonical(name: str) -> str:
+    """As PEP 503 writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -28,7 +28,7 @@ def test_every_variable_a_process_needs_is_a_secret_or_in_fly_toml(file: Path) -
     env = tomllib.loads(render_all(described)["fly.toml"])["env"]
     needed = {
         variable.source
-        for process in (processes.gateway, processes.ui, processes.worker)
+        for process in (processes.gateway, processes.ui, processes.worker, processes.watch)
         for variable in process(described)
         if variable.required and not variable.secret
     }
@@ -41,7 +41,11 @@ def test_fly_toml_sets_nothing_that_nobody_reads(file: Path) -> None:
     described = stack(file)
     rendered = render_all(described)
     env = tomllib.loads(rendered["fly.toml"])["env"]
-    read = {v.source for process in (processes.gateway, processes.ui, processes.worker) for v in process(described)}
+    read = {
+        v.source
+        for process in (processes.gateway, processes.ui, processes.worker, processes.watch)
+        for v in process(described)
+    }
     scripts = "".join(text for name, text in rendered.items() if name.startswith("bin/start-"))
     by_the_scripts = {name for name in env if f"${{{name}:-" in scripts}
     assert env.keys() - read - by_the_scripts == set()

@@ -18,7 +18,7 @@ from .api.stored import Stored
 from .cache.embedding import Embedder
 from .cache.exact import ExactCache
 from .cache.ledger import Ledger
-from .cache.semantic_parts import SemanticParts, assemble
+from .cache.semantic_tier import SemanticTier
 from .config import GatewayConfig
 from .environment import Environment
 from .health.loop_delay import LoopDelay
@@ -27,6 +27,7 @@ from .health.selftest import SelfTest
 from .health.tally import Tally
 from .limits.limiter import Limiter
 from .store import Store
+from .switches import Switches
 from .teams import Teams
 from .tracing.tracer import Tracer, connect
 from .upstream.deployments import Deployments
@@ -51,6 +52,7 @@ class Gateway:
             timeout_s=config.redis.socket_timeout_s,
             breaker_open_s=config.redis.breaker_open_s,
         )
+        self.switches = Switches(self.store)
         self.limiter = Limiter(self.store, gateways=config.gateways)
         self._deployments = Deployments(config.litellm)
         self._provider = Provider(self._deployments)
@@ -65,15 +67,15 @@ class Gateway:
                 "verdict": semantic.ttl_s if semantic else config.cache.exact_ttl_s,
             },
         )
-        self.exact = ExactCache(self.ledger)
+        self.exact = ExactCache(self.ledger, on=lambda: self.switches.cache_on("exact"))
         models = frozenset((*config.chat_models, *config.embedding_models, *config.prices))
         self.tally = Tally(self.store, prefix=prefix, meters=Meters(frozenset(config.teams), models))
         self.embedder: Embedder | None = None
-        self.semantic: SemanticParts | None = None
+        self.semantic: SemanticTier | None = None
         if semantic:
             embedding = config.embedding
             self.embedder = Embedder(embedding, self._provider, config.prices[embedding.model])
-            self.semantic = assemble(
+            self.semantic = SemanticTier(
                 config,
                 semantic,
                 store=self.store,
@@ -83,9 +85,15 @@ class Gateway:
                 limiter=self.limiter,
                 count=self.tally.add,
                 keepable=ChatAnswers().keepable,
+                on=lambda: self.switches.cache_on("semantic"),
             )
+        # Of a cache tier that is switched off, too, it must be known whether it works.
         self._self_test = SelfTest(
-            config, store=self.store, limiter=self.limiter, exact=self.exact, deployments=self._deployments
+            config,
+            store=self.store,
+            limiter=self.limiter,
+            exact=ExactCache(self.ledger),
+            deployments=self._deployments,
         )
         self.loop_delay = LoopDelay()
         self._background: list[asyncio.Task[None]] = []
@@ -102,12 +110,11 @@ class Gateway:
             config,
             limiter=limiter,
             exact=self.exact,
-            semantic=self.semantic.tier if self.semantic else None,
+            semantic=self.semantic,
             provider=provider,
             ownership=self._ownership,
             background=self._background_responses,
             finish=finish,
-            second_opinion=self.semantic.second_opinion if self.semantic else None,
         )
         self.requests = Requests(
             generation,
@@ -127,6 +134,7 @@ class Gateway:
         await self.limiter.start(self.config.teams.values())
         if self.semantic is not None:
             self._background.append(asyncio.create_task(self.semantic.mirror.load()))
+        self._background.append(asyncio.create_task(self.switches.run()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
         self._background.append(asyncio.create_task(self.loop_delay.run()))
@@ -138,8 +146,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         if self.semantic is not None:
-            await self.semantic.second_opinion.close()
-            await self.semantic.tier.close()
+            await self.semantic.close()
         await self._background_responses.close()
         await self._ownership.close()
         await self.tally.flush()
@@ -157,6 +164,8 @@ class Gateway:
             reasons.append("stopping")
         if self._self_test.pending is not None:
             reasons.append(f"self-test: {self._self_test.pending}")
+        if not self.switches.known:
+            reasons.append("whether a team is frozen has not been read from Redis yet")
         if self.store.down_since is not None:
             away_s = time.monotonic() - self.store.down_since
             if away_s > self.config.redis.unready_after_s:

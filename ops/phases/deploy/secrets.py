@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ops.phases.parts import act, look
+from ops.phases.parts import PASSES, act, look
 from ops.runbook.step import Step
 
 if TYPE_CHECKING:
@@ -24,4 +24,5 @@ STEP: Step[Deployment] = Step(
         "setup.redis",
     ),
     effect="hands secrets over; they come into service with 3.3.3",
+    retry=PASSES,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ops.phases.parts import act, look
+from ops.phases.parts import PASSES, act, look
 from ops.runbook.step import Criterion, Step
 
 if TYPE_CHECKING:
@@ -20,4 +20,5 @@ STEP: Step[Deployment] = Step(
     needs=("setup.secrets",),
     effect="makes or resizes the managed Redis",
     criteria=(Criterion("Infrastructure", 4, "Redis operational"),),
+    retry=PASSES,
 )

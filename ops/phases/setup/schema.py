@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ops.phases import late
+from ops.phases.parts import PASSES
 from ops.runbook.step import Criterion, Step
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ STEP: Step[Deployment] = Step(
     needs=("setup.secrets",),
     effect="makes our schema and role in the shared Postgres; touches no other",
     criteria=(Criterion("Infrastructure", 5, "Postgres schema {stack.postgres.schema} created"),),
+    retry=PASSES,
 )

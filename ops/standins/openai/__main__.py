@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log("openai: OPENAI_STANDIN_KEY is not set; put the key the gateway will use into it")
         return 2
     try:
-        sockets = listen(args.port)
+        sockets = listen(args.port, args.host)
     except OSError as exc:
         log(f"openai: port {args.port} cannot be used: {exc.strerror}")
         return 2

@@ -67,7 +67,7 @@ def consumers(workspace: Workspace) -> dict[str, tuple[str, ...]]:
     """Which of the contract's consumers each app holds: app → consumers."""
     stack = workspace.stack
     found: dict[str, tuple[str, ...]] = {
-        stack.fly.app: ("gateway", "ui", "worker"),
+        stack.fly.app: tuple(name for name in stack.groups if name != "edge"),
         stack.clickhouse.app: ("clickhouse",),
     }
     if stack.storage.provider == "minio":

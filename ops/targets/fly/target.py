@@ -33,6 +33,7 @@ class Fly:
 
     name = "fly"
     production = True
+    after_destroy = "the vault and the Postgres schema are as they were"
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -107,6 +108,15 @@ class Fly:
         from ops.targets.fly.inside import admin
 
         return admin(self._workspace, self.account, method, path, body)
+
+    def watch(self, what: str) -> tuple[int, str]:
+        """In a machine of the watch, else of the gateway."""
+        from ops.targets.fly.inside import watch
+
+        return watch(self._workspace, self.account, what)
+
+    def received(self) -> None:
+        """The operator's mails are the operator's."""
 
     def requirements(self) -> Sequence[Requirement]:
         """What this machine and the account need."""

@@ -44,14 +44,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def gateway(workspace: Workspace) -> Wanted:
-    """The gateway app: four groups. Langfuse's UI migrates its databases at start, so it goes first, alone."""
-    groups = workspace.stack.fly.groups
-    counts = {
-        "edge": groups.edge.count,
-        "gateway": groups.gateway.count,
-        "ui": groups.ui.count,
-        "worker": groups.worker.count,
-    }
+    """The gateway app. Langfuse's UI migrates its databases at start, so it goes first, alone."""
+    counts = {name: group.count for name, group in workspace.stack.groups.items()}
     return _read(
         workspace, "fly.toml", workspace.stack.fly.app, image.gateway(workspace), counts, first="ui", public=True
     )

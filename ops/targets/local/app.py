@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
-from ops.targets.local import edge, gateway, langfuse, ports, storage, tools
+from ops.targets.local import edge, gateway, langfuse, ports, storage, tools, watch
 from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ def programs(workspace: Workspace, rehearsal: Rehearsal) -> list[Program]:
     """The app's processes, as they are to be run."""
     layout, known = rehearsal.layout, rehearsal.ports.known()
     made = [langfuse.program(layout, name, known.get(name, 0)) for name in (langfuse.OPENAI, langfuse.LANGFUSE)]
-    made += [gateway.program(layout), edge.program(layout)]
+    made += [gateway.program(layout), edge.program(layout), watch.server(layout, known.get(watch.SMTP, 0))]
+    made.append(watch.program(layout))
     if tools.find("weed") is not None:
         made.append(storage.program(layout, known, workspace.stack.storage.bucket))
     return made

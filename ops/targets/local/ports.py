@@ -37,6 +37,7 @@ NAMES = (
     "langfuse",
     "gateway",
     "metrics",
+    "smtp",
     "edge_http",
     "edge_https",
     *STORAGE,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
-from ops.targets.local import gateway, langfuse, web
+from ops.targets.local import gateway, langfuse, watch, web
 from ops.targets.local.layout import write_private
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Release:
         found = self.rehearsal.standing(gateway.program(self.layout), *gateway.inputs(self.layout))
         if not found.satisfied:
             return found
+        found = watch.standing(self.rehearsal)
+        if not found.satisfied:
+            return found
         if not langfuse.openai_ready(ports.peek(langfuse.OPENAI)):
             return drifted("the OpenAI stand-in does not answer")
         if langfuse.info(ports.peek(langfuse.LANGFUSE)) is None:
@@ -60,6 +63,7 @@ class Release:
             errors = [error for future in started if (error := future.exception()) is not None]
         if errors:
             raise errors[0]
+        watch.start(self.rehearsal, say)
 
     def _openai(self, workspace: Workspace, say: Say) -> None:
         port = self.rehearsal.ports.get(langfuse.OPENAI)

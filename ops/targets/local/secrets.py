@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied, unknown
-from ops.targets.local import edge, gateway, langfuse, storage, tools
+from ops.targets.local import edge, gateway, langfuse, storage, tools, watch
 from ops.targets.local.layout import read, write_private
 from ops.targets.local.variables import environment_text
 
@@ -68,7 +68,7 @@ class Secrets:
         database: deliver.Database = "pooled" if langfuse.stage(self.layout) == langfuse.POOLED else "direct"
         return {
             who: deliver.for_consumer(workspace.vault, rules, workspace.stack, who, database=database)
-            for who in ("gateway", "ui")
+            for who in ("gateway", "ui", "watch")
         }
 
     def _files(self, workspace: Workspace, consumers: dict[str, dict[str, Secret]]) -> dict[Path, str]:
@@ -79,6 +79,8 @@ class Secrets:
             langfuse.OPENAI: langfuse.openai_variables(workspace, given["gateway"]),
             langfuse.LANGFUSE: langfuse.langfuse_variables(workspace, self.rehearsal, given["ui"]),
             edge.NAME: {},
+            watch.SMTP: {"SMTP_STANDIN_PASSWORD": workspace.vault.get("SMTP_PASSWORD").reveal()},
+            watch.NAME: watch.variables(workspace, self.rehearsal, given["watch"]),
         }
         files = {}
         if tools.find("weed") is not None:

@@ -167,6 +167,18 @@ class Local(NoMachines):
             )
         return answer
 
+    def watch(self, what: str) -> tuple[int, str]:
+        """By the start script, with the watch's own variables."""
+        from ops.targets.local import watch
+
+        return watch.call(self.rehearsal, what)
+
+    def received(self) -> Sequence[dict[str, str]]:
+        """What the rehearsal's mail server has kept."""
+        from ops.targets.local import mailbox
+
+        return mailbox.read(self.layout)
+
     def requirements(self) -> Sequence[Requirement]:
         """What this machine needs, for `inv doctor`."""
         from ops.targets.local.doctor import requirements

@@ -60,11 +60,11 @@ class Valkey:
         found = self.rehearsal.standing(program(self.layout), self._inputs())
         if not found.satisfied:
             return found
-        absent = [name for name in _names(workspace) if not workspace.vault.has(name)]
+        absent = [name for name in names(workspace) if not workspace.vault.has(name)]
         if absent:
             return missing(f"{', '.join(absent)} is not in the rehearsal's vault")
         secret = workspace.vault.get(URL)
-        port, password = self.rehearsal.ports.peek(NAME), _password(secret)
+        port, password = self.rehearsal.ports.peek(NAME), password_of(secret)
         wanted = configuration(self.layout.data(NAME), port, workspace.stack.redis.max_memory_mb, password)
         if urlsplit(secret.reveal()).port != port or wanted != self._inputs():
             return drifted("its configuration is not what the stack and the vault say")
@@ -88,13 +88,13 @@ class Valkey:
         tools.need("valkey-server", "it is the rehearsal's Redis; there is one for glibc Linux and for macOS")
         port = self.rehearsal.free_port(NAME)
         known = workspace.vault.get(URL) if workspace.vault.has(URL) else None
-        password = _password(known) if known else secrets.token_urlsafe(24)
+        password = password_of(known) if known else secrets.token_urlsafe(24)
         secret = url(port, password)
         # Where the stack gives Langfuse's queue a Redis of its own, it gets a database of its own on this server.
         wanted = {URL: secret, QUEUE_URL: url(port, password, database=1)}
         changed = {
             name: wanted[name]
-            for name in _names(workspace)
+            for name in names(workspace)
             if not workspace.vault.has(name) or workspace.vault.get(name) != wanted[name]
         }
         if changed:
@@ -108,18 +108,18 @@ class Valkey:
         # Started anew also when somebody has changed its settings by hand: the file is what holds.
         if self.rehearsal.standing(program(self.layout), text).satisfied and not self.look(workspace).satisfied:
             self.rehearsal.supervisor.stop(NAME)
-        self.rehearsal.start(program(self.layout), lambda: _answers(secret), say, inputs=[text])
+        self.rehearsal.start(program(self.layout), lambda: answers(secret), say, inputs=[text])
 
 
-def _names(workspace: Workspace) -> tuple[str, ...]:
+def names(workspace: Workspace) -> tuple[str, ...]:
     return (URL, QUEUE_URL) if workspace.stack.redis.queue_name else (URL,)
 
 
-def _password(secret: Secret) -> str:
+def password_of(secret: Secret) -> str:
     return unquote(urlsplit(secret.reveal()).password or "")
 
 
-def _answers(secret: Secret) -> bool:
+def answers(secret: Secret) -> bool:
     """Whether it answers with this password, and is not still reading its data."""
     try:
         return redis_wire.ask(secret, ("PING",), timeout=ANSWER_S) == ["PONG"]

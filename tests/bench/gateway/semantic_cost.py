@@ -5,7 +5,8 @@
     .venv-gateway-dev/bin/python -m tests.bench.gateway.semantic_cost [--json] [--entries 10000]
 
 The gateway's tier on a real Redis-compatible server, one partition, embeddings of 1024 dimensions made up in clusters.
-No embedding and no verdict is timed: the judge says no at once. Goals are on CPU time, so that a busy machine does not
+No embedding and no verdict is timed: the judge says no at once. What a lookup with two verdicts takes beyond the others
+is theirs (reserved, booked, learned from), so it has no goal. Goals are on CPU time, so that a busy machine does not
 matter: a lookup's in the gateway, with its share of the server's; and a stall's, which is what passes between two turns
 of the event loop. Time as it passes is told by round: the quietest, the median, the worst. Exit code 1: a goal was
 missed.
@@ -38,7 +39,7 @@ from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.ledger import Ledger
 from llm_gateway.cache.mirror import Mirror
 from llm_gateway.cache.purge import purge_team
-from llm_gateway.cache.semantic_parts import assemble
+from llm_gateway.cache.semantic_tier import SemanticTier
 from llm_gateway.config import Embedding
 from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.pricing import Spend
@@ -55,6 +56,7 @@ from tests.gateway.valkey_server import ValkeyServer
 DIMENSIONS = 1024
 TTL_S = {"exact": 86400, "semantic": 604800, "verdict": 604800}
 ANSWER = "You may return any item within thirty days. " * 8
+REFUSED = "Where do I find what the handbook says, please?"
 ROUNDS, LOOKUPS = 12, 40
 """Of each kind; a round is short enough to fall between what else the machine does."""
 
@@ -98,6 +100,11 @@ def vectors(count: int) -> NDArray[np.float32]:
     return cast(NDArray[np.float32], (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32))
 
 
+def spelt(number: int) -> str:
+    """A number in letters, so that no veto sees it."""
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
+
+
 async def info(store: Store, section: str) -> dict[str, str]:
     """What the server says of itself."""
     lines = (await store.call("INFO", section)).decode().splitlines()
@@ -119,7 +126,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     store = Store(url, prefix="gw:", timeout_s=10)
     ledger = Ledger(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
     provider = Given(says="no")
-    parts = assemble(
+    tier = SemanticTier(
         settings,
         settings.cache.semantic,
         store=store,
@@ -135,7 +142,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         part = ask_part(question)
         outcome = Outcome(settings.teams["a"], model="m")
         provider.vector = vector
-        return await parts.tier.lookup(part, outcome)
+        return await tier.lookup(part, outcome)
 
     made = vectors(entries)
     questions = [f"Where can I find article number {number} of the handbook, please?" for number in range(entries)]
@@ -144,7 +151,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     for question, vector in zip(questions, made, strict=True):
         part = ask_part(question)
         began = time.perf_counter()
-        await parts.tier.keep(
+        await tier.keep(
             part, vector, answer(ANSWER), Outcome(settings.teams["a"]), ttl_s=None, exact=CacheKey("a", question)
         )
         put_ms.append((time.perf_counter() - began) * 1e3)
@@ -156,28 +163,40 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     async with Stalls() as rebuilding:
         await late.sync("a")
     rebuilt_s = time.perf_counter() - began
-    await parts.mirror.sync("a")
+    await tier.mirror.sync("a")
 
     random = np.random.default_rng(4)
     kinds: dict[str, Callable[[int], str]] = {
         "known wording": lambda number: questions[number].removesuffix("?"),
         "vetoed": lambda number: f"Where do I find the handbook's article number {entries + number}?",
-        "refused before": lambda number: "Where do I find what the handbook says, please?",
-        "judged": lambda number: f"Where do I find what the handbook's chapter says, please, for the {number}th time?",
+        "refused before": lambda number: REFUSED,
+        "not worth asking": lambda number: "Where do I find what the handbook tells us, please?",
+        "judged twice": lambda number: f"Where do I find what the handbook says on {spelt(number)}, please?",
     }
 
     async def asked(name: str, round_number: int) -> list[tuple[float, float]]:
         """One round of lookups of a kind: the time and the CPU time of each, in seconds."""
-        samples = []
+        samples, open_bands = [], 10_000 * (name == "judged twice")
+        await teach(open_bands)
         for at in range(LOOKUPS):
-            number = int(random.integers(entries)) if name != "judged" else round_number * LOOKUPS + at
-            vector = made[number if name == "known wording" else int(random.integers(entries))]
+            number = int(random.integers(entries)) if name != "judged twice" else round_number * LOOKUPS + at
+            vector = made[{"known wording": number, "refused before": 0}.get(name, int(random.integers(entries)))]
             began, cpu = time.perf_counter(), time.thread_time()
             found = await look(kinds[name](number), vector)
             samples.append((time.perf_counter() - began, time.thread_time() - cpu))
             if (found.hit is not None) != (name == "known wording"):
                 raise RuntimeError(f"{name}: {kinds[name](number)!r} was {'served' if found.hit else 'not found'}")
+        await teach(-open_bands)
         return samples
+
+    async def teach(right: int) -> None:
+        """Labels with which asking pays at every similarity, or without them."""
+        for percent in range(100) if right else ():
+            await tier.labels.add("a", percent / 100, "doubt", right=right)
+
+    refused = ask_part(REFUSED)
+    for _, near in (await tier.mirror.sync("a")).nearest(tier.answers.room(refused), made[0], 100):
+        await tier.labels.refuse("a", tier.answers.wording_id(refused), near.entry, near.stamp)
 
     taken: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in kinds}
     server: Counter[str] = Counter()
@@ -203,10 +222,10 @@ async def measure(url: str, entries: int) -> dict[str, float]:
         }
     await purge_team(ledger, "a")
     async with Stalls() as purging:
-        left = len(await parts.mirror.sync("a"))
+        left = len(await tier.mirror.sync("a"))
     if left:
         raise RuntimeError(f"{left} entries are still known after a purge")
-    await parts.tier.close()
+    await tier.close()
     await store.close()
     return figures | {
         "longest stall while looking up, CPU ms": looking.longest_ms,
@@ -224,7 +243,7 @@ GOALS = {
     "lookup, known wording: CPU p95 ms": 2.5,
     "lookup, vetoed: CPU p95 ms": 2.5,
     "lookup, refused before: CPU p95 ms": 2.5,
-    "lookup, judged: CPU p95 ms": 2.5,
+    "lookup, not worth asking: CPU p95 ms": 2.5,
     "longest stall while looking up, CPU ms": 10.0,
     "longest stall while reading anew, CPU ms": 10.0,
     "longest stall while forgetting all, CPU ms": 10.0,

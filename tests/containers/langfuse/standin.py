@@ -1,6 +1,7 @@
-"""In Langfuse's place in a test image: checks its environment as Langfuse's own start does, then answers health.
+"""In Langfuse's place in a test image: checks its environment as Langfuse's own start does, then serves.
 
-Run by the entrypoints with the image's own Python: ``standin.py web|worker ...``.
+Run by the entrypoints with the image's own Python: ``standin.py web|worker ...``. The web process becomes the
+rehearsal's stand-in for Langfuse, which migrates, takes traces and answers as the real one; the worker answers health.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SCHEMES = {
     "NEXTAUTH_URL": ("http", "https"),
     "REDIS_CONNECTION_STRING": ("redis", "rediss"),
 }
+FOLDER = "/opt/langfuse"
 PORTS = {"web": "3000", "worker": "3030"}
 
 
@@ -47,10 +49,10 @@ def faults(part: str, environ: Mapping[str, str]) -> list[str]:
 
 
 class Health(BaseHTTPRequestHandler):
-    """``/api/public/health`` of the web process and ``/api/health`` of the worker."""
+    """``/api/health`` of the worker."""
 
     def do_GET(self) -> None:
-        good = urlsplit(self.path).path in ("/api/public/health", "/api/health")
+        good = urlsplit(self.path).path == "/api/health"
         body = b'{"status":"OK"}' if good else b"{}"
         self.send_response(200 if good else 404)
         self.send_header("Content-Type", "application/json")
@@ -67,6 +69,11 @@ def main() -> int:
         print(f"invalid environment: {line}", file=sys.stderr, flush=True)
     if found:
         return 1
+    if part == "web":
+        words = ["-m", "ops.standins.langfuse", "--host", "any", "--port", os.environ.get("PORT") or PORTS[part]]
+        os.chdir(FOLDER)
+        python = f"{FOLDER}/venv/bin/python"
+        os.execv(python, [python, *words, "--state", "/tmp/langfuse"])
     address = ("0.0.0.0", int(os.environ.get("PORT") or PORTS[part]))
     ThreadingHTTPServer(address, Health).serve_forever()
     return 0

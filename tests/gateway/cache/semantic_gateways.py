@@ -15,8 +15,7 @@ from llm_gateway.cache.embedding import Embedder, EmbeddingFailed, Vector
 from llm_gateway.cache.exact import Hit
 from llm_gateway.cache.keys import CacheKey, Partition, partition
 from llm_gateway.cache.ledger import Ledger
-from llm_gateway.cache.semantic_parts import SemanticParts, assemble
-from llm_gateway.cache.semantic_tier import Lookup
+from llm_gateway.cache.semantic_tier import Lookup, SemanticTier
 from llm_gateway.config import GatewayConfig, parse
 from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.pricing import Spend
@@ -152,7 +151,7 @@ class Gateway:
     config: GatewayConfig
     store: Store
     ledger: Ledger
-    parts: SemanticParts
+    tier: SemanticTier
     provider: Provider
     limiter: Grants
     counts: Counter[tuple[str, str]]
@@ -164,7 +163,7 @@ class Gateway:
 
     async def put(self, question: str, text: str, *, exact: str = "x", **more: Any) -> str | None:
         part = ask_part(question, **more)
-        return await self.parts.tier.keep(
+        return await self.tier.keep(
             part, None, answer(text), self.outcome(part), ttl_s=None, exact=CacheKey(part.team, exact)
         )
 
@@ -175,12 +174,12 @@ class Gateway:
         """Look up a question; what was noted of it."""
         part = ask_part(question, **more)
         outcome = self.outcome(part)
-        return await self.parts.tier.lookup(part, outcome), outcome
+        return await self.tier.lookup(part, outcome), outcome
 
     async def teach(self, similarities: Iterable[float], *, right: int = 400, wrong: int = 0, team: str = "a") -> None:
         """Labels as verdicts would leave them."""
         for similarity in similarities:
-            await self.parts.labels.add(team, similarity, "clear", right=right, wrong=wrong)
+            await self.tier.labels.add(team, similarity, "clear", right=right, wrong=wrong)
 
 
 def gateways(
@@ -207,7 +206,7 @@ def gateways(
             def add(team: str, name: str, value: int, counts: Counter[tuple[str, str]] = counts) -> None:
                 counts[team, name] += value
 
-            parts = assemble(
+            tier = SemanticTier(
                 settings,
                 settings.cache.semantic,
                 store=store,
@@ -218,13 +217,12 @@ def gateways(
                 count=add,
                 keepable=ChatAnswers().keepable,
             )
-            made.append(Gateway(settings, store, ledger, parts, provider, limiter, counts))
+            made.append(Gateway(settings, store, ledger, tier, provider, limiter, counts))
         try:
             await check(*made)
         finally:
             for gateway in made:
-                await gateway.parts.second_opinion.close()
-                await gateway.parts.tier.close()
+                await gateway.tier.close()
                 await gateway.store.close()
 
     asyncio.run(main())

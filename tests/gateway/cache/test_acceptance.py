@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from llm_gateway.cache.acceptance import ALPHA, THRESHOLDS, Labels, evidence, wilson
+from llm_gateway.cache.acceptance import ALPHA, ASK_FROM, THRESHOLDS, Labels, evidence, wilson
 
 DELTA = 0.01
 STREAMS = 100
@@ -62,17 +62,16 @@ def test_a_label_taken_back_leaves_no_trace() -> None:
 
 def test_asking_stops_where_it_surely_does_not_pay_and_only_there() -> None:
     labels = Labels()
-    assert labels.worth_asking(0.5, 0.62)
+    assert labels.yes_at_most(0.5) == 1.0
     labels.add(0.50, "doubt", wrong=30)
-    assert not labels.worth_asking(0.5, 0.62)
-    assert not labels.worth_asking(0.52, 0.62)
-    assert labels.worth_asking(0.6, 0.62)
+    assert labels.yes_at_most(0.5) < ASK_FROM
+    assert labels.yes_at_most(0.52) < ASK_FROM
+    assert labels.yes_at_most(0.6) == 1.0
     labels.add(0.50, "clear", right=8)
-    assert labels.worth_asking(0.5, 0.62)
+    assert labels.yes_at_most(0.5) >= ASK_FROM
     # Where an answer is dear, even one yes in twenty pays.
     labels.add(0.70, "doubt", wrong=48, right=2)
-    assert not labels.worth_asking(0.7, 0.62)
-    assert labels.worth_asking(0.7, 0.05)
+    assert 0.05 <= labels.yes_at_most(0.7) < ASK_FROM
 
 
 def stream(seed: int, wrong_at: list[tuple[float, float]]) -> tuple[int, int, float]:

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from llm_gateway.api.chat_request import read
-from llm_gateway.api.request import Offer, Request
 from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
 from llm_gateway.cache.purge import take_back
+from llm_gateway.limits.pricing import Spend
 
 from tests.gateway.cache.semantic_gateways import Gateway, answer, gateways, said
 from tests.gateway.conftest import Valkey
@@ -19,22 +18,19 @@ STORED, NEW = "How long does delivery take?", "How many days is a parcel in deli
 LONG, SIMILAR = "How long does a delivery take to my house?", "How long would a delivery take to our house?"
 
 
-def request(question: str) -> Request:
-    return read({"model": "m", "messages": [{"role": "user", "content": question}]}, Offer(("m",), "m", 100))
-
-
 async def served(one: Gateway, question: str) -> Hit:
     """Look a question up, and let its hit be checked to the end."""
     found, outcome = await one.looked(question)
     assert found.hit is not None
-    one.parts.second_opinion.consider(outcome, request(question), found.hit, "m")
-    await one.parts.second_opinion.close()
+    body = {"model": "m", "messages": [{"role": "user", "content": question}]}
+    one.tier.second_opinion.consider(outcome, found.hit, "m", body, Spend(1000, 1000))
+    await one.tier.close()
     return found.hit
 
 
 async def counts(one: Gateway) -> tuple[int, int]:
     """Right and wrong labels of team a."""
-    labels = await one.parts.labels.of("a")
+    labels = await one.tier.labels.of("a")
     return sum(labels._right), sum(labels._wrong)
 
 
@@ -57,9 +53,9 @@ def test_a_hit_that_differs_from_a_fresh_answer_goes_and_its_verdict_turns(valke
             assert (await gateway.look(STORED)).hit is None
         await two.put(STORED, "3 days")  # The same answer again: for this wording it stays refused.
         assert (await two.look(NEW)).hit is None
-        estimate = await two.parts.second_opinion.estimate("a")
-        assert (estimate.sampled, estimate.wrong) == (1, 1)
-        assert (await two.parts.second_opinion.estimate("b")).sampled == 0
+        estimate = await two.tier.second_opinion.estimate("a")
+        assert (estimate["sampled"], estimate["wrong"]) == (1, 1)
+        assert (await two.tier.second_opinion.estimate("b"))["sampled"] == 0
 
     gateways(valkey.url, valkey.prefix, check, count=2, shadow_rate=0.01)
 
@@ -76,7 +72,7 @@ def test_a_hit_that_agrees_or_cannot_be_compared_stays(valkey: Valkey, says: str
         await served(one, NEW)
         assert said((await one.look(NEW)).hit) == "3 days"
         assert await counts(one) == (1, 0)
-        assert (await one.parts.second_opinion.estimate("a")).sampled == sampled
+        assert (await one.tier.second_opinion.estimate("a"))["sampled"] == sampled
 
     gateways(valkey.url, valkey.prefix, check, shadow_rate=0.01)
 
@@ -85,19 +81,19 @@ def test_checks_of_unjudged_hits_feed_the_bound_and_a_wrong_one_closes_it(valkey
     async def check(one: Gateway) -> None:
         await one.put(LONG, "3 days")
         await one.teach([0.71], right=450)
-        labels = await one.parts.labels.of("a")
+        labels = await one.tier.labels.of("a")
         assert labels.serve_from(0.02) == 0.7
         assert labels.serve_from(0.01) is None
         one.provider.fresh = "3 days"
         hit = await served(one, SIMILAR)
         assert hit.how == "similarity"
         assert await counts(one) == (450, 0)  # There are labels enough, and the sample did not fall on it.
-        one.parts.second_opinion._rate = 1.0
+        one.tier.second_opinion._rate = 1.0
         await served(one, SIMILAR)
         assert await counts(one) == (451, 0)
-        await take_back(one.ledger, one.parts.labels, "a", hit.entry_id)
+        await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)
         await one.teach([0.71], right=0, wrong=6)
-        assert (await one.parts.labels.of("a")).serve_from(0.02) is None
+        assert (await one.tier.labels.of("a")).serve_from(0.02) is None
 
     gateways(valkey.url, valkey.prefix, check, shadow_rate=1e-12, max_wrong=0.02)
 
@@ -105,13 +101,13 @@ def test_checks_of_unjudged_hits_feed_the_bound_and_a_wrong_one_closes_it(valkey
 def test_an_answer_that_an_operator_takes_back_moves_the_threshold(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         await one.put(LONG, "3 days")
-        while (await one.parts.labels.of("a")).serve_from(0.02) is None:
+        while (await one.tier.labels.of("a")).serve_from(0.02) is None:
             await one.teach([0.71], right=1)
         hit = (await one.look(SIMILAR)).hit
         assert hit
         assert hit.how == "similarity"
-        assert (await take_back(one.ledger, one.parts.labels, "a", hit.entry_id)).entries == 2
-        assert (await one.parts.labels.of("a")).serve_from(0.02) is None
+        assert (await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)).entries == 2
+        assert (await one.tier.labels.of("a")).serve_from(0.02) is None
         assert (await one.look(LONG)).hit is None
 
     gateways(valkey.url, valkey.prefix, check, max_wrong=0.02)
@@ -146,14 +142,14 @@ def test_an_operator_takes_back_by_the_id_of_the_hit_and_twice_does_no_harm(valk
         await one.put(STORED, "3 days")
         hit = (await one.look(NEW)).hit
         assert hit
-        assert (await take_back(one.ledger, one.parts.labels, "a", hit.entry_id)).entries == 2
+        assert (await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)).entries == 2
         assert await counts(one) == (0, 1)
-        assert (await take_back(one.ledger, one.parts.labels, "a", hit.entry_id)).entries == 0
-        assert (await take_back(one.ledger, one.parts.labels, "b", hit.entry_id)).entries == 0
+        assert (await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)).entries == 0
+        assert (await take_back(one.ledger, one.tier.labels, "b", hit.entry_id)).entries == 0
         assert await counts(one) == (0, 1)
         for wrong in ("", "semantic:", "nonsense", "verdict:1"):
             with pytest.raises(ValueError, match="entry id"):
-                await take_back(one.ledger, one.parts.labels, "a", wrong)
+                await take_back(one.ledger, one.tier.labels, "a", wrong)
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -162,7 +158,7 @@ def test_an_exact_answer_taken_back_takes_its_semantic_twin_along(valkey: Valkey
     async def check(one: Gateway) -> None:
         entry = await one.put(STORED, "3 days", exact="e1")
         await ExactCache(one.ledger).put(CacheKey("a", "e1"), json.dumps(answer("3 days")).encode(), semantic_id=entry)
-        assert (await take_back(one.ledger, one.parts.labels, "a", "exact:e1")).entries == 2
+        assert (await take_back(one.ledger, one.tier.labels, "a", "exact:e1")).entries == 2
         assert (await one.look(STORED)).hit is None
         assert await counts(one) == (0, 0)
 
@@ -176,6 +172,6 @@ def test_a_check_is_paid_by_the_team(valkey: Valkey) -> None:
         booked: list[Any] = one.limiter.booked
         booked.clear()
         await served(one, NEW)
-        assert booked == [301, 600]  # The comparison and the fresh answer.
+        assert booked == [600, 301]  # The fresh answer and the comparison.
 
     gateways(valkey.url, valkey.prefix, check, shadow_rate=0.01)

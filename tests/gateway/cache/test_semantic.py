@@ -160,9 +160,9 @@ def test_a_verdict_that_comes_late_is_a_miss_but_booked_and_learned(valkey: Valk
         assert one.provider.told == 0
         assert outcome.total == EMBEDDED
         assert one.limiter.open == 1  # What it may cost stays reserved after the request is over.
-        await one.parts.tier.close()
+        await one.tier.close()
         assert one.limiter.booked == [VERDICT]
-        assert len(await one.parts.labels.of("a")) == 1
+        assert len(await one.tier.labels.of("a")) == 1
         one.provider.delay_s = 0
         assert (await one.look(NEW)).hit is None
         assert len(one.provider.cases) == 1
@@ -190,8 +190,8 @@ def test_a_background_team_misses_without_waiting_and_learns(valkey: Valkey) -> 
         assert found.hit is None
         assert outcome.total == EMBEDDED
         assert one.limiter.open == 1
-        await one.parts.tier.close()
-        assert len(one.provider.cases) == len(await one.parts.labels.of("late")) == 1
+        await one.tier.close()
+        assert len(one.provider.cases) == len(await one.tier.labels.of("late")) == 1
         assert one.limiter.booked == [VERDICT]
         assert said((await one.look(NEW, team="late")).hit) == "3 days"
 
@@ -239,7 +239,7 @@ def test_a_refused_answer_is_not_served_unjudged_either(valkey: Valkey) -> None:
         new = "How long would a delivery take to our house?"
         assert (await one.look(new)).hit is None
         await one.teach([0.71], right=1000)
-        assert (await one.parts.labels.of("a")).serve_from(0.02) == 0.7
+        assert (await one.tier.labels.of("a")).serve_from(0.02) == 0.7
         assert (await one.look(new)).hit is None
 
     gateways(valkey.url, valkey.prefix, check, max_wrong=0.02)
@@ -250,7 +250,7 @@ def test_the_pairs_of_the_cases_are_judged_even_where_similarity_decides(valkey:
     async def check(one: Gateway) -> None:
         await one.put(stored, "stored")
         await one.teach([0.97, 0.92, 0.87, 0.82, 0.75, 0.65], right=1000)
-        assert (await one.parts.labels.of("a")).serve_from(0.01) == 0.6
+        assert (await one.tier.labels.of("a")).serve_from(0.01) == 0.6
         one.provider.says = "no"
         assert (await one.look(new)).hit is None
         assert (await one.look(stored)).hit is not None
@@ -276,6 +276,19 @@ def test_where_verdicts_are_all_no_the_judge_is_soon_not_asked(valkey: Valkey) -
         for number in range(40):
             assert (await one.look(f"How long does w{number:04} take?")).hit is None
         assert 5 < len(one.provider.cases) < 25
+
+    gateways(valkey.url, valkey.prefix, check)
+
+
+def test_where_answers_are_dear_the_judge_is_asked_on(valkey: Valkey) -> None:
+    async def check(one: Gateway) -> None:
+        dear, part = answer("3 days"), ask_part(STORED)
+        dear["usage"] = {"prompt_tokens": 40_000, "completion_tokens": 200}  # Rules of the shop, for instance.
+        await one.tier.keep(part, None, dear, one.outcome(part), ttl_s=None, exact=CacheKey("a", "x"))
+        one.provider.says = "no"
+        for number in range(40):
+            assert (await one.look(f"How long does w{number:04} take?")).hit is None
+        assert len(one.provider.cases) == 40
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -313,7 +326,7 @@ def test_an_unfinished_answer_is_not_kept(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         cut, part = answer("30 da"), ask_part("q")
         cut["choices"][0]["finish_reason"] = "length"
-        kept = await one.parts.tier.keep(part, None, cut, one.outcome(part), ttl_s=None, exact=CacheKey("a", "x"))
+        kept = await one.tier.keep(part, None, cut, one.outcome(part), ttl_s=None, exact=CacheKey("a", "x"))
         assert kept is None
         assert one.provider.embedded == []
 
@@ -324,7 +337,7 @@ def test_nothing_is_reserved_for_what_will_not_be_embedded(valkey: Valkey) -> No
     """G8: a question too long to be embedded reserves nothing."""
 
     async def check(one: Gateway) -> None:
-        tier = one.parts.tier
+        tier = one.tier
         assert tier.at_most(ask_part("word " * 14_500), 14_500) == Spend()
         assert 20 <= tier.at_most(ask_part(NEW), 20).tokens <= 40
 
@@ -356,12 +369,12 @@ def test_a_team_without_room_in_its_limits_gets_no_verdict(valkey: Valkey, team:
             found, outcome = await one.looked(NEW, team=team)
             assert found.hit is None
             assert outcome.total == EMBEDDED
-        await one.parts.tier.close()
+        await one.tier.close()
         assert one.provider.cases == one.limiter.booked == []
         assert one.counts[team, "judge_limited"] == 4
         one.limiter.full = False
         await one.look(NEW, team=team)  # The judge is not taken for one that fails.
-        await one.parts.tier.close()
+        await one.tier.close()
         assert len(one.provider.cases) == 1
 
     gateways(valkey.url, valkey.prefix, check)

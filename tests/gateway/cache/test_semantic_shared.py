@@ -36,7 +36,7 @@ def test_another_gateway_sees_an_entry_and_a_purge_at_once(valkey: Valkey) -> No
         await purge_team(one.ledger, "a")
         for gateway in (one, two):
             assert (await gateway.look(OTHER)).hit is None
-            assert len(gateway.parts.mirror.index("a")) == 0
+            assert len(await gateway.tier.mirror.sync("a")) == 0
         assert said((await two.look("where is my parcel", team="b")).hit) == "In Oslo"
 
     gateways(valkey.url, valkey.prefix, check, count=2)
@@ -78,7 +78,7 @@ def test_a_new_answer_to_the_same_question_replaces_the_old_one(valkey: Valkey) 
         await two.put("What is the return policy?", "60 days")
         for gateway in (one, two):
             assert said((await gateway.look(OTHER)).hit) == "60 days"
-            assert len(await gateway.parts.mirror.sync("a")) == 2  # The question, and the other wording.
+            assert len(await gateway.tier.mirror.sync("a")) == 2  # The question, and the other wording.
 
     gateways(valkey.url, valkey.prefix, check, count=2)
 
@@ -101,7 +101,7 @@ def test_what_one_team_keeps_is_bounded_members_and_refusals_included(valkey: Va
             one.provider.says = "yes" if number % 2 else "no"
             await one.look(f"How long does w{number:04} delivery take?")
         assert await one.ledger.used_bytes("a") <= 30_000
-        assert len(await one.parts.mirror.sync("a")) <= 60
+        assert len(await one.tier.mirror.sync("a")) <= 60
 
     gateways(valkey.url, valkey.prefix, check, budget=30_000)
 
@@ -116,7 +116,7 @@ def test_a_redis_that_comes_back_empty_is_believed(own_valkey: ValkeyServer) -> 
             while not one.store.available:
                 await asyncio.sleep(0.01)
         assert (await one.look(OTHER)).hit is None
-        assert len(one.parts.mirror) == 0
+        assert len(one.tier.mirror) == 0
         await one.put("What is the return policy?", "60 days")
         assert said((await one.look(OTHER)).hit) == "60 days"
 
@@ -130,7 +130,7 @@ def test_a_frozen_redis_is_a_miss_in_time_and_later_serves_again(own_valkey: Val
         own_valkey.freeze()
         began = time.monotonic()
         part = ask_part(SPELT)
-        assert (await one.parts.tier.lookup(part, one.outcome(part))).hit is None
+        assert (await one.tier.lookup(part, one.outcome(part))).hit is None
         assert time.monotonic() - began < 0.5
         own_valkey.resume()
         async with asyncio.timeout(10):
@@ -145,7 +145,7 @@ def test_rows_of_an_earlier_version_are_left_alone(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         row: dict[str, bytes | str] = {"p": "room", "q": "old", "v": bytes(256)}
         await one.ledger.keep("a", "semantic", "old", b"{}\n{}", row=row)
-        assert len(await one.parts.mirror.sync("a")) == 0
+        assert len(await one.tier.mirror.sync("a")) == 0
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -159,14 +159,14 @@ def test_a_restarted_gateway_reads_its_entries_while_it_serves(valkey: Valkey) -
         async def put(number: int) -> None:
             part = ask_part(f"Where is parcel {number}?")
             key = CacheKey("a", "x")
-            kept = await one.parts.tier.keep(
+            kept = await one.tier.keep(
                 part, vectors[number], answer("In Oslo"), one.outcome(part), ttl_s=None, exact=key
             )
             assert kept
 
         for start in range(0, entries, 50):
             await asyncio.gather(*(put(number) for number in range(start, start + 50)))
-        await one.parts.mirror.sync("a")
+        await one.tier.mirror.sync("a")
         late = Mirror(one.store, prefix=valkey.prefix, teams=["a", "b"])
         cpu = time.process_time()
         loading = asyncio.create_task(late.load())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llm_gateway.cache.wording import Aliases, normal
+from llm_gateway.cache.wording import group_of, normal
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_what_may_change_the_meaning_stays(one: str, two: str) -> None:
 @pytest.mark.parametrize("groups", [[["one"]], [["one", "One?"]], [["one", "two"], ["Two", "three"]]])
 def test_a_group_of_one_and_a_question_in_two_groups_are_refused(groups: list[list[str]]) -> None:
     with pytest.raises(ValueError, match="group"):
-        Aliases(groups)
+        group_of(groups)
 
 
 def test_a_question_finds_its_group() -> None:
-    aliases = Aliases([["Where are you?", "What is your address?"], ["When do you open?", "Opening hours?"]])
-    assert aliases.group("where are you") == aliases.group("What is your address") is not None
-    assert aliases.group("when do you open?") != aliases.group("where are you?")
-    assert aliases.group("Where are you not?") is None
+    found = group_of([["Where are you?", "What is your address?"], ["When do you open?", "Opening hours?"]])
+    assert found[normal("where are you")] == found[normal("What is your address")]
+    assert found[normal("when do you open?")] != found[normal("where are you?")]
+    assert normal("Where are you not?") not in found

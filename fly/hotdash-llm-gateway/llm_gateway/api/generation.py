@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cache.exact import ExactCache, Hit
-from ..cache.second_opinion import SecondOpinion
 from ..cache.semantic_tier import SemanticTier
 from ..cache.single_flight import Flights, Lead
 from ..config import GatewayConfig
@@ -63,7 +62,7 @@ class _Begun:
 class Generation:
     """Answers requests of the chat API and of the Responses API.
 
-    `semantic` and `second_opinion` are None if the stack has no semantic tier.
+    `semantic` is None if the stack has no semantic tier.
     """
 
     def __init__(
@@ -77,11 +76,10 @@ class Generation:
         ownership: Ownership,
         background: Background,
         finish: Finish,
-        second_opinion: SecondOpinion | None,
     ) -> None:
         self._config, self._limiter, self._exact = config, limiter, exact
         self._semantic, self._provider, self._ownership = semantic, provider, ownership
-        self._background, self._finish, self._second_opinion = background, finish, second_opinion
+        self._background, self._finish = background, finish
         self._flights: Flights[Hit | None] = Flights()
         self._answers: Mapping[API, AnswerKind] = {"chat": ChatAnswers(), "responses": ResponseAnswers()}
         self._intake = Intake(config)
@@ -111,11 +109,12 @@ class Generation:
         outcome.model, outcome.escalated = choice.model, choice.escalated
 
         reads = key is not None and not request.controls.no_cache
-        outcome.tier = "miss" if reads else "bypass"
+        looks = self._exact.on() or (self._semantic is not None and read.partition is not None and self._semantic.on())
+        outcome.tier = "miss" if reads and looks else "bypass"
         most = self._intake.most(request, choice.model)
         bound = self._bound(most, read)
         # One round trip looks for a kept answer and books: that answer is free of charge, but a request like any other.
-        kept = self._exact.name(key) if key is not None and reads else None
+        kept = self._exact.name(key) if key is not None and reads and self._exact.on() else None
         admitted = await self._limiter.reserve(team, tokens=bound.tokens, nano_usd=bound.nano_usd, free_if=kept)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
@@ -126,7 +125,7 @@ class Generation:
             self._exact.failures += 1
         call = Call(request, outcome, admitted, choice.model, most, key, read.partition)
         try:
-            return await self._found_or_asked(call, shares=reads and not request.controls.no_store)
+            return await self._found_or_asked(call, shares=reads and self._exact.on() and not request.controls.no_store)
         except asyncio.CancelledError:
             call.share(None)  # It stays booked at its estimate.
             raise
@@ -145,8 +144,9 @@ class Generation:
             return await (self._streamed(call) if request.stream else self._whole(call))
         call.share(hit)
         await call.book(self._limiter)
-        if looked and self._second_opinion is not None:
-            self._second_opinion.consider(outcome, request, hit, call.model)
+        if looked and self._semantic is not None:
+            most = call.most[call.model]
+            self._semantic.second_opinion.consider(outcome, hit, call.model, request.body, most)
         return self._served(outcome, request, hit)
 
     async def _found(self, call: Call, *, shares: bool) -> tuple[Hit | None, bool]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+from datetime import UTC, datetime
 
+from ..config import Team
 from ..limits.limiter import Refusal
 from ..outcome import Outcome
 from ..settings import NANO
+from ..switches import Thrown
 from ..upstream.errors import UpstreamError
 from .errors import BadRequest
 from .headers import passed_on
@@ -58,6 +61,18 @@ def over_limit(outcome: Outcome, refusal: Refusal) -> Reply:
         kind="rate_limit_exceeded",
         code=f"{limit}_limit_exceeded",
         headers={**headers, "retry-after": str(wait_s), **(NO_RETRY if wait_s > WORTH_WAITING_S else {})},
+    )
+
+
+def team_frozen(team: Team, frozen: Thrown) -> Reply:
+    """An operator has frozen the team's key: trying again does not help."""
+    since = datetime.fromtimestamp(frozen.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return error_reply(
+        403,
+        f"the key of team {team.name} has been frozen since {since}; only the gateway's operator can thaw it",
+        kind="invalid_request_error",
+        code="team_frozen",
+        headers=NO_RETRY,
     )
 
 

@@ -27,6 +27,8 @@ class Route(Enum):
     ADMIN_CACHE = "admin cache"
     ADMIN_PURGE = "admin purge"
     ADMIN_WRONG = "admin wrong"
+    ADMIN_SWITCHES = "admin switches"
+    ADMIN_SWITCH = "admin switch"
     ADMIN_STATUS = "admin status"
     ADMIN_HISTORY = "admin history"
     METRICS = "metrics"
@@ -59,6 +61,7 @@ _OWN = _fixed({
     "/gateway/admin/cache": {"GET": Route.ADMIN_CACHE},
     "/gateway/admin/cache/purge": {"POST": Route.ADMIN_PURGE},
     "/gateway/admin/cache/wrong": {"POST": Route.ADMIN_WRONG},
+    "/gateway/admin/switches": {"GET": Route.ADMIN_SWITCHES, "POST": Route.ADMIN_SWITCH},
     "/gateway/admin/status": {"GET": Route.ADMIN_STATUS},
     "/gateway/admin/history": {"POST": Route.ADMIN_HISTORY},
     "/metrics": {"GET": Route.METRICS},
@@ -74,8 +77,8 @@ for _stored in STORED:
     _known[_stored.method] = Match(Route.STORED, stored=_stored)
 
 OPERATOR_ROUTES = frozenset({
-    Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_WRONG, Route.ADMIN_STATUS,
-    Route.ADMIN_HISTORY, Route.METRICS,
+    Route.ADMIN_TEAMS, Route.ADMIN_CACHE, Route.ADMIN_PURGE, Route.ADMIN_WRONG, Route.ADMIN_SWITCHES,
+    Route.ADMIN_SWITCH, Route.ADMIN_STATUS, Route.ADMIN_HISTORY, Route.METRICS,
 })  # fmt: skip
 """Routes that only the operator's key opens; the edge does not pass them on."""
 OFFERED = (

@@ -54,7 +54,6 @@ class Labels:
         self._right, self._wrong = [0] * BANDS, [0] * BANDS
         self._above = {threshold: [0, 0] for threshold in THRESHOLDS}
         """Right and wrong from each threshold up, pairs without doubts only."""
-        self._serve_from: dict[float, float | None] = {}
 
     def add(self, similarity: float, kind: Kind, *, right: int = 0, wrong: int = 0) -> None:
         """Count labels; negative counts take labels back."""
@@ -65,7 +64,6 @@ class Labels:
             if kind == "clear" and at >= band(threshold):
                 counts[0] += right
                 counts[1] += wrong
-                self._serve_from.clear()
 
     def __len__(self) -> int:
         return sum(self._right) + sum(self._wrong)
@@ -76,28 +74,21 @@ class Labels:
         Each threshold has an equal part of ALPHA, and hands it on to the next lower one when it opens (a fallback
         procedure, which keeps the whole at ALPHA however the thresholds depend on each other).
         """
-        if delta not in self._serve_from:
-            found, level, counted = None, 0.0, 0
-            for threshold, (right, wrong) in self._above.items():
-                level, total = level + ALPHA / len(THRESHOLDS), right + wrong
-                if total >= max(ENOUGH, counted + FEWEST) and evidence(wrong, total, delta) * level >= 1:
-                    found, counted = threshold, total
-                else:
-                    level = 0.0
-            self._serve_from[delta] = found
-        return self._serve_from[delta]
+        found, level, counted = None, 0.0, 0
+        for threshold, (right, wrong) in self._above.items():
+            level, total = level + ALPHA / len(THRESHOLDS), right + wrong
+            if total >= max(ENOUGH, counted + FEWEST) and evidence(wrong, total, delta) * level >= 1:
+                found, counted = threshold, total
+            else:
+                level = 0.0
+        return found
 
-    def worth_asking(self, similarity: float, break_even: float) -> bool:
-        """Whether a verdict at this similarity may pay: closed once the share of yes is surely too small.
-
-        Args:
-            similarity: of the pair in question.
-            break_even: the share of yes from which verdicts cost less than the answers they save.
-        """
+    def yes_at_most(self, similarity: float) -> float:
+        """The share of verdicts at about this similarity that may be a yes: with 95% it is no larger."""
         at = band(similarity)
         near = slice(max(0, at - NEIGHBOURS), at + NEIGHBOURS + 1)
         yes, no = sum(self._right[near]), sum(self._wrong[near])
-        return wilson(yes, yes + no, z=1.645)[1] >= min(break_even, ASK_FROM)
+        return wilson(yes, yes + no, z=1.645)[1]
 
 
 def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:

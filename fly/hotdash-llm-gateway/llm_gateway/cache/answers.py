@@ -8,13 +8,14 @@ in the log, from which every gateway's index is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .exact import Hit, How, pack, unpack
-from .index import Vector, Wording, quantise
+from .index import Candidate, Vector, Wording, quantise
 from .keys import CacheKey, Partition, digest
 from .ledger import Ledger
-from .wording import Aliases, normal
+from .wording import normal
 
 Keepable = Callable[[Mapping[str, Any]], bool]
 """Whether an answer is whole and may be given again."""
@@ -25,18 +26,20 @@ class Answers:
 
     Args:
         ledger: the record in Redis.
-        aliases: reviewed groups of questions; the questions of a group share one entry.
+        aliases: the group of each reviewed question; the questions of a group share one entry.
         space: names the embedding model and its dimensions; vectors of different spaces never meet.
     """
 
-    def __init__(self, ledger: Ledger, aliases: Aliases, *, space: str) -> None:
+    def __init__(self, ledger: Ledger, aliases: Mapping[str, str], *, space: str) -> None:
         self._ledger, self._aliases, self._space = ledger, aliases, space
+        # Both are needed several times for a request, and take a tenth of its lookup each time.
+        self.room, self.wording_id = lru_cache(64)(self._room), lru_cache(64)(self._wording_id)
 
-    def room(self, part: Partition) -> str:
+    def _room(self, part: Partition) -> str:
         """Where the wordings are that may share an answer: same partition, same earlier turns."""
         return digest("room", self._space, part.key, part.history_key)
 
-    def wording_id(self, part: Partition) -> str:
+    def _wording_id(self, part: Partition) -> str:
         """The id of the question's normal form in its room."""
         group = self._group(part)
         return digest("wording" if group is None else "alias", self.room(part), group or normal(part.question))
@@ -83,14 +86,13 @@ class Answers:
         row = self._row(part, vector, entry, stamp)
         return entry if await self._ledger.keep(part.team, "semantic", entry, value, ttl_s=ttl_s, row=row) else None
 
-    async def join(
-        self, part: Partition, vector: Vector, wording: Wording, *, similarity: float, kind: str, how: How
-    ) -> None:
+    async def join(self, part: Partition, vector: Vector, found: Candidate, how: How) -> None:
         """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now."""
         if await self._ledger.read(part.team, "semantic", self.wording_id(part)):
             return
-        about = {"of": wording.entry, "a": wording.stamp, "s": similarity, "kind": kind, "how": how}
-        row = self._row(part, vector, wording.entry, wording.stamp)
+        entry, stamp = found.wording.entry, found.wording.stamp
+        about = {"of": entry, "a": stamp, "s": found.similarity, "kind": found.kind, "how": how}
+        row = self._row(part, vector, entry, stamp)
         await self._ledger.keep(part.team, "semantic", self.wording_id(part), pack(about, {}), row=row)
 
     async def _entry(self, team: str, entry: str) -> tuple[dict[str, Any], bytes]:
@@ -102,4 +104,4 @@ class Answers:
         return {"p": self.room(part), "q": question, "v": codes, "e": entry, "a": stamp, "u": part.end_user}
 
     def _group(self, part: Partition) -> str | None:
-        return None if part.history else self._aliases.group(part.question)
+        return None if part.history else self._aliases.get(normal(part.question))

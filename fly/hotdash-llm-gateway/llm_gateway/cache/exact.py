@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -41,10 +41,13 @@ class Hit:
 
 
 class ExactCache:
-    """Answers by canonical key. Never raises: whatever fails is a miss, or an answer not kept."""
+    """Answers by canonical key. Never raises: whatever fails is a miss, or an answer not kept.
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    While `on` says no, nothing is looked up and nothing kept.
+    """
+
+    def __init__(self, ledger: Ledger, *, on: Callable[[], bool] = lambda: True) -> None:
+        self._ledger, self.on = ledger, on
         self.failures = 0
 
     def name(self, key: CacheKey) -> str:
@@ -61,6 +64,8 @@ class ExactCache:
 
     async def get_many(self, team: str, digests: Sequence[str]) -> list[bytes | None]:
         """The bodies kept under several keys of one team, in one round trip; None for each that is not there."""
+        if not self.on():
+            return [None] * len(digests)
         try:
             values = await self._ledger.read_many(team, [("exact", digest) for digest in digests])
         except StoreUnavailable:
@@ -81,6 +86,8 @@ class ExactCache:
         Returns:
             Whether it was kept.
         """
+        if not self.on():
+            return False
         head = json.dumps({"semantic": semantic_id} if semantic_id else {}, separators=(",", ":")).encode()
         try:
             return bool(await self._ledger.keep(key.team, "exact", key.digest, head + b"\n" + body, ttl_s=ttl_s))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .acceptance import Kind
 
 Vector = NDArray[np.float32]
 Codes = NDArray[np.int8]
@@ -29,13 +32,22 @@ class Wording:
         end_user: digest of the person who asked, empty if unnamed.
     """
 
-    id: str
     row: RowId
+    id: str
     room: str
     question: str
     entry: str
     stamp: str
     end_user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored answer that may be right: its wording nearest to the question, by which cosine, and of which kind."""
+
+    wording: Wording
+    similarity: float
+    kind: Kind
 
 
 def quantise(vector: Vector) -> Codes:
@@ -57,7 +69,6 @@ class Room:
     """The vectors of one room."""
 
     def __init__(self, dimensions: int) -> None:
-        self.dimensions = dimensions
         self.wordings: list[Wording] = []
         self._place: dict[str, int] = {}
         # Vectors stay as they came, since enlarging an array of thousands of them would hold up everybody. One column
@@ -82,14 +93,13 @@ class Room:
             self._signs[:, place] = self._signs[:, len(self.wordings)]
 
     def nearest(self, vector: Vector, count: int) -> list[tuple[float, Wording]]:
-        size = len(self.wordings)
-        places = list(range(size))
-        if size > SHORTLIST:
-            differing = np.bitwise_count(self._signs[:, :size] ^ _signs(vector)[:, None]).sum(0, dtype=np.uint16)
-            places = np.argpartition(differing, SHORTLIST)[:SHORTLIST].tolist()
+        places: Sequence[int] = range(len(self.wordings))
+        if len(places) > SHORTLIST:
+            differing = np.bitwise_count(self._signs[:, : len(places)] ^ _signs(vector)[:, None])
+            places = np.argpartition(differing.sum(0, dtype=np.uint16), SHORTLIST)[:SHORTLIST].tolist()
         joined = b"".join([self._codes[place] for place in places])
-        codes = np.frombuffer(joined, np.int8).reshape(-1, self.dimensions).astype(np.float32)
-        cosines = (codes @ vector) / np.maximum(np.linalg.norm(codes, axis=1), 1e-6)
+        codes = np.frombuffer(joined, np.int8).reshape(len(places), -1).astype(np.float32)
+        cosines = (codes @ vector) / np.sqrt(np.einsum("ij,ij->i", codes, codes))
         best = np.argsort(-cosines, kind="stable")[:count]
         return [(min(1.0, float(cosines[at])), self.wordings[places[at]]) for at in best]
 
@@ -105,17 +115,15 @@ class Index:
         return len(self._wordings)
 
     def put(self, wording: Wording, codes: bytes) -> None:
-        """Add or replace a wording; its vector is int8 codes. It is left out if its room has another width."""
-        room = self._rooms.setdefault(wording.room, Room(len(codes)))
-        if room.dimensions == len(codes):
-            room.put(wording, codes)
-            self._wordings.pop(wording.id, None)  # So that they stay in the order of their rows.
-            self._wordings[wording.id] = wording
+        """Add or replace a wording; its vector is int8 codes, of the same number throughout a room."""
+        self._rooms.setdefault(wording.room, Room(len(codes))).put(wording, codes)
+        self._wordings.pop(wording.id, None)  # So that they stay in the order of their rows.
+        self._wordings[wording.id] = wording
 
     def nearest(self, room: str, vector: Vector, count: int) -> list[tuple[float, Wording]]:
         """The nearest wordings of one room by cosine, best first. `vector` has length 1."""
         found = self._rooms.get(room)
-        return found.nearest(vector, count) if found is not None and len(vector) == found.dimensions else []
+        return found.nearest(vector, count) if found is not None else []
 
     def remove(self, wording_id: str) -> None:
         """Forget a wording, if it is known."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from ..store import Store
 from .acceptance import BANDS, Kind, Labels, band
@@ -36,10 +34,10 @@ class LabelStore:
         if labels is None or time.monotonic() - read_at > FRESH_S:
             labels, epoch = Labels(), int(time.time()) // EPOCH_S
             for each in (epoch - 1, epoch):
-                for field, count in _pairs(await self._store.call("HGETALL", self._key(team, each))):
-                    kind, at, what = field.split(":")
-                    if kind in ("clear", "doubt") and int(at) < BANDS:
-                        labels.add(int(at) / BANDS, kind, **{what: count})  # type: ignore[arg-type]
+                told = await self._store.call("HGETALL", self._key(team, each))
+                for field, count in zip(told[::2], told[1::2], strict=True):
+                    kind, at, what = field.decode().split(":")
+                    labels.add(int(at) / BANDS, kind, **{what: int(count)})
             self._known[team] = time.monotonic(), labels
         return labels
 
@@ -47,9 +45,9 @@ class LabelStore:
         """Count a label, or with negative counts take one back."""
         labels, key = await self.of(team), self._key(team, int(time.time()) // EPOCH_S)
         for what, count in (("right", right), ("wrong", wrong)):
-            if count:
-                await self._store.call("HINCRBY", key, f"{kind}:{band(similarity)}:{what}", count)
-        await self._store.call("EXPIRE", key, 2 * EPOCH_S)
+            field = f"{kind}:{band(similarity)}:{what}"
+            if count and await self._store.call("HINCRBY", key, field, count) == count:  # The first one there.
+                await self._store.call("EXPIRE", key, 2 * EPOCH_S)
         labels.add(similarity, kind, right=right, wrong=wrong)
 
     def refusal(self, wording: str, entry: str, stamp: str) -> str:
@@ -62,8 +60,3 @@ class LabelStore:
 
     def _key(self, team: str, epoch: int) -> str:
         return f"{self._prefix}labels:{{{team}}}:{self._space}:{epoch}"
-
-
-def _pairs(raw: Any) -> list[tuple[str, int]]:
-    pairs = raw.items() if isinstance(raw, Mapping) else zip(raw[::2], raw[1::2], strict=True)
-    return [(name.decode(), int(count)) for name, count in pairs]

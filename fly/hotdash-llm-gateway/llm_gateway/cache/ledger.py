@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..store import Script, Store
 
@@ -62,9 +62,6 @@ class Ledger:
     def names(self, team: str) -> Names:
         return Names(self._prefix, team)
 
-    def ttl_s(self, tier: Tier) -> int:
-        return self._ttl_s[tier]
-
     def name(self, team: str, tier: Tier, entry_id: str) -> str:
         """The key in Redis of an entry."""
         return self.names(team).entries(tier) + entry_id
@@ -114,7 +111,7 @@ class Ledger:
             self._budget, entry_id, life_ms, OVERHEAD_BYTES, TIERS.index(tier) + 1, len(TIERS),
         ]  # fmt: skip
         new = await self._store.script(_KEEP, keys, [*head, *tiers, value, *fields])
-        return _str(new) or None
+        return str(new.decode()) or None
 
     async def used_bytes(self, team: str) -> int:
         """Bytes a team's entries take by the account."""
@@ -137,7 +134,7 @@ class Ledger:
         raw = await self._store.call("GET", names.entries(tier) + entry_id)
         if raw is None:
             return False
-        owner = _str(bytes(raw).partition(b" ")[0])
+        owner = raw.partition(b" ")[0].decode()
         rows = await self._store.call("XRANGE", names.log(tier), owner, owner)
         await self._store.call("DEL", names.entries(tier) + entry_id)
         if rows and int(await self._store.call("XDEL", names.log(tier), owner)):
@@ -147,17 +144,10 @@ class Ledger:
     async def announce(self, team: str, **fields: str) -> str:
         """Add a row to the semantic log that is no entry: every gateway that follows the log sees it."""
         pairs = [part for pair in fields.items() for part in pair]
-        return _str(await self._store.call("XADD", self.names(team).log("semantic"), "*", *pairs))
+        row: bytes = await self._store.call("XADD", self.names(team).log("semantic"), "*", *pairs)
+        return row.decode()
 
 
-def fields_of(row: Sequence[object]) -> dict[bytes, bytes]:
-    """The fields of a stream row as the raw protocol returns it: [id, [name, value, ...]] or a mapping."""
-    fields = row[1]
-    if isinstance(fields, Mapping):
-        return {bytes(name): bytes(value) for name, value in fields.items()}
-    assert isinstance(fields, list | tuple)
-    return dict(zip(map(bytes, fields[::2]), map(bytes, fields[1::2]), strict=True))
-
-
-def _str(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def fields_of(row: Sequence[Any]) -> dict[bytes, bytes]:
+    """The fields of a stream row as the raw protocol returns it: [id, [name, value, ...]]."""
+    return dict(zip(row[1][::2], row[1][1::2], strict=True))

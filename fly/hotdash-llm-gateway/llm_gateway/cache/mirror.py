@@ -8,6 +8,7 @@ other data, is believed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,18 +17,17 @@ from ..store import Store, StoreUnavailable
 from .index import Index, RowId, Wording
 from .ledger import Names, fields_of
 
-BATCH = 100
-"""Rows in one go: what the event loop can apply within some milliseconds."""
+BATCH = 50
+"""Rows in one go: what the event loop applies within some two milliseconds."""
 TRIM_EVERY_S = 30.0
-NOTHING: RowId = (0, 0)
-"""Before all rows."""
 
 
 @dataclass
 class _Followed:
     index: Index = field(default_factory=Index)
     seen: str = "0"
-    begins: RowId = NOTHING
+    begins: RowId = (0, 0)
+    """What was written before this row of the log is gone."""
     trimmed: float = 0.0
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -42,17 +42,11 @@ class Mirror:
     def __len__(self) -> int:
         return sum(len(followed.index) for followed in self._teams.values())
 
-    def index(self, team: str) -> Index:
-        """The team's index as it is."""
-        return self._teams[team].index
-
     async def load(self) -> None:
         """Read all logs once, so that the first lookups need not; Redis being away only delays that."""
         for team in self._teams:
-            try:
+            with contextlib.suppress(StoreUnavailable):
                 await self.sync(team)
-            except StoreUnavailable:
-                continue
 
     async def sync(self, team: str) -> Index:
         """The team's index with all that is in Redis. Raises StoreUnavailable."""
@@ -64,44 +58,32 @@ class Mirror:
                 if time.monotonic() - followed.trimmed > TRIM_EVERY_S:
                     followed.trimmed = time.monotonic()
                     first = await self._store.call("XRANGE", log, "-", "+", "COUNT", 1)
-                    followed.begins = row_id(first[0][0]) if first else _after(followed.seen)
-                while followed.index.remove_before(followed.begins, BATCH):
-                    await asyncio.sleep(0)
+                    time_ms, sequence = _row_id(followed.seen)
+                    followed.begins = _row_id(first[0][0].decode()) if first else (time_ms, sequence + 1)
             except StoreUnavailable:
-                followed.index, followed.seen, followed.begins = Index(), "0", NOTHING
+                followed.index, followed.seen, followed.begins = Index(), "0", (0, 0)
                 raise
+            while followed.index.remove_before(followed.begins, BATCH):
+                await asyncio.sleep(0)
         return followed.index
 
     async def _read(self, followed: _Followed, log: str) -> bool:
         """Apply the next batch of rows; returns whether there may be more."""
         rows = await self._store.call("XRANGE", log, f"({followed.seen}", "+", "COUNT", BATCH)
         for raw in rows:
-            row, fields = row_id(raw[0]), {name.decode(): value for name, value in fields_of(raw).items()}
-            if "v" in fields and "e" in fields:  # Rows of earlier versions have no entry.
-                wording = Wording(
-                    id=fields["k"].decode(),
-                    row=row,
-                    room=fields["p"].decode(),
-                    question=fields["q"].decode("utf-8", "replace"),
-                    entry=fields["e"].decode(),
-                    stamp=fields["a"].decode(),
-                    end_user=fields["u"].decode(),
-                )
-                followed.index.put(wording, fields["v"])
-            elif fields.get("x") == b"*":
+            followed.seen, fields = raw[0].decode(), fields_of(raw)
+            row = _row_id(followed.seen)
+            if b"e" in fields:  # Rows of earlier versions have none.
+                told = (fields[name].decode("utf-8", "replace") for name in (b"k", b"p", b"q", b"e", b"a", b"u"))
+                followed.index.put(Wording(row, *told), fields[b"v"])
+            elif fields.get(b"x") == b"*":
                 followed.begins = row
-            elif "x" in fields:
-                followed.index.remove(fields["x"].decode())
-            followed.seen = raw[0].decode()
+            elif b"x" in fields:
+                followed.index.remove(fields[b"x"].decode())
         return len(rows) == BATCH
 
 
-def _after(seen: str) -> RowId:
-    time_ms, sequence = row_id(seen.encode())
-    return time_ms, sequence + 1
-
-
-def row_id(raw: bytes) -> RowId:
+def _row_id(raw: str) -> RowId:
     """A stream id such as 1700000000000-3 in a form that compares in order."""
-    time_ms, _, sequence = raw.decode().partition("-")
+    time_ms, _, sequence = raw.partition("-")
     return int(time_ms), int(sequence or 0)

@@ -7,27 +7,33 @@ judge. Whatever fails on the way is a miss.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config import GatewayConfig, Semantic
+from ..limits.limiter import Limiter
 from ..limits.pricing import INPUT_MARGIN, Spend, spend
 from ..outcome import Outcome
-from ..store import StoreUnavailable
+from ..settings import ConfigError
+from ..store import Store, StoreUnavailable
+from ..upstream.provider import Provider
 from . import judge
-from .acceptance import Kind
+from .acceptance import ASK_FROM, Labels
 from .answers import Answers, Keepable
 from .asking import Asker, Count
 from .embedding import Embedder, EmbeddingFailed, Vector
-from .exact import Hit, How
-from .index import Wording
+from .exact import Hit
+from .index import Candidate, Wording
 from .keys import CacheKey, Partition
 from .labels import LabelStore
+from .ledger import Ledger
 from .mirror import Mirror
+from .second_opinion import SecondOpinion
 from .vetoes import compare
+from .wording import group_of
 
 log = logging.getLogger(__name__)
 
@@ -47,36 +53,50 @@ class Lookup:
     hit: Hit | None = None
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A stored answer that may be right: its wording nearest to the question, by which cosine, and of which kind."""
-
-    wording: Wording
-    similarity: float
-    kind: Kind
-
-
 class SemanticTier:
-    """Looks up and keeps answers for a request, noting on its outcome what that cost. Never raises."""
+    """Looks up and keeps answers for a request, noting on its outcome what that cost. Never raises.
+
+    While `on` says no, nothing is looked up and nothing kept.
+
+    Args:
+        keepable: whether an answer is whole and may be given again.
+
+    Raises:
+        ConfigError: the aliases are unusable; the only error, and only here.
+    """
 
     def __init__(
         self,
         config: GatewayConfig,
         semantic: Semantic,
         *,
-        answers: Answers,
-        mirror: Mirror,
-        labels: LabelStore,
+        store: Store,
+        ledger: Ledger,
         embedder: Embedder,
-        asker: Asker,
+        upstream: Provider,
+        limiter: Limiter,
         count: Count,
         keepable: Keepable,
+        on: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.on = on
+        try:
+            aliases = group_of(semantic.aliases)
+        except ValueError as error:
+            raise ConfigError(f"gateway.cache.semantic.aliases: {error}") from error
+        prefix, space = config.redis.key_prefix, f"{config.embedding.model}/{config.embedding.dimensions}"
+        verdicts = f"{space}/{semantic.judge_model}/{judge.PROMPT_VERSION}"
         self._settings, self._teams, self._prices = semantic, config.teams, config.prices
+        self.max_wrong = semantic.max_wrong
         self._embedding_price = config.prices[config.embedding.model]
-        self._answers, self._mirror, self._labels = answers, mirror, labels
-        self._embedder, self._asker, self._count = embedder, asker, count
-        self._keepable = keepable
+        self._embedder, self._count, self._keepable = embedder, count, keepable
+        self.answers = Answers(ledger, aliases, space=space)
+        self._asker = Asker(upstream, limiter, count, model=semantic.judge_model, prices=config.prices)
+        self.mirror = Mirror(store, prefix=prefix, teams=list(config.teams))
+        self.labels = LabelStore(store, ledger, prefix=prefix, space=verdicts)
+        self.second_opinion = SecondOpinion(
+            config, store=store, ledger=ledger, labels=self.labels, asker=self._asker, keepable=keepable
+        )
 
     def at_most(self, part: Partition, input_tokens: int) -> Spend:
         """What embedding the question may cost, to be reserved with the answer. Verdicts are reserved one by one.
@@ -85,17 +105,19 @@ class SemanticTier:
             part: the request's partition.
             input_tokens: our own count of the whole request.
         """
-        if not _fits(part):
+        if not self.on() or not _fits(part):
             return Spend()
         read = int(input_tokens * INPUT_MARGIN) + 8
         return Spend(read, read * self._embedding_price.input)
 
     async def lookup(self, part: Partition, outcome: Outcome) -> Lookup:
         """Find an answer that may be served; what that cost is on the outcome, hit or miss."""
+        if not self.on():
+            return Lookup()
         self._count(part.team, "lookups", 1)
         vector = None
         try:
-            hit = await self._answers.known(part)
+            hit = await self.answers.known(part)
             if hit is None:
                 vector = await self._embed(part, outcome)
                 hit = await self._nearest(part, vector, outcome) if vector is not None else None
@@ -117,48 +139,47 @@ class SemanticTier:
         exact: CacheKey,
     ) -> str | None:
         """Keep an answer for questions in other words; return the entry's id, None if it was not kept."""
-        if not self._keepable(response):
+        if not self.on():
             return None
-        if vector is None:
+        if vector is None and self._keepable(response):
             vector = await self._embed(part, outcome)
-        try:
-            return (
-                None if vector is None else await self._answers.keep(part, vector, response, ttl_s=ttl_s, exact=exact)
-            )
-        except StoreUnavailable:
+        if vector is None or not self._keepable(response):
             return None
+        with contextlib.suppress(StoreUnavailable):
+            return await self.answers.keep(part, vector, response, ttl_s=ttl_s, exact=exact)
+        return None
 
     async def close(self) -> None:
-        """Wait for verdicts under way."""
+        """Wait for verdicts and checks under way."""
         await self._asker.close()
 
     async def _nearest(self, part: Partition, vector: Vector, outcome: Outcome) -> Hit | None:
-        index = await self._mirror.sync(part.team)
-        found = index.nearest(self._answers.room(part), vector, NEAREST)
+        index, labels = await self.mirror.sync(part.team), await self.labels.of(part.team)
+        found = index.nearest(self.answers.room(part), vector, NEAREST)
         outcome.similarity = found[0][0] if found else None
-        candidates, new = self._candidates(part, found), self._answers.wording_id(part)
+        candidates, new = self._candidates(part, found), self.answers.wording_id(part)
         wordings = [candidate.wording for candidate in candidates]
-        refusals = [self._labels.refusal(new, wording.entry, wording.stamp) for wording in wordings]
+        refusals = [self.labels.refusal(new, each.entry, each.stamp) for each in wordings]
+        stored = await self.answers.read(part.team, wordings, refusals)
         asked = 0
-        for candidate, stored in zip(candidates, await self._answers.read(part.team, wordings, refusals), strict=True):
-            if stored is None:
+        for candidate, kept in zip(candidates, stored, strict=True):
+            if kept is None:
                 index.remove(candidate.wording.id)  # Expired, evicted or replaced.
                 continue
-            question, body, refused = stored
+            question, body, refused = kept
             if refused:
                 continue
-            if not asked and await self._alone(part, candidate):
-                await self._join(part, vector, candidate, "similarity")
-                return Hit("semantic", body, f"semantic:{new}", candidate.similarity, "similarity")
-            answer = json.loads(body)
-            case = judge.Case(question, answer["choices"][0]["message"]["content"], part.question, part.history)
-            if asked == VERDICTS or not case.readable() or self._asker.resting:
+            hit = Hit("semantic", body, f"semantic:{new}", candidate.similarity, "similarity")
+            if not asked and self._alone(part, candidate, labels):
+                await self.answers.join(part, vector, candidate, hit.how)
+                return hit
+            if asked == VERDICTS or self._asker.resting:
                 continue
-            about, saves = judge.request(case), spend(self._prices[outcome.model or ""], answer.get("usage") or {})
-            if await self._pays(part, about, candidate, saves):
+            case = judge.Case(question, hit.response["choices"][0]["message"]["content"], part.question, part.history)
+            if case.readable() and self._pays(hit, outcome, labels):
                 asked += 1
-                if await self._judged(part, vector, about, candidate, outcome):
-                    return Hit("semantic", body, f"semantic:{new}", candidate.similarity, "judge")
+                if await self._judged(part, vector, judge.request(case), candidate, outcome):
+                    return replace(hit, how="judge")
         return None
 
     def _candidates(self, part: Partition, found: Sequence[tuple[float, Wording]]) -> list[Candidate]:
@@ -170,21 +191,25 @@ class SemanticTier:
                 continue
             difference = compare(wording.question, part.question)
             if difference != "veto":
-                kind: Kind = "clear" if difference == "none" and not chosen else "doubt"
-                chosen[answer] = Candidate(wording, similarity, kind)
+                clear = difference == "none" and not chosen
+                chosen[answer] = Candidate(wording, similarity, "clear" if clear else "doubt")
         return list(chosen.values())
 
-    async def _alone(self, part: Partition, candidate: Candidate) -> bool:
+    def _alone(self, part: Partition, candidate: Candidate, labels: Labels) -> bool:
         """Whether similarity alone may decide: shown by labels to be right often enough, and not between two people."""
         if candidate.kind == "doubt" or candidate.wording.end_user != part.end_user:
             return False
-        serve_from = (await self._labels.of(part.team)).serve_from(self._settings.max_wrong)
+        serve_from = labels.serve_from(self.max_wrong)
         return serve_from is not None and candidate.similarity >= serve_from
 
-    async def _pays(self, part: Partition, about: dict[str, Any], candidate: Candidate, saves: Spend) -> bool:
-        """Whether a verdict may save what it costs."""
-        break_even = self._asker.at_most(about).nano_usd / max(saves.nano_usd, 1)
-        return (await self._labels.of(part.team)).worth_asking(candidate.similarity, break_even)
+    def _pays(self, hit: Hit, outcome: Outcome, labels: Labels) -> bool:
+        """Whether a verdict may save what it costs: enough of them are a yes, or the answer is dear."""
+        yes = labels.yes_at_most(hit.similarity or 0.0)
+        if yes >= ASK_FROM:
+            return True
+        usage = hit.response.get("usage") or {}
+        saves = spend(self._prices[outcome.model or ""], usage).nano_usd
+        return yes * saves >= self._asker.about(int(usage.get("completion_tokens") or 0))
 
     async def _judged(
         self, part: Partition, vector: Vector, about: dict[str, Any], candidate: Candidate, outcome: Outcome
@@ -192,22 +217,18 @@ class SemanticTier:
         """Whether the judge says yes within the time the team waits. A late verdict serves the next one who asks."""
 
         async def learn(yes: bool) -> None:
-            await self._labels.add(part.team, candidate.similarity, candidate.kind, right=int(yes), wrong=int(not yes))
+            await self.labels.add(part.team, candidate.similarity, candidate.kind, right=int(yes), wrong=int(not yes))
             if yes:
-                await self._join(part, vector, candidate, "judge")
+                await self.answers.join(part, vector, candidate, "judge")
             else:
-                wording = candidate.wording
-                await self._labels.refuse(part.team, self._answers.wording_id(part), wording.entry, wording.stamp)
+                entry, stamp = candidate.wording.entry, candidate.wording.stamp
+                await self.labels.refuse(part.team, self.answers.wording_id(part), entry, stamp)
 
         team = self._teams[part.team]
         wait_s = self._settings.judge_timeout_s if team.semantic == "wait" else 0.0
         verdict, cost = await self._asker.within(wait_s, team, about, learn)
         outcome.judged += cost
         return verdict is True
-
-    async def _join(self, part: Partition, vector: Vector, candidate: Candidate, how: How) -> None:
-        wording, similarity = candidate.wording, candidate.similarity
-        await self._answers.join(part, vector, wording, similarity=similarity, kind=candidate.kind, how=how)
 
     async def _embed(self, part: Partition, outcome: Outcome) -> Vector | None:
         if not _fits(part):

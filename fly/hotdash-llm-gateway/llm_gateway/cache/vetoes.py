@@ -60,12 +60,13 @@ def _value(figure: str) -> str:
     return f"{float(plain):g}" if len(plain) < 15 else plain
 
 
-def _stems(text: str) -> list[str]:
+@lru_cache(maxsize=512)
+def _stems(text: str) -> tuple[str, ...]:
     words = _WORD.findall(text.casefold())
-    return [_value(word) if word[0].isdecimal() else word[:_STEM] for word in words]
+    return tuple(_value(word) if word[0].isdecimal() else word[:_STEM] for word in words)
 
 
-def _rearranged(one: list[str], two: list[str]) -> bool:
+def _rearranged(one: tuple[str, ...], two: tuple[str, ...]) -> bool:
     """Whether shared words changed places (a reversal), or one word at most was replaced on either side.
 
     The last are the pairs that lie closest and mean another thing: a word came on top, or stands for another.

@@ -25,27 +25,21 @@ def normal(question: str) -> str:
     return text[:1].lower() + text[1:] if capital else text
 
 
-class Aliases:
-    """Reviewed groups of questions with one answer, matched whole and never by likeness.
+def group_of(groups: Iterable[Sequence[str]]) -> dict[str, str]:
+    """The group of each question, in its normal form, that a person reviewed; matched whole and never by likeness.
 
     Args:
-        groups: lists of question texts; each group needs two, and no question may be in two groups.
+        groups: lists of questions with one answer; each needs two, and no question may be in two of them.
 
     Raises:
         ValueError: a group is too small or a question is in two groups.
     """
-
-    def __init__(self, groups: Iterable[Sequence[str]]) -> None:
-        self._group: dict[str, str] = {}
-        for group in groups:
-            members = sorted({normal(question) for question in group})
-            if len(members) < 2:
-                raise ValueError(f"an alias group needs two different questions: {list(group)}")
-            for question in members:
-                if question in self._group:
-                    raise ValueError(f"this question is in two alias groups: {question!r}")
-                self._group[question] = members[0]
-
-    def group(self, question: str) -> str | None:
-        """The name of the question's group, or None."""
-        return self._group.get(normal(question))
+    found: dict[str, str] = {}
+    for group in groups:
+        members = sorted({normal(question) for question in group})
+        if len(members) < 2:
+            raise ValueError(f"an alias group needs two different questions: {list(group)}")
+        if twice := found.keys() & members:
+            raise ValueError(f"this question is in two alias groups: {min(twice)!r}")
+        found |= dict.fromkeys(members, members[0])
+    return found

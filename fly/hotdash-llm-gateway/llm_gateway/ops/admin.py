@@ -17,13 +17,14 @@ from ..health.meters import BOUNDS_S
 from ..health.tally import LAST_REQUEST, pays
 from ..settings import NANO
 from ..store import StoreUnavailable
-from . import metrics
+from ..switches import CACHE_TIERS, team_switch
+from . import metrics, switching
 
 if TYPE_CHECKING:
     from ..gateway import Gateway
 
 
-UNANSWERED = ("limited", "malformed", "failed")
+UNANSWERED = ("limited", "malformed", "failed", "frozen")
 
 
 async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:
@@ -37,6 +38,10 @@ async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:
             return await _purge(gateway, body)
         if route is Route.ADMIN_WRONG:
             return await _wrong(gateway, body)
+        if route is Route.ADMIN_SWITCHES:
+            return json_reply(200, {"thrown": gateway.switches.shown()})
+        if route is Route.ADMIN_SWITCH:
+            return await switching.switch(gateway, body)
         if route is Route.METRICS:
             return await exposed(gateway)
         if route is Route.ADMIN_HISTORY:
@@ -74,6 +79,7 @@ async def teams(gateway: Gateway) -> list[dict[str, Any]]:
         shown.append(
             {
                 "name": team.name,
+                "frozen": team_switch(team.name) in gateway.switches.thrown,
                 "semantic": team.semantic,
                 "limits": {"rpm": team.rpm, "tpm": team.tpm, "daily_usd": team.daily_nano_usd / NANO},
                 "used": {
@@ -126,9 +132,10 @@ async def cache(gateway: Gateway) -> dict[str, Any]:
             await gateway.semantic.mirror.sync(name)
             shown[name] |= {
                 "judge": await _judge(gateway, name, did),
-                "shadow": asdict(await gateway.semantic.second_opinion.estimate(name)),
+                "shadow": await gateway.semantic.second_opinion.estimate(name),
             }
-    return {"teams": shown, "mirrored_entries": len(gateway.semantic.mirror) if gateway.semantic else 0}
+    on = {tier: "on" if gateway.switches.cache_on(tier) else "off" for tier in CACHE_TIERS}
+    return {"teams": shown, "switches": on, "mirrored_entries": len(gateway.semantic.mirror) if gateway.semantic else 0}
 
 
 async def _judge(gateway: Gateway, team: str, did: Mapping[str, int]) -> dict[str, Any]:
@@ -165,6 +172,7 @@ def status(gateway: Gateway) -> dict[str, Any]:
         # Since its start; of nobody's team, or of all of them.
         "wrong_keys": gateway.tally.wrong_keys,
         "own_failures": dict(gateway.tally.own_failures),
+        "switches": gateway.switches.shown(),
         "redis": {"available": gateway.store.available},
         "traces": traces,
         "versions": {"litellm": version("litellm")},

@@ -124,8 +124,8 @@ async def shared(gateway: Gateway) -> AsyncIterator[Named]:
             yield "gateway_judge_pays", Sample((name,), int(paid))
         if gateway.semantic is not None:
             checked = await gateway.semantic.second_opinion.estimate(name)
-            yield "gateway_shadow_checked", Sample((name, "agree"), checked.sampled - checked.wrong)
-            yield "gateway_shadow_checked", Sample((name, "differ"), checked.wrong)
+            yield "gateway_shadow_checked", Sample((name, "agree"), checked["sampled"] - checked["wrong"])
+            yield "gateway_shadow_checked", Sample((name, "differ"), checked["wrong"])
         cached += (used_bytes := await gateway.ledger.used_bytes(name))
         yield "gateway_cache_bytes", Sample((name,), used_bytes)
     memory = await _memory(gateway)

@@ -17,13 +17,10 @@ import numpy as np
 from llm_gateway import config as gateway_config
 from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.acceptance import Labels
-from llm_gateway.cache.answers import Answers
-from llm_gateway.cache.asking import Asker
 from llm_gateway.cache.index import Index, Wording
 from llm_gateway.cache.judge import Case
 from llm_gateway.cache.keys import CacheKey, digest, partition
 from llm_gateway.cache.semantic_tier import SemanticTier
-from llm_gateway.cache.wording import Aliases
 from llm_gateway.limits.pricing import Spend, spend
 from llm_gateway.limits.tokens import count_text
 from llm_gateway.outcome import Outcome
@@ -107,7 +104,7 @@ class _Memory:
         self.values[tier, entry] = value
         if row is not None:
             place = (len(self.values), 0)
-            wording = Wording(entry, place, row["p"], row["q"].decode(), row["e"], row["a"], row["u"])
+            wording = Wording(place, entry, row["p"], row["q"].decode(), row["e"], row["a"], row["u"])
             self.found.put(wording, row["v"])
         return f"{len(self.values)}-0"
 
@@ -171,11 +168,11 @@ class Cache:
         limiter: Any = _Unlimited()
         self._team, self.counts = config.teams[TEAM], Counter[str]()
         self.labels: Labels = memory.labels
-        asker = Asker(told, limiter, self._count, model=semantic.judge_model, price=config.prices[semantic.judge_model])
         self._tier = SemanticTier(
-            config, semantic, answers=Answers(memory, Aliases(()), space="bench"), mirror=memory, labels=memory,
-            embedder=embeddings, asker=asker, count=self._count, keepable=ChatAnswers().keepable,  # type: ignore[arg-type]
+            config, semantic, store=memory, ledger=memory, embedder=embeddings,  # type: ignore[arg-type]
+            upstream=told, limiter=limiter, count=self._count, keepable=ChatAnswers().keepable,
         )  # fmt: skip
+        self._tier.mirror = self._tier.labels = memory
         self.max_wrong = semantic.max_wrong
 
     async def ask(self, question: str, answer: str) -> tuple[str | None, str | None]:

@@ -1,0 +1,191 @@
+"""The rules: from a look and what came before to findings. Pure: no clock, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import history as past
+from .catalogue import UNSEEN
+from .catalogue import rules as catalogue
+from .catalogue import sources as all_sources
+from .seen import Seen
+from .settings import Settings, Threshold
+
+State = Literal["bad", "fine", "unknown"]
+DAY_H = 24
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found of one subject: how it is, how bad, and that in words."""
+
+    rule: str
+    subject: str
+    state: State
+    value: float
+    says: str
+
+    @property
+    def key(self) -> str:
+        """Names the alert there may be of it."""
+        return f"{self.rule}/{self.subject}"
+
+
+Found = Iterator[tuple[str, bool, float, str]]
+"""Of each subject: its name, whether it is bad, how bad, and that in words."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a rule looks at."""
+
+    seen: Seen
+    history: Mapping[str, Any]
+    settings: Settings
+
+
+def evaluate(seen: Seen, history: Mapping[str, Any], settings: Settings) -> list[Finding]:
+    """All findings. What hangs on a source that was not seen is unknown, and so is said of the source."""
+    view, found = View(seen, history, settings), []
+    for source in all_sources():
+        why = seen.unseen.get(source)
+        there = "there is none here" if source in ("disks", "certificates") and not getattr(seen, source) else "seen"
+        found.append(Finding(UNSEEN, source, "bad" if why else "fine", 0.0, why or there))
+    for name, check in CHECKS.items():
+        threshold, source = settings.rules[name], catalogue()[name].source
+        if threshold.off:
+            continue
+        if source in seen.unseen and name != "gateway-down":
+            found.append(Finding(name, "", "unknown", 0.0, seen.unseen[source]))
+            continue
+        for subject, bad, value, says in check(view, threshold):
+            found.append(Finding(name, subject, "bad" if bad else "fine", value, says))
+    return found
+
+
+def _down(view: View, threshold: Threshold) -> Found:
+    answering = len(view.seen.gateways)
+    yield "all", not answering, float(not answering), f"{answering} of {view.settings.gateways} gateways answer"
+
+
+def _not_ready(view: View, threshold: Threshold) -> Found:
+    ready = sum(not reasons for reasons in view.seen.gateways.values())
+    why = "; ".join(dict.fromkeys(reason for reasons in view.seen.gateways.values() for reason in reasons))
+    missing = view.settings.gateways - ready
+    yield "all", missing > 0, float(missing), f"{ready} of {view.settings.gateways} ready" + (f": {why}" if why else "")
+
+
+def _errors(view: View, threshold: Threshold) -> Found:
+    counts = past.counted(view.history, view.seen.at, threshold.over_min)
+    share = counts["failed"] / counts["requests"] if counts["requests"] else 0.0
+    enough = counts["requests"] >= max(threshold.least, 1)
+    says = f"{share:.1%} of {counts['requests']:.0f} requests failed in {threshold.over_min} min"
+    says += f" (limit {threshold.limit:.1%})"
+    yield "all", enough and share > threshold.limit, share, says
+
+
+def _latency(view: View, threshold: Threshold) -> Found:
+    counts = past.counted(view.history, view.seen.at, threshold.over_min)
+    bounds = sorted((float(name[3:]), count) for name, count in counts.items() if name.startswith("le:"))
+    total = counts["timed"]
+    enough = total >= max(threshold.least, 1)
+    # The bound below which 95% lie: a histogram says no more.
+    p95 = next((bound for bound, count in bounds if count >= 0.95 * total), float("inf")) if total else 0.0
+    shown = f"{p95:g} s" if p95 != float("inf") else f"more than {bounds[-1][0] if bounds else 0:g} s"
+    says = f"P95 at most {shown} over {total:.0f} answers in {threshold.over_min} min (limit {threshold.limit:g} s)"
+    yield "all", enough and p95 > threshold.limit, min(p95, 1e6), says
+
+
+def _hit_rate(view: View, threshold: Threshold) -> Found:
+    now = past.counted(view.history, view.seen.at, threshold.over_min)
+    hour = int(view.seen.at // past.HOUR_S)
+    days = [past.hourly(view.history, hour - back) for back in range(1, DAY_H + 1)]
+    hits, asked = (sum(each.get(name, 0.0) for each in days) for name in ("hits", "asked"))
+    usual, rate = hits / asked if asked else 0.0, now["hits"] / now["asked"] if now["asked"] else 0.0
+    enough = min(now["asked"], asked) >= max(threshold.least, 1)
+    says = f"hit rate {rate:.0%} in {threshold.over_min} min, {usual:.0%} in the day before"
+    says += f" (limit: {threshold.limit:.0%} of that)"
+    yield "all", enough and rate < usual * threshold.limit, usual - rate, says
+
+
+def _team_budget(view: View, threshold: Threshold) -> Found:
+    for name, team in view.seen.teams.items():
+        share = team.usd / team.daily_usd if team.daily_usd else 0.0
+        says = f"team {name}: {share:.0%} of its day's {team.daily_usd:g} USD used (limit {threshold.limit:.0%})"
+        yield name, share > threshold.limit, share, says
+
+
+def _spend(view: View, threshold: Threshold) -> Found:
+    usd = sum(team.usd for team in view.seen.teams.values())
+    yield "all", usd > threshold.limit, usd, f"{usd:.2f} USD today (limit {threshold.limit:g} USD)"
+
+
+def _redis_memory(view: View, threshold: Threshold) -> Found:
+    used, most = view.seen.redis
+    share = used / most if most else 0.0
+    says = f"{share:.0%} of {most / 2**20:.0f} MiB in use (limit {threshold.limit:.0%})"
+    yield "all", share > threshold.limit, share, says
+
+
+def _disk(view: View, threshold: Threshold) -> Found:
+    for name, share in view.seen.disks.items():
+        yield name, share > threshold.limit, share, f"{name}: {share:.0%} in use (limit {threshold.limit:.0%})"
+
+
+def _traces_waiting(view: View, threshold: Threshold) -> Found:
+    waiting = view.seen.traces_waiting
+    yield "all", waiting > threshold.limit, float(waiting), f"{waiting} traces wait (limit {threshold.limit:g})"
+
+
+def _traces_lost(view: View, threshold: Threshold) -> Found:
+    lost = past.counted(view.history, view.seen.at, threshold.over_min)["lost"]
+    yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost in {threshold.over_min} min"
+
+
+def _certificate(view: View, threshold: Threshold) -> Found:
+    for name, days in view.seen.certificates.items():
+        yield name, days < threshold.limit, -days, f"{name}: {days:.0f} days left (limit {threshold.limit:g})"
+
+
+def _quiet(view: View, threshold: Threshold) -> Found:
+    """No request in an hour, though the same hour had some on most of the days before."""
+    now, hour = view.seen.at, int(view.seen.at // past.HOUR_S)
+    asked = past.counted(view.history, now, 60)["requests"]
+    before = [past.hourly(view.history, hour - DAY_H * day).get("requests", 0.0) for day in range(1, past.DAYS)]
+    busy = sum(count >= max(threshold.limit, 1) for count in before)
+    bad = past.covers(view.history, now, 60) and not asked and busy >= max(threshold.least, 1)
+    yield "all", bad, float(busy), f"{asked:.0f} requests in an hour; on {busy} of the last 7 days there were some then"
+
+
+def _cache_wrong(view: View, threshold: Threshold) -> Found:
+    for name, team in view.seen.teams.items():
+        bad = team.checked >= max(threshold.least, 1) and team.wrong_low > threshold.limit
+        says = f"team {name}: surely more than {team.wrong_low:.1%} of {team.checked} checked semantic hits were wrong"
+        yield name, bad, team.wrong_low, f"{says} (limit {threshold.limit:.1%})"
+
+
+def _judge_cost(view: View, threshold: Threshold) -> Found:
+    for name, team in view.seen.teams.items():
+        bad = team.judge_pays is False
+        yield name, bad, float(bad), f"team {name}: the judge " + ("cost more than it saved" if bad else "pays")
+
+
+CHECKS: Mapping[str, Callable[[View, Threshold], Found]] = {
+    "gateway-down": _down,
+    "gateway-not-ready": _not_ready,
+    "errors": _errors,
+    "latency": _latency,
+    "hit-rate": _hit_rate,
+    "team-budget": _team_budget,
+    "spend": _spend,
+    "redis-memory": _redis_memory,
+    "disk": _disk,
+    "traces-waiting": _traces_waiting,
+    "traces-lost": _traces_lost,
+    "certificate": _certificate,
+    "quiet": _quiet,
+    "cache-wrong": _cache_wrong,
+    "judge-cost": _judge_cost,
+}

@@ -1,0 +1,107 @@
+"""A small production for the crash matrix: five cheap steps with the real vault, journal, outbox, reporter and courier.
+
+Run as a program, with the folder it keeps everything in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from ops.reports.milestones import Reporter
+from ops.reports.recording import Recorder, outbox, scripts
+from ops.runbook import proc, run
+from ops.runbook.courier import Courier
+from ops.runbook.files import write_atomic
+from ops.runbook.journal import Journal
+from ops.runbook.lock import held
+from ops.runbook.secret import Secret
+from ops.runbook.step import Look, Say, Step, missing, satisfied
+from ops.session.compose import compose
+from ops.vault.store import Vault
+
+MADE = ("FIRST_KEY", "SECOND_KEY", "THIRD_KEY")
+
+
+@dataclasses.dataclass
+class Production:
+    """What the steps bring about: secrets in a vault, and a file for whom they are made."""
+
+    folder: Path
+
+    @property
+    def vault(self) -> Vault:
+        return Vault(self.folder / "vault" / "vault.json", "fly")
+
+    @property
+    def handed(self) -> Path:
+        return self.folder / "handed.json"
+
+    def values(self) -> dict[str, str]:
+        return {name: self.vault.get(name).reveal() for name in self.vault.names()}
+
+
+def look_secrets(world: Production) -> Look:
+    lacking = set(MADE) - set(world.vault.names())
+    return missing(f"no {sorted(lacking)}") if lacking else satisfied("all there")
+
+
+def act_secrets(world: Production, say: Say) -> None:
+    for name in MADE:
+        if not world.vault.has(name):
+            world.vault.put({name: Secret(secrets.token_hex(16))}, origin="generated")
+
+
+def look_handed(world: Production) -> Look:
+    if world.handed.exists() and json.loads(world.handed.read_text()) == world.values():
+        return satisfied("handed over")
+    return missing("not handed over")
+
+
+def act_handed(world: Production, say: Say) -> None:
+    write_atomic(world.handed, json.dumps(world.values()), 0o600)
+    world.vault.mark_sent("gateway", {name: Secret(value) for name, value in world.values().items()})
+
+
+def file_step(number: str, key: str, needs: tuple[str, ...]) -> Step[Production]:
+    """A step whose program makes a file."""
+
+    def look(world: Production) -> Look:
+        return satisfied("there") if (world.folder / key).exists() else missing("not there")
+
+    def act(world: Production, say: Say) -> None:
+        proc.run(["/bin/sh", "-c", 'echo done >"$1.new"; mv "$1.new" "$1"', "sh", world.folder / key])
+
+    return Step(number, key, key.title(), "makes a file", look, act, needs=needs)
+
+
+STEPS: list[Step[Any]] = [
+    Step("1.1", "secrets", "Secrets", "makes them", look_secrets, act_secrets),
+    file_step("1.2", "redis", ("secrets",)),
+    file_step("2.1", "build", ()),
+    Step("3.1", "handed", "Handed over", "hands them over", look_handed, act_handed, needs=("secrets", "build")),
+    file_step("3.2", "release", ("handed", "redis")),
+]
+
+
+def main(folder: Path) -> int:
+    """A whole deploy; its exit code."""
+    world = compose("fly", {"PROGRESS_REPOSITORY": str(folder / "repository")})
+    world = dataclasses.replace(world, paths=dataclasses.replace(world.paths, state=folder / "state"))
+    journal, box = Journal(folder / "state" / "journal.jsonl"), outbox(world)
+    with held(folder / "state" / "lock", "inv deploy.all"):
+        reporter = Reporter(world, journal, STEPS, box, lambda: "")
+        courier = Courier(box, scripts(world), reporter.tick)
+        reporter.wake = courier.wake
+        courier.start()
+        result = run.run(STEPS, Production(folder), [Recorder(journal, "fly", "inv deploy.all"), reporter])
+        courier.finish(lambda text: None)
+    return result.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
