@@ -33,7 +33,8 @@ if [ ! -x "$2" ]; then
     exit 2
 fi
 
-export PORT="${GATEWAY_PORT:-4000}"
+export PORT="${GATEWAY_PORT:-}"
+[ -n "$PORT" ] || export PORT=4000
 unset METRICS_PORT
 [ -z "${GATEWAY_METRICS_PORT:-}" ] || export METRICS_PORT="$GATEWAY_METRICS_PORT"
 
