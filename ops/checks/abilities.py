@@ -1,4 +1,4 @@
-"""What an agent needs beside a plain answer: streams, tools, structured output, Responses, embeddings.
+"""What an agent needs besides a plain answer: streams, tools, structured output, Responses, embeddings.
 
 One function each: it asks the gateway once and returns what is wrong, in one sentence, or nothing.
 """
@@ -95,7 +95,7 @@ def unmet(gateway: Gateway, models: Models, names: Sequence[str]) -> list[str]:
 
 
 def streamed(gateway: Gateway, models: Models) -> None:
-    """A streamed answer comes in chunks, with one end, its usage and `[DONE]`."""
+    """A streamed answer comes in chunks, with one end, its usage and `[DONE]`. Raises Unmet if not."""
     options = {"stream": True, "stream_options": {"include_usage": True}}
     answer = gateway.request("POST", CHAT, json=_question(models, "Say hello.", **options))
     _expect_ok(answer, "text/event-stream")
@@ -114,7 +114,7 @@ def streamed(gateway: Gateway, models: Models) -> None:
 
 
 def tool_call(gateway: Gateway, models: Models) -> None:
-    """A question with a function comes back as a call of it, with arguments that fit."""
+    """A question with a function comes back as a call of it, with arguments that fit. Raises Unmet if not."""
     options = {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": NAME}}}
     answer = gateway.request("POST", CHAT, json=_question(models, "Where is order 1042?", **options))
     calls = _completion(answer).choices[0].message.tool_calls
@@ -126,7 +126,7 @@ def tool_call(gateway: Gateway, models: Models) -> None:
 
 
 def structured(gateway: Gateway, models: Models) -> None:
-    """An answer asked for by a strict schema fits the schema."""
+    """An answer asked for by a strict schema fits the schema. Raises Unmet if not."""
     form = {"type": "json_schema", "json_schema": SCHEMA}
     asked = _question(models, "Bought 10 days ago, 30 days to return. Refund?", response_format=form)
     message = _completion(gateway.request("POST", CHAT, json=asked)).choices[0].message
@@ -136,7 +136,7 @@ def structured(gateway: Gateway, models: Models) -> None:
 
 
 def responses(gateway: Gateway, models: Models) -> None:
-    """The Responses API answers, whole and with a text."""
+    """The Responses API answers, whole and with a text. Raises Unmet if not."""
     asked = {
         "model": models.default,
         "input": f"Say hello. {uuid.uuid4().hex}",
@@ -154,7 +154,7 @@ def responses(gateway: Gateway, models: Models) -> None:
 
 
 def embedding(gateway: Gateway, models: Models) -> None:
-    """The stack's embedding model gives a vector of the stack's size."""
+    """The stack's embedding model gives a vector of the stack's size. Raises Unmet if not."""
     size = models.embedding_dimensions
     asked = {"model": models.embedding, "input": f"Where is my order? {uuid.uuid4().hex}", "dimensions": size}
     answer = gateway.request("POST", EMBEDDINGS, json=asked)

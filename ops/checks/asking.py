@@ -1,4 +1,4 @@
-"""What the tests of the gateway share: a caller with a team's key, texts that nobody asked before, answers told."""
+"""What the tests of the gateway share: a client with a team's key, texts never asked before, answers described."""
 
 from __future__ import annotations
 

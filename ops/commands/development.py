@@ -94,7 +94,10 @@ def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> Non
 
 
 def lock(c: Context, site: bool = False) -> None:
-    """Resolve the three locks of pyproject.toml anew; --site: the one of what makes the site."""
+    """Resolve the three locks of pyproject.toml anew: the runbook's, the rehearsal's, the developers'.
+
+    --site: instead the one of what makes the site.
+    """
     if handed_over("dev.lock", *(["--site"] if site else [])):
         return
     from ops.development import check

@@ -92,7 +92,7 @@ def forms(calls: Iterable[Call], codes: list[int]) -> list[Call]:
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The exit code of a whole command line: an error before a person, before pending changes."""
+    """One exit code for several commands: that of an error before a person's turn, before pending changes."""
     return next((code for code in WORST_FIRST if code in codes), max(codes, default=EXIT_OK))
 
 

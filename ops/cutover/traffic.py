@@ -72,6 +72,7 @@ class Traffic:
 
     @property
     def hit_rate(self) -> float | None:
+        """The share of answers that came from a cache, 0 to 1; None where there was no answer."""
         answers = self.hits + self.misses
         return self.hits / answers if answers else None
 

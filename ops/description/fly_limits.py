@@ -1,4 +1,4 @@
-"""What Fly offers: regions, sizes of machines and volumes, counts. Held to before anything is created.
+"""What Fly offers: regions, sizes of machines and volumes, counts. A stack is checked against it before a deploy.
 
 From Fly's documentation as of 2026-08: machine presets (flyctl v0.4.87, MachinePresets), regions, volumes.
 """

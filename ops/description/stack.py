@@ -12,6 +12,15 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Identity(Table, frozen=True):
+    """The table `stack`: what the stack is called, and where its files are, below the checkout.
+
+    Attributes:
+        folder: of the rendered files and the gateway's source.
+        vault: the JSON file of production's secrets.
+        operator_email: Langfuse's first user, and the address for alerts.
+        agent, task: in whose name and on which task progress is reported.
+    """
+
     name: str
     folder: str
     vault: str
@@ -21,17 +30,23 @@ class Identity(Table, frozen=True):
 
 
 class Domains(Table, frozen=True):
+    """The table `domains`: the public host names; the same twice where the UI has none of its own."""
+
     gateway: str
     langfuse: str
 
 
 class Group(Table, frozen=True):
+    """A process group of the gateway's app: how many machines; memory (MB) and shared CPUs of each."""
+
     count: int
     memory_mb: int
     cpus: int
 
 
 class Groups(Table, frozen=True):
+    """The tables `fly.groups.*`: one per process group of the gateway's app."""
+
     edge: Group
     gateway: Group
     ui: Group
@@ -40,6 +55,17 @@ class Groups(Table, frozen=True):
 
 
 class FlyPrices(Table, frozen=True):
+    """The table `fly.prices`: what Fly charges, in USD a month.
+
+    Attributes:
+        as_of: the date of the prices, as in ``2026-08-07``.
+        shared_cpu: for a shared CPU with its 256 MB of memory.
+        memory_gb, volume_gb, snapshot_gb: for each GB; of snapshots, `snapshots_free_gb` cost nothing.
+        region_markups: by region, the factor on the price of a machine.
+        redis_plans, redis_bandwidth_gb: by plan of managed Redis, USD a month and the GB of traffic included.
+        certificate: for each certificate; `certificates_free` of them cost nothing.
+    """
+
     as_of: str
     shared_cpu: float
     memory_gb: float
@@ -54,6 +80,8 @@ class FlyPrices(Table, frozen=True):
 
 
 class Fly(Table, frozen=True):
+    """The table `fly`: the gateway's app, its organisation and region, and the oldest flyctl that will do."""
+
     app: str
     org: str
     region: str
@@ -63,6 +91,8 @@ class Fly(Table, frozen=True):
 
 
 class Ports(Table, frozen=True):
+    """The table `ports`: the TCP port that each process group listens on inside Fly."""
+
     edge: int
     gateway: int
     ui: int
@@ -71,17 +101,29 @@ class Ports(Table, frozen=True):
 
 
 class Edge(Table, frozen=True):
+    """The table `edge`: the largest request body, as Caddy writes sizes (``2MB``), and the public paths."""
+
     max_body: str
     paths: tuple[str, ...]
 
 
 class Postgres(Table, frozen=True):
+    """The table `postgres`: Langfuse's schema and role, and how many connections each of its processes may open."""
+
     schema: str
     role: str
     connection_limit: int
 
 
 class Redis(Table, frozen=True):
+    """The table `redis`: managed Redis at Fly, for limits and caches.
+
+    Attributes:
+        plan: as Fly calls it, such as ``Fixed 250MB``.
+        max_memory_mb: the memory limit of the rehearsal's Redis, in MB.
+        queue_name: of a second database for Langfuse's queue; empty: it shares the first.
+    """
+
     name: str
     plan: str
     max_memory_mb: int
@@ -89,6 +131,14 @@ class Redis(Table, frozen=True):
 
 
 class ClickHouse(Table, frozen=True):
+    """The table `clickhouse`: Langfuse's ClickHouse, an app of one machine with one volume.
+
+    Attributes:
+        volume_gb: size of the volume to begin with, in GB; it grows by itself up to `volume_max_gb`.
+        database: Langfuse's database; `user` is limited to it.
+        log_ttl_days: days for which ClickHouse keeps its own log tables.
+    """
+
     app: str
     image: str
     memory_mb: int
@@ -101,6 +151,15 @@ class ClickHouse(Table, frozen=True):
 
 
 class Storage(Table, frozen=True):
+    """The table `storage`: Langfuse's object store. `app` to `volume_max_gb` are for MinIO only.
+
+    Attributes:
+        provider: ``minio``, an app of our own, or ``tigris``, Fly's object store.
+        volume_gb: size of the volume to begin with, in GB; it grows by itself up to `volume_max_gb`.
+        bucket: Langfuse's bucket; `user` is limited to it.
+        expire_days: days after which objects are removed.
+    """
+
     provider: Literal["minio", "tigris"]
     app: str
     image: str
@@ -114,12 +173,16 @@ class Storage(Table, frozen=True):
 
 
 class Images(Table, frozen=True):
+    """The table `images`: Langfuse's two images by digest, and the version that both are of."""
+
     langfuse_web: str
     langfuse_worker: str
     langfuse_version: str
 
 
 class Langfuse(Table, frozen=True):
+    """The table `langfuse`: the organisation and the project that are made at Langfuse's first start."""
+
     org_id: str
     org_name: str
     project_id: str
@@ -127,12 +190,27 @@ class Langfuse(Table, frozen=True):
 
 
 class Price(Table, frozen=True):
+    """A row of `models.prices`, USD per million tokens; without `cached_input`, cached tokens cost as much as any."""
+
     input: float
     output: float
     cached_input: float | None = None
 
 
 class Models(Table, frozen=True):
+    """The table `models`: which models the gateway offers, and what they cost.
+
+    Attributes:
+        default: the model that answers where a request names none.
+        fallback: the model asked when another fails, and for long inputs.
+        embedding: the model whose vectors of `embedding_dimensions` numbers the semantic cache compares.
+        default_max_tokens: the most output tokens of a request that sets no bound.
+        escalate_over_input_tokens: input tokens above which the default model's requests go to `fallback`.
+        timeout_s: seconds that the provider has for an answer.
+        also_chat, also_embed: further models that clients may ask for answers, and for embeddings.
+        hosted_tools: USD per call, by the name of a tool that runs at the provider.
+    """
+
     default: str
     fallback: str
     embedding: str
@@ -160,6 +238,17 @@ SemanticMode = Literal["wait", "background", "off"]
 
 
 class TeamTable(Table, frozen=True):
+    """A table `teams.*` as it is written: limits may be left out where `mirrors` names a team that has them.
+
+    Attributes:
+        key: name of the secret that is the team's key; `agents` use it.
+        rpm, tpm: requests and tokens per minute.
+        daily_usd: USD per day (UTC).
+        semantic: whether a question in other words waits for the judge, does not wait, or is not looked up.
+        per_user: cached answers of one end user are not shown to another.
+        provider_ids: ids of objects at the provider that belong to the team.
+    """
+
     key: str
     agents: tuple[str, ...] = ()
     mirrors: str | None = None
@@ -172,7 +261,7 @@ class TeamTable(Table, frozen=True):
 
 
 class Team(Table, frozen=True):
-    """A team with its limits resolved."""
+    """A team with its limits resolved; attributes and units as in `TeamTable`."""
 
     name: str
     key: str
@@ -187,6 +276,19 @@ class Team(Table, frozen=True):
 
 
 class Cache(Table, frozen=True):
+    """The table `cache`: both caches of answers.
+
+    Attributes:
+        exact_ttl_s, semantic_ttl_s: seconds for which answers are kept.
+        semantic: whether answers are also found by meaning.
+        candidate_from: cosine similarity, 0 to 1, below which no stored answer is considered.
+        max_wrong: share, 0 to 1, of wrong answers tolerated among those served without a verdict.
+        judge_timeout_s: seconds that a request waits for the judge's verdict.
+        bytes_per_team: memory in Redis that one team's entries may take, in bytes.
+        shadow_rate: share, 0 to 1, of semantic hits that are answered afresh as well, to check them.
+        aliases: groups of questions that a person declared the same.
+    """
+
     exact_ttl_s: int
     semantic: bool
     semantic_ttl_s: int
@@ -199,6 +301,16 @@ class Cache(Table, frozen=True):
 
 
 class Success(Table, frozen=True):
+    """The table `success`: what the first week after cutover is measured against.
+
+    Attributes:
+        cache_hit_rate: the least share of answers from a cache, 0 to 1.
+        p95_latency_s: the most seconds within which 95% of the answers are there.
+        error_rate: the largest share of failed requests, 0 to 1.
+        daily_usd: the most USD spent on a day.
+        quota_violations: the most requests let through above a limit.
+    """
+
     cache_hit_rate: float
     p95_latency_s: float
     error_rate: float
@@ -217,6 +329,8 @@ class WatchRule(Table, frozen=True):
 
 
 class Watch(Table, frozen=True):
+    """The watch: whether it runs, how often it looks (`every_s`), and when (minutes, hour in UTC) it writes."""
+
     on: bool
     sender: str
     every_s: float
@@ -256,7 +370,11 @@ class Stack(Table, frozen=True):
 
     @property
     def resolved_teams(self) -> tuple[Team, ...]:
-        """Every team with its limits, mirrors followed (one level)."""
+        """Every team with its limits, mirrors followed (one level).
+
+        Raises:
+            ValueError: a team has neither limits nor a mirrored team that has them.
+        """
         result = []
         for name, table in self.teams.items():
             source = self.teams[table.mirrors] if table.mirrors else table

@@ -1,4 +1,4 @@
-"""Plain data into typed structures, one thread at a time.
+"""Converting plain data into typed structures, by one thread at a time.
 
 msgspec 0.20 builds what it knows of a type when the type is first converted to, and two threads doing so at once can
 crash the interpreter (seen in about one plan of ten). So every conversion of the runbook goes through here.

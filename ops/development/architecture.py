@@ -32,7 +32,7 @@ def write() -> bool:
 
 
 def page(text: str) -> str:
-    """The text of the page with the drawing made anew."""
+    """The text of the page with the drawing made anew. Raises ValueError if the page has no place for it."""
     if not BLOCK.search(text):
         raise ValueError(f"{PAGE} has no block 'drawn: packages'")
     return BLOCK.sub(lambda match: f"{match[1]}```mermaid\n{drawing()}\n```\n{match[2]}", text)

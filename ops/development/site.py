@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ops.description.environments import Environment
 from ops.description.paths import ROOT
 from ops.development import drawing
-from ops.development.check import TOOLS, make_environment
+from ops.development.check import TOOLS
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 
 SOURCE = ROOT / "docs" / "site"
 LOCK = SOURCE / "requirements.lock"
-ENVIRONMENT = ROOT / ".tools" / "site"
+ENVIRONMENT = Environment(ROOT / ".tools" / "site", LOCK, ROOT)
 OUT = ROOT / ".state" / "site"
 BUILD_SECONDS = 300
 CHAPTERS = {
@@ -41,19 +44,20 @@ def build(out: Path | None = None, root: Path = ROOT) -> Path:
         The site's first page.
 
     Raises:
-        RunbookError: DOC-004 the documents do not make a site, DOC-005 `out` holds something else.
+        RunbookError: DOC-004 the documents do not make a site, DOC-005 `out` holds something else, DOC-006 its packages
+            could not be installed.
     """
     out = (out or OUT).absolute()
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / ".buildinfo").is_file())):
         raise RunbookError(
             "DOC-005", f"{out} is there, and no site made by this command", next="inv document.site --out FOLDER"
         )
-    make_environment(ENVIRONMENT, LOCK)
+    _make_environment()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as folder:
         source, made = Path(folder) / "source", Path(folder) / "site"
         _collect(root, source)
-        words: list[str | Path] = [ENVIRONMENT / "bin" / "python", "-m", "sphinx", "--quiet", "--fail-on-warning"]
+        words: list[str | Path] = [ENVIRONMENT.python, "-m", "sphinx", "--quiet", "--fail-on-warning"]
         words += ["--keep-going", "--builder", "html", "--conf-dir", SOURCE, source, made]
         try:
             proc.run(words, cwd=root, timeout=BUILD_SECONDS)
@@ -87,6 +91,18 @@ def lock() -> None:
         cwd=ROOT,
         timeout=600,
     )  # fmt: skip
+
+
+def _make_environment() -> None:
+    if ENVIRONMENT.is_current:
+        return
+    ENVIRONMENT.folder.parent.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(ENVIRONMENT.making(sys.executable), cwd=ROOT, check=False).returncode:
+        raise RunbookError(
+            "DOC-006",
+            "what makes the site could not be installed",
+            next="see that the package registry can be reached, then run the same command again",
+        )
 
 
 def _collect(root: Path, source: Path) -> None:

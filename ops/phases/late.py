@@ -1,4 +1,4 @@
-"""Looks and acts named by where they are: `inv --list` shows the steps without loading what they call."""
+"""Steps' functions, referred to by module and name: `inv --list` shows the steps without importing what they call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks and acts that are a part of the target: a step is written once, each target says what it means there."""
+"""Steps whose look and act are a part of the target: the step is written once, each target implements the part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jinja, set up once: strict about what is undefined, and silent about nothing."""
+"""The Jinja environment: undefined names are errors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run leaves behind: the journal, the acceptance checklist, progress reports."""
+"""Records of runs: the journal, the acceptance checklist, progress reports."""

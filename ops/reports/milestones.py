@@ -1,4 +1,4 @@
-"""Progress reports of a run on production: a sentence a milestone, for a reader who was not there.
+"""Progress reports of a run on production: one sentence per milestone, for a reader who was not there.
 
 A milestone is a phase that is through, a step that failed, what a person must give, two silent hours, and the end.
 After the end nothing more is reported: the task is complete.

@@ -1,4 +1,4 @@
-"""What a run leaves behind: journal lines, and an outbox for those who wait for its progress."""
+"""Recording a run: journal lines, and an outbox of progress reports."""
 
 from __future__ import annotations
 
@@ -41,16 +41,20 @@ class Recorder:
         self.command = command
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
+        """Write who began which command on which target, and with which steps."""
         keys = [step.key for step in steps]
         self.journal.write("begin", who=operator(), target=self.target, command=self.command, steps=keys)
 
     def started(self, step: Step[W], doing: str) -> None:
+        """Write that the step began; `doing` is not recorded."""
         self.journal.write("started", step=step.key)
 
     def said(self, step: Step[W], text: str) -> None:
+        """Nothing: progress within a step is not recorded."""
         return
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """Write the step's status, evidence, seconds and error code."""
         self.journal.write(
             "step",
             step=step.key,
@@ -63,6 +67,7 @@ class Recorder:
         )
 
     def finished(self, result: Result) -> None:
+        """Write how the run ended: its exit code, or the signal that interrupted it, and its seconds."""
         if result.interrupted is not None:
             self.journal.write("interrupted", signal=result.interrupted, seconds=round(result.seconds, 3))
         else:

@@ -1,4 +1,4 @@
-"""Advice to the operator. The layer above may complete the commands in it, so that they do what is meant as typed."""
+"""What an operator is told to do next. A layer above may complete the commands in it, e.g. by the target's option."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _complete: Callable[[str], str] = str
 
 
 def complete_with(function: Callable[[str], str]) -> None:
-    """Have `function` complete the commands in every piece of advice from now on."""
+    """From now on, complete the commands in every piece of advice with `function`: the text before, the text after."""
     global _complete
     _complete = function
 
 
 def advice(text: str) -> str:
-    """`text`, its commands completed."""
+    """A text that tells an operator what to do, with its commands completed, for instance by ``--target fly``."""
     return _complete(text)

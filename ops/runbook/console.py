@@ -52,7 +52,14 @@ def error_lines(error: RunbookError) -> list[str]:
 
 
 def three_lines(head: str, why: str, next: str, code: str) -> list[str]:
-    """A message for three in the morning, redacted."""
+    """A message of up to four parts, redacted: what, why, what to do next, and where to read more.
+
+    Args:
+        head: what happened.
+        why: the cause; left out where empty.
+        next: what to do, as a command where there is one; left out where empty.
+        code: the error's code, which `inv explain` knows; left out where empty.
+    """
     lines = [head]
     if why:
         lines += [f"  why:  {line}" if index == 0 else f"        {line}" for index, line in enumerate(why.splitlines())]
@@ -85,7 +92,7 @@ def outcome_lines(step: Step[W], outcome: Outcome) -> list[str]:
 
 
 def is_news(step: Step[W], outcome: Outcome, asked: Collection[str] | None) -> bool:
-    """Whether a person wants a line about it: it was asked for, or something happened, and not to another step."""
+    """Whether a person wants a line about it: it was asked for, or more happened than OK, and by itself."""
     if outcome.follows:
         return False
     return asked is None or step.key in asked or outcome.status not in (Status.OK, Status.SKIPPED)
@@ -137,20 +144,25 @@ class Plain:
         print(redactor(text), file=self.out, flush=True)
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
+        """Remember the steps, whose numbers the last lines name."""
         self.steps = steps
 
     def started(self, step: Step[W], doing: str) -> None:
+        """Nothing: a step has its line when it has ended."""
         return
 
     def said(self, step: Step[W], text: str) -> None:
+        """Print a line of progress."""
         self._print(f"{'…':<12} {step.number:<6} {step.name}: {text}")
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """Print the step's lines, if there is news of it."""
         if is_news(step, outcome, self.asked):
             for line in outcome_lines(step, outcome):
                 self._print(line)
 
     def finished(self, result: Result) -> None:
+        """Print the summary and what only a person can do."""
         for line in (summary(result), *last_lines(self.steps, result)):
             self._print(line)
 
@@ -168,6 +180,7 @@ class Live:
         self.live: Any = None
 
     def begin(self, steps: Sequence[Step[W]]) -> None:
+        """Start the live table, which is redrawn from a thread of its own."""
         from rich.live import Live as RichLive
 
         self.steps = steps
@@ -196,13 +209,16 @@ class Live:
         return table
 
     def started(self, step: Step[W], doing: str) -> None:
+        """Show the step in the table, and its clock from now on."""
         self.running[step.key] = (step, doing, time.monotonic())
 
     def said(self, step: Step[W], text: str) -> None:
+        """Replace what the table shows of the step."""
         if step.key in self.running:
             self.running[step.key] = (step, text, self.running[step.key][2])
 
     def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """Take the step out of the table; print its lines above it, if there is news of it."""
         from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
@@ -227,6 +243,7 @@ class Live:
             self.console.print(Padding(text, (0, 0, 0, indent)) if said else text, soft_wrap=not said)
 
     def finished(self, result: Result) -> None:
+        """Remove the table; print the summary and what only a person can do."""
         if self.live is not None:
             self.live.stop()
         self.console.print(summary(result), style="bold", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Delivering what is in the outbox: one sender at a time, in order, and what one script refuses holds up no other."""
+"""Delivering queued progress reports: one sender at a time, in order; one that fails does not hold up the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first thing that runs: a signal before, or after, anything else is set up ends the program in one line."""
+"""Signals during start-up and shutdown: end the program with one line and the documented exit code."""
 
 # The C modules beneath `os` and `signal`: those import dozens of others, and until then Ctrl-C is a traceback.
 import _signal

@@ -1,4 +1,4 @@
-"""What can go wrong, said so that somebody on call at three in the morning can act on it."""
+"""The errors an operator can meet, each with a stable code, a cause and the next command; and the exit codes."""
 
 from __future__ import annotations
 

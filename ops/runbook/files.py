@@ -11,7 +11,11 @@ NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC  # a link in our own folders was put ther
 
 
 def make_private(folder: Path) -> None:
-    """Make `folder`, and whatever is missing above it, so that only its owner can enter them."""
+    """Make `folder`, and whatever is missing above it, so that only its owner can enter them (mode 0700).
+
+    Raises:
+        OSError: as the system says.
+    """
     for place in (*reversed(folder.parents), folder):
         with contextlib.suppress(FileExistsError):
             place.mkdir(mode=0o700)

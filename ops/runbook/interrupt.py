@@ -104,7 +104,11 @@ def check() -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Pause between two looks at a condition; wakes at once to raise what `check` raises."""
+    """Pause between two looks at a condition; wakes at once to raise what `check` raises.
+
+    Raises:
+        Interrupted: the run was asked to stop.
+    """
     stop.wait(left(seconds))
     check()
 

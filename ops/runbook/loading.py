@@ -1,4 +1,4 @@
-"""Sparing a command the parts of a library that it loads for others."""
+"""Faster start-up: importing a library without the parts of it that a command does not use."""
 
 from __future__ import annotations
 

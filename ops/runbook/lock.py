@@ -1,4 +1,4 @@
-"""One operator at a time. The lock is the kernel's (flock), so a crash can never leave it behind."""
+"""The lock of a target: one run at a time. It is a kernel lock (flock), so a crash releases it."""
 
 from __future__ import annotations
 

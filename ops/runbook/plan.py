@@ -1,4 +1,4 @@
-"""The plan: every look at once, nothing else."""
+"""The plan: looks at every step, in parallel, and acts on none."""
 
 from __future__ import annotations
 

@@ -63,7 +63,15 @@ class Outbox:
         self._fates = Journal(folder / "delivered.jsonl")
 
     def put(self, script: str, arguments: Sequence[str]) -> None:
-        """Queue one report; on disk when this returns."""
+        """Queue one report; on disk when this returns.
+
+        Args:
+            script: name of the progress script to run.
+            arguments: for the script.
+
+        Raises:
+            RunbookError: the disk refuses.
+        """
         clean = [redactor(argument) for argument in arguments]
         self._queued.write("report", id=uuid.uuid4().hex, script=script, arguments=clean)
 
@@ -142,7 +150,7 @@ class Outbox:
 
 
 def percent(done: int, total: int) -> int:
-    """Whole percent, 100 only when everything is done."""
+    """How many of `total` steps are done, in whole percent; 100 only when everything is done."""
     return 100 if done >= total else min(99, done * 100 // max(1, total))
 
 

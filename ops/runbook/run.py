@@ -28,13 +28,27 @@ LATE_S = 0.5  # between two looks at whether one has not
 
 
 class Observer(Protocol):
-    """Whoever wants to know: the console, the journal, the progress reports."""
+    """Who is told of a run's events as they happen: the console, the journal, the progress reports."""
 
-    def begin(self, steps: Sequence[Step[W]]) -> None: ...
-    def started(self, step: Step[W], doing: str) -> None: ...
-    def said(self, step: Step[W], text: str) -> None: ...
-    def ended(self, step: Step[W], outcome: Outcome) -> None: ...
-    def finished(self, result: Result) -> None: ...
+    def begin(self, steps: Sequence[Step[W]]) -> None:
+        """The run begins with these steps, in the order of their numbers."""
+        ...
+
+    def started(self, step: Step[W], doing: str) -> None:
+        """A step begins; `doing` says with what, such as a look or an act."""
+        ...
+
+    def said(self, step: Step[W], text: str) -> None:
+        """A step under way reports progress in one line of text, not yet redacted."""
+        ...
+
+    def ended(self, step: Step[W], outcome: Outcome) -> None:
+        """A step has ended, well or not."""
+        ...
+
+    def finished(self, result: Result) -> None:
+        """The run has ended or was interrupted; nothing is told after this."""
+        ...
 
 
 @dataclass
@@ -60,7 +74,15 @@ class Result:
 
 
 def with_needs(steps: Mapping[str, Step[W]], select: Collection[str]) -> list[Step[W]]:
-    """The selected steps and everything they need, in the order of their numbers."""
+    """The selected steps and everything they need, in the order of their numbers.
+
+    Args:
+        steps: every step there is, by key.
+        select: keys of steps.
+
+    Raises:
+        KeyError: there is no such step.
+    """
     wanted: set[str] = set()
     todo = list(select)
     while todo:

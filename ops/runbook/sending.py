@@ -1,4 +1,4 @@
-"""Running a report's script so that it is known how it ended, even if we are killed meanwhile.
+"""Running the script of one progress report, so that its exit code is known even if this process is killed meanwhile.
 
 A shell outlives us and writes the exit code to a file; while it or the script lives, they hold a lock that they have
 inherited. So a report whose sender died is waited for, or found delivered, and not sent a second time. Only where that

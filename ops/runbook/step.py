@@ -44,6 +44,7 @@ class Look:
 
     @property
     def satisfied(self) -> bool:
+        """Whether nothing is left to do."""
         return self.state is State.SATISFIED
 
 
@@ -107,6 +108,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
+        """Whether the step neither failed nor waits for a person; a skipped one is good."""
         return self.status not in (Status.FAILED, Status.BLOCKED)
 
 

@@ -58,7 +58,13 @@ class Answer:
 
 
 class Gateway:
-    """A caller of the gateway with one team's key."""
+    """A caller of the gateway with one team's key.
+
+    Args:
+        endpoints: where the gateway is.
+        key: the team's; None calls without one.
+        timeout: seconds for one request.
+    """
 
     def __init__(self, endpoints: Endpoints, key: Secret | None, timeout: float = 60.0) -> None:
         headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
@@ -86,7 +92,11 @@ class Gateway:
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body, seconds)
 
     def chat(self, model: str, text: str, *, system: str = "", **more: Any) -> Answer:
-        """One question, one answer. A `system` prompt that nobody used before keeps every cached answer away."""
+        """One question, one answer. A `system` prompt that nobody used before keeps every cached answer away.
+
+        Raises:
+            RunbookError: WEB-001 the gateway does not answer.
+        """
         rules = [{"role": "system", "content": system}] if system else []
         body = {"model": model, "messages": [*rules, {"role": "user", "content": text}], **more}
         return self.request("POST", "/v1/chat/completions", json=body)

@@ -35,6 +35,9 @@ class Langfuse:
 
         Args:
             database: also ask it to reach its Postgres.
+
+        Raises:
+            RunbookError: WEB-001 there is no answer at all.
         """
         query = {"failIfDatabaseUnavailable": "true"} if database else {}
         response = self.site.request("GET", "/api/public/health", params=query)
@@ -88,6 +91,9 @@ class Langfuse:
         """Log in to the UI as a browser would; returns the session, empty when refused.
 
         Judged by the session that follows, not by a status: a bad CSRF token answers 200 as well.
+
+        Raises:
+            RunbookError: WEB-001 there is no answer at all.
         """
         token = self.site.request("GET", "/api/auth/csrf").json()["csrfToken"]
         form = {

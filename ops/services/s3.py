@@ -60,6 +60,7 @@ class Wanted:
 
     @property
     def policy_name(self) -> str:
+        """Name of the policy that limits the user to the bucket."""
         return f"{self.bucket}-only"
 
 

@@ -21,6 +21,9 @@ class Site:
         endpoints: says where to connect and whom to trust.
         headers: sent with every request.
         timeout: seconds for one request.
+
+    Raises:
+        RunbookError: WEB-002 the certificate authority to trust cannot be read.
     """
 
     def __init__(

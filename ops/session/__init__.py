@@ -1,1 +1,1 @@
-"""One command at work: composing its deployment, running or planning steps, asking for consent."""
+"""Executing one command: composing its deployment, running or planning steps, asking for consent."""

@@ -70,7 +70,7 @@ def _machine(stack: Stack, name: str, count: int, cpus: int, memory_mb: int) -> 
 
 
 def show(stack: Stack, json: bool) -> None:
-    """Print the estimate."""
+    """Print the estimate, in USD a month, as a table or as one JSON document; errors as `estimate`."""
     items = estimate(stack)
     total = sum(item.usd for item in items)
     if json:

@@ -1,4 +1,4 @@
-"""The names of all commands, noted once they have been put together: the guides are checked against them."""
+"""The names of all commands, collected when they have been defined; the guides are checked against them."""
 
 from __future__ import annotations
 

@@ -112,6 +112,7 @@ class Outermost:
         self.name = name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope; a request is logged when it has been answered."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

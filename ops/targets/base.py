@@ -16,17 +16,36 @@ class Part(Protocol):
     """One thing a target can look at and bring about; a step is written once and asks its target's part."""
 
     def look(self, workspace: Workspace) -> Look:
-        """Read the real state, cheaply, with no side effect."""
+        """Read the real state, cheaply, with no side effect.
+
+        Raises:
+            RunbookError: the state cannot be read.
+        """
         ...
 
     def act(self, workspace: Workspace, say: Say) -> None:
-        """Make it so; may be killed at any instant and run again."""
+        """Make it so; may be killed at any instant and run again.
+
+        Args:
+            workspace: what to work on.
+            say: told what is being done, in one line each.
+
+        Raises:
+            RunbookError: it cannot be made so.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One line of `inv doctor`: something this machine must have for this target."""
+    """One line of `inv doctor`: something this machine must have for this target.
+
+    Attributes:
+        name: what it is.
+        ok: whether it is there and will do.
+        found: what is there, such as a version.
+        get: how to get it, for one that is not ok.
+    """
 
     name: str
     ok: bool
@@ -47,7 +66,7 @@ class Machine:
         region: where it is.
         release: number of the release it runs; 0 where there are no releases.
         image: what it runs.
-        memory_mb: its memory.
+        memory_mb: its memory, in MB.
     """
 
     app: str
@@ -62,7 +81,10 @@ class Machine:
 
 
 class Target(Protocol):
-    """Where the gateway is built, looked after and taken down; each package of `ops/targets` is one."""
+    """Where the gateway is built, looked after and taken down; each package of `ops/targets` is one.
+
+    Every method may raise RunbookError where what it asks does not answer.
+    """
 
     name: str
     production: bool  # whether a run asks before it changes anything, and reports its progress
@@ -78,7 +100,11 @@ class Target(Protocol):
     pooled: Part  # 3.5
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Held during a run that changes things: locks out those who work on the same target from elsewhere."""
+        """Held during a run that changes things: locks out those who work on the same target from elsewhere.
+
+        Raises:
+            RunbookError: LOCK-010 somebody else holds it.
+        """
         ...
 
     def preparation(self) -> Sequence[Step[Workspace]]:
@@ -90,7 +116,19 @@ class Target(Protocol):
         ...
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-        """Ask a gateway's admin route, which the edge never lets through; the parsed JSON answer."""
+        """Ask a gateway's admin route, which the edge never lets through.
+
+        Args:
+            method: of HTTP.
+            path: with its query, such as ``/gateway/admin/limits``.
+            body: sent as JSON; None sends none.
+
+        Returns:
+            The parsed JSON answer.
+
+        Raises:
+            RunbookError: FLY-012 no gateway runs; GW-001 it does not answer, or not with 200.
+        """
         ...
 
     def watch(self, what: str) -> tuple[int, str]:
@@ -118,7 +156,11 @@ class Target(Protocol):
         ...
 
     def machines(self) -> Sequence[Machine]:
-        """Every machine of the stack. Changes nothing."""
+        """Every machine of the stack. Changes nothing.
+
+        Raises:
+            RunbookError: FLY-051 this target has none.
+        """
         ...
 
     def logs(self, app: str, group: str, lines: int) -> Iterator[list[str]]:
@@ -128,6 +170,9 @@ class Target(Protocol):
             app: as an operator names it; empty for the gateway's.
             group: only its machines; empty for all.
             lines: how many of the newest at most.
+
+        Raises:
+            RunbookError: FLY-048 no such app or group; FLY-051 this target has no machines.
         """
         ...
 
@@ -135,8 +180,12 @@ class Target(Protocol):
         """Put an earlier image into service and hold it there; one line that says what runs now.
 
         Args:
+            say: told what is being done.
             to: an image reference; the last good release's when not given.
             fast: all machines at once.
+
+        Raises:
+            RunbookError: FLY-047 nothing to go back to; FLY-043 it does not get healthy; FLY-051 no machines here.
         """
         ...
 
@@ -145,26 +194,51 @@ class Target(Protocol):
         ...
 
     def scale(self, group: str, count: int, say: Say) -> str:
-        """Make a group have `count` healthy machines; one line that says so, and what to edit so that it stays."""
+        """Make a group have `count` healthy machines; one line that says so, and what to edit so that it stays.
+
+        Raises:
+            RunbookError: FLY-013 the group has no machine yet; FLY-048 no such group, or a count out of range; FLY-043
+                they do not get healthy; FLY-051 no machines here.
+        """
         ...
 
     def run(self, app: str, group: str, command: str, say: Say) -> int:
-        """Run a shell command in a machine, its output on ours; its exit code."""
+        """Run a shell command in a machine, its output on ours; its exit code.
+
+        Args:
+            app: as an operator names it; empty for the gateway's.
+            group: in a machine of this group; empty for any.
+            command: as a shell reads it.
+            say: told what is being done.
+
+        Raises:
+            RunbookError: FLY-012 no such machine runs; FLY-046 no tunnel; FLY-048 no such app; FLY-050 it does not let
+                us in; FLY-051 no machines here.
+        """
         ...
 
     @property
     def name_to_destroy(self) -> str:
-        """What an operator types to say that all of it is to be destroyed."""
+        """What an operator types to say that all of it is to be destroyed.
+
+        Raises:
+            RunbookError: FLY-051 no machines here.
+        """
         ...
 
     def check_destroy(self, typed: str) -> None:
         """Refuse to destroy unless `typed` is `name_to_destroy`.
 
         Raises:
-            RunbookError: something else, or nothing, was typed.
+            RunbookError: FLY-049 something else, or nothing, was typed; FLY-051 no machines here.
         """
         ...
 
     def destroy(self, say: Say) -> Sequence[str]:
-        """Destroy everything the stack has there; names of what was destroyed. Safe to be killed and repeated."""
+        """Destroy everything the stack has there; names of what was destroyed. Safe to be killed and repeated.
+
+        Raises:
+            RunbookError: FLY-051 no machines here.
+            FlyError: as flyctl fails.
+        """
         ...

@@ -21,15 +21,19 @@ class NoMachines:
     after_destroy = ""
 
     def check_operable(self) -> None:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def machines(self) -> Sequence[Machine]:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def logs(self, app: str, group: str, lines: int) -> Iterator[list[str]]:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def rollback(self, say: Say, *, to: str = "", fast: bool = False) -> str:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def end_hold(self) -> str:
@@ -37,19 +41,24 @@ class NoMachines:
         return ""
 
     def scale(self, group: str, count: int, say: Say) -> str:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def run(self, app: str, group: str, command: str, say: Say) -> int:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     @property
     def name_to_destroy(self) -> str:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def check_destroy(self, typed: str) -> None:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def destroy(self, say: Say) -> Sequence[str]:
+        """Refuse with RunbookError FLY-051."""
         raise self._refused()
 
     def _refused(self) -> RunbookError:

@@ -1,4 +1,4 @@
-"""The targets there are: every package in this folder is one."""
+"""The registry of targets: every package in this folder is one."""
 
 from __future__ import annotations
 

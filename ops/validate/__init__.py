@@ -1,1 +1,1 @@
-"""Judging rendered files: the tools that will read them, and rules of ours that no tool knows."""
+"""Validation of rendered files: by the tools that will read them, and by rules of ours that no tool knows."""

@@ -1,4 +1,4 @@
-"""Secrets: made, kept, handed out, rotated, and never printed."""
+"""Secrets: generated, stored, delivered to their consumers, rotated, and never printed."""
 
 from ops.vault.store import Entry, Pending, Vault
 

@@ -40,6 +40,7 @@ def for_consumers(
 
     Raises:
         RunbookError: VAULT-013 as `for_consumer`; VAULT-014 when two want different values under one name.
+        ValueError: the contract knows no such consumer.
     """
     rules = contract.rules(stack, vault.target)
     result: dict[str, Secret] = {}

@@ -162,7 +162,9 @@ class Vault:
         """Store secrets, all in one write; values that are there already are not written again.
 
         Raises:
-            RunbookError: VAULT-007 disk full, VAULT-008 not writable, VAULT-009 another writer holds it.
+            RunbookError: VAULT-007 disk full, VAULT-008 not writable, VAULT-009 another writer holds it; VAULT-012 a
+                value is empty or holds line breaks.
+            ValueError: a name is not one for a secret.
         """
         for name, secret in values.items():
             if not _NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The ASGI application: who may go where, and how answers travel."""
+"""The ASGI application: authentication, routing, and sending replies."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ class App:
         self._wrong_keys, self._malformed = Throttle(WRONG_KEYS), Throttle(MALFORMED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope: a request, or the life of the process."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":

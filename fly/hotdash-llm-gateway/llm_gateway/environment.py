@@ -57,7 +57,7 @@ def read(config: GatewayConfig, environ: Mapping[str, str]) -> Environment:
 
 
 def log_level(environ: Mapping[str, str]) -> str:
-    """The level GATEWAY_LOG_LEVEL names, as `logging` spells it."""
+    """The level GATEWAY_LOG_LEVEL names, as `logging` spells it. Raises ConfigError if there is no such level."""
     level = (environ.get("GATEWAY_LOG_LEVEL") or "info").upper()
     if level not in LEVELS:
         raise ConfigError(f"GATEWAY_LOG_LEVEL must be one of {', '.join(LEVELS).lower()}")

@@ -1,4 +1,4 @@
-"""What happened to one request, noted while it happens. Response headers and the trace are made from it."""
+"""The record of one request, filled in while it is handled; response headers and the trace are made from it."""
 
 from __future__ import annotations
 
@@ -86,6 +86,7 @@ class Outcome:
 
     @property
     def hit(self) -> bool:
+        """Whether the answer came from a cache."""
         return self.tier in ("exact", "semantic", "alias")
 
     @property

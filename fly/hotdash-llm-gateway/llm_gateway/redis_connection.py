@@ -132,9 +132,11 @@ class Connection(asyncio.Protocol):
         self._fail()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio once: the connection is open."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        """Called by asyncio with bytes as they come: each whole reply settles the oldest command that waits."""
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not False:
@@ -146,6 +148,7 @@ class Connection(asyncio.Protocol):
             self.close(f"no answer of Redis: {error}")
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Called by asyncio once: the connection has ended, with `error` or on purpose. Who waits gets `Lost`."""
         self._reason = self._reason or (type(error).__name__ if error else "the server closed the connection")
         self._fail()
         if self._alarm is not None:

@@ -1,4 +1,4 @@
-"""The one way to Redis: a few pipelined connections, a deadline per call, and a circuit breaker.
+"""The client of Redis: a few pipelined connections, a deadline per call, and a circuit breaker.
 
 Every failure of Redis reaches the caller as `StoreUnavailable`, at the latest after `timeout_s`. The first
 failure opens the breaker: calls then fail at once, and a task in the background, never a client's request,
@@ -64,8 +64,8 @@ class Store:
     Args:
         url: `redis://` or `rediss://`, password included; it is never logged.
         prefix: what every key of the gateway starts with.
-        timeout_s: longest time one call may take.
-        breaker_open_s: longest pause between two attempts to reach a Redis that is away.
+        timeout_s: longest time one call may take, in seconds.
+        breaker_open_s: longest pause between two attempts to reach a Redis that is away, in seconds.
 
     Raises:
         ValueError: the URL is none.

@@ -1,4 +1,4 @@
-"""Who is calling: team keys from the environment, compared by digest."""
+"""Authentication: team keys from the environment, compared by digest."""
 
 from __future__ import annotations
 

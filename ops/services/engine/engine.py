@@ -67,7 +67,7 @@ class Engine:
         return done
 
     def json(self, doing: str, *arguments: str, timeout: float = ASK_S) -> Any:
-        """Run one command and return its answer, decoded.
+        """Run one command and return its answer, decoded; arguments as `run`, `timeout` in seconds.
 
         Raises:
             RunbookError: as `run`; ENGINE-005 the answer is no JSON.

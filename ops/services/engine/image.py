@@ -1,4 +1,4 @@
-"""What an image weighs, layer by layer."""
+"""The size of an image, layer by layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine must be told on this host, read from what the engine says of itself and from the host's limits."""
+"""Options that a container engine needs on this host, from what the engine reports and from the host's limits."""
 
 from __future__ import annotations
 

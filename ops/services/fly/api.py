@@ -80,11 +80,19 @@ class FlyApi:
             self._client.close()
 
     def query(self, doing: str, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """A GraphQL query, tried again when the platform has trouble; returns `data`."""
+        """A GraphQL query, tried again when the platform has trouble; returns `data`.
+
+        Raises:
+            FlyError: what Fly says, as a mapped failure.
+        """
         return self._graphql_call(doing, document, variables, tries=_TRIES)
 
     def mutate(self, doing: str, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """A GraphQL mutation, sent once; returns `data`."""
+        """A GraphQL mutation, sent once; returns `data`.
+
+        Raises:
+            FlyError: what Fly says, as a mapped failure.
+        """
         return self._graphql_call(doing, document, variables, tries=1)
 
     def _graphql_call(self, doing: str, document: str, variables: Mapping[str, Any], tries: int) -> dict[str, Any]:

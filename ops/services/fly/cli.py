@@ -182,7 +182,7 @@ class Flyctl:
         return done
 
     def json(self, doing: str, *arguments: str, timeout: float = READ_S, input: bytes | None = None) -> Any:
-        """Run flyctl with ``--json`` and return what it printed, decoded.
+        """Run flyctl with ``--json`` and return what it printed, decoded; arguments as `run`, `timeout` in seconds.
 
         Raises:
             FlyError: a mapped failure, or FLY-028 when the output is no JSON.
@@ -202,7 +202,7 @@ class Flyctl:
             ) from None
 
     def version(self) -> Version:
-        """The binary's version; needs no token and no network."""
+        """The binary's version; needs no token and no network. Errors as `json`."""
         return Version(str(pick(self.json("asking flyctl for its version", "version"), "version", default="0")))
 
     def require(self, least: str) -> Version:

@@ -118,7 +118,15 @@ class Fly:
             self.cli.run(doing, "secrets", "unset", *names, "--stage", "-a", app, timeout=WRITE_S)
 
     def deploy_secrets(self, app: str, *, timeout: float = 1200.0) -> None:
-        """Restart the app's machines with the staged secrets, each on the image it has; waits until healthy."""
+        """Restart the app's machines with the staged secrets, each on the image it has; waits until healthy.
+
+        Args:
+            app: its name.
+            timeout: seconds for all of its machines.
+
+        Raises:
+            FlyError: as flyctl fails.
+        """
         self.cli.run(
             f"restarting {app} with its new secrets",
             "secrets",

@@ -1,4 +1,4 @@
-"""The error for a flyctl call that failed, made from what flyctl printed."""
+"""Turning the output of a failed flyctl call into an error with a code, a cause and the next command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What flyctl's failure texts mean, and what the operator can do about each.
+"""Known failure texts of flyctl: what each means, and what the operator can do about it.
 
 flyctl has no error codes: its texts are matched by substring, since they come wrapped in query texts and
 prefixes. Sources: flyctl 0.4.87, and what its conformance tests provoke.

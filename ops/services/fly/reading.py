@@ -1,4 +1,4 @@
-"""Reading JSON leniently.
+"""Reading fields of JSON that may be missing or of another type.
 
 flyctl's JSON mixes PascalCase and snake_case between commands and versions, lists may be null, and absent
 fields are common. Unknown fields are ignored.

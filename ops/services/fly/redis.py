@@ -101,14 +101,14 @@ class RedisApi:
         self._api = api
 
     def all(self, org: str) -> dict[str, ManagedRedis]:
-        """Every database of the organisation, by name."""
+        """Every database of the organisation, by name. Raises FlyError as Fly refuses."""
         doing = f"listing the Redis databases of {org}"
         data = self._api.query(doing, LIST, {"slug": org, "type": PROVIDER})
         found = (ManagedRedis.read(r) for r in rows(pick(pick(data.get("organization"), "addOns"), "nodes")))
         return {database.name: database for database in found}
 
     def get(self, name: str) -> ManagedRedis | None:
-        """One database, or None."""
+        """One database, or None. Raises FlyError as Fly refuses."""
         try:
             data = self._api.query(f"reading the Redis database {name}", GET, {"name": name, "provider": PROVIDER})
         except FlyError as error:
@@ -119,7 +119,7 @@ class RedisApi:
         return ManagedRedis.read(raw) if isinstance(raw, Mapping) else None
 
     def plans(self) -> list[RedisPlan]:
-        """The plans Fly offers, cheapest first."""
+        """The plans Fly offers, cheapest first. Raises FlyError as Fly refuses."""
         data = self._api.query("listing Fly's Redis plans", PLANS, {"type": PROVIDER})
         found = [
             RedisPlan(
@@ -155,6 +155,9 @@ class RedisApi:
             org: organisation slug.
             region: region code; fixed for its life.
             plan: a plan's display name or id.
+
+        Raises:
+            FlyError: FLY-006 no such organisation, FLY-010 no such plan, and as Fly refuses otherwise.
         """
         plan_id = self.plan(plan).id
         data = self._api.query(f"reading the organisation {org}", ORGANIZATION, {"slug": org})

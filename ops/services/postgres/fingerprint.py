@@ -92,7 +92,7 @@ class Fingerprint:
 
 
 def take(connection: psycopg.Connection[Any], own: str) -> Fingerprint:
-    """The fingerprint of all schemas but `own` and the system's, in one round trip."""
+    """The fingerprint of all schemas but `own` and the system's, in one round trip. Raises psycopg.Error."""
     found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for schema, kind, name, digest in connection.execute(_QUERY, {"own": own}):
         found[schema, kind, name].append(digest)

@@ -21,6 +21,9 @@ def make(connection: psycopg.Connection[Any], facts: dict[str, Any], schema: str
         facts: of the survey in that same transaction.
         schema, role: their names.
         password: what the role is to open with.
+
+    Raises:
+        psycopg.Error: as the database refuses.
     """
     from psycopg import sql
 

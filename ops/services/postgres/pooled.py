@@ -34,7 +34,7 @@ def check(url: PgUrl, schema: str, *, connections: int = 4, within: float = ANSW
         One line of evidence.
 
     Raises:
-        RunbookError: PG-040 a connection landed elsewhere; PG-03x it cannot be reached.
+        RunbookError: PG-040 a connection landed elsewhere; PG-030 ... PG-032 it cannot be reached, or not in time.
     """
     late = threading.Event()
     try:

@@ -73,6 +73,12 @@ class Plan:
 
 
 def facts(connection: psycopg.Connection[Any], schema: str, role: str) -> dict[str, Any]:
+    """Read everything about Langfuse's schema and role that a look compares, in one query; changes nothing.
+
+    Raises:
+        RunbookError: PG-025 the query returned no row.
+        psycopg.Error: as the database fails.
+    """
     row = connection.execute(_SURVEY, {"schema": schema, "role": role, "grantee": SEED_GRANTEE}).fetchone()
     if row is None:
         raise RunbookError("PG-025", "the database does not know itself", next="try again")
@@ -81,7 +87,17 @@ def facts(connection: psycopg.Connection[Any], schema: str, role: str) -> dict[s
 
 
 def compare(facts: dict[str, Any], schema: str, role: str) -> Plan:
-    """What is to be changed; refuses to touch what belongs to somebody else."""
+    """What is to be changed; refuses to touch what belongs to somebody else.
+
+    Args:
+        facts: as `facts` has read them.
+        schema: Langfuse's.
+        role: Langfuse's.
+
+    Raises:
+        RunbookError: PG-021 the schema is another's, PG-022 it holds objects of another, PG-026 the role has more
+            privileges than it is to have.
+    """
     if facts["schema"]:
         strangers = [owner for owner in facts["content"] if owner != facts["role_quoted"]]
         if strangers:

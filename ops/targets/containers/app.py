@@ -30,6 +30,7 @@ class App:
         self.project = project
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the network and the volumes are there and ours."""
         project = self.project
         row = _network(project)
         if row is None:

@@ -120,6 +120,7 @@ class Domains:
         return True
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the proxy runs as configured and answers for both names."""
         project = self.project
         file = project.state / "files" / "proxy.Caddyfile"
         if not file.exists() or file.read_text(encoding="utf-8") != caddyfile(workspace, project):
@@ -133,6 +134,7 @@ class Domains:
         return satisfied(f"{names} answer over TLS on 127.0.0.1:{project.ports.peek('edge_https')}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Configure the proxy and have it answer."""
         project = self.project
         project.ports.reserve(["edge_https"])
         write_readable(project, "proxy.Caddyfile", caddyfile(workspace, project))

@@ -50,6 +50,7 @@ class Seen:
 
     @property
     def running(self) -> bool:
+        """Whether it runs now."""
         return self.state == "running"
 
 
@@ -82,10 +83,12 @@ class Project:
 
     @property
     def app(self) -> str:
+        """The name of the gateway app."""
         return self._workspace.stack.fly.app
 
     @property
     def network(self) -> str:
+        """The name of the private network."""
         return self.name
 
     @cached_property
@@ -107,6 +110,7 @@ class Project:
         return f"{self.name}-{group}" + (f"-{number}" if number else "")
 
     def volume(self, name: str) -> str:
+        """The name of a volume."""
         return f"{self.name}-{name}"
 
     def label_words(self, **more: str) -> list[str]:

@@ -31,6 +31,7 @@ class GatewayImage:
         self.project = project
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the image of these sources is there."""
         tag = images.gateway(workspace, self.project)
         found = images.found(self.project, tag)
         if not found:
@@ -67,6 +68,7 @@ class Release:
         self.secrets = secrets
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether every group runs as described, healthy."""
         if not self.secrets.handed("gateway"):
             return missing("no secrets yet")
         for image in (self.groups.image(workspace), images.standins(workspace, self.project)):
@@ -155,6 +157,7 @@ class Pooled:
         self.release = release
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether Langfuse works over the pooled URL."""
         if self.secrets.stage != "pooled":
             return missing("Langfuse works over the direct connection")
         for found in (self.secrets.look(workspace), self.release.look(workspace)):

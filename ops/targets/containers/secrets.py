@@ -46,6 +46,7 @@ class Secrets:
         return dict(json.loads(text)) if text else {}
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether each consumer has its secrets, as the vault has them."""
         try:
             wanted = self._wanted(workspace)
         except RunbookError as error:
@@ -62,6 +63,7 @@ class Secrets:
         return satisfied(f"as in the vault: {counts} ({self.stage} connection)")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Hand each consumer its secrets, in files of its own."""
         for who, sent in self._wanted(workspace).items():
             if self.handed(who) != self._within(sent):
                 say(f"handing {len(sent)} secrets to {who}")

@@ -48,6 +48,7 @@ class Postgres:
         )
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether Postgres runs and its URLs are in the vault."""
         project, vault = self.project, workspace.vault
         password = project.state / "files" / "postgres-password"
         if inside.POSTGRES not in project.ports.known() or not password.exists() or not vault.has(postgres.DIRECT):
@@ -104,6 +105,7 @@ class Redis:
         )
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether Valkey runs and its URLs are in the vault."""
         project, vault = self.project, workspace.vault
         file = project.state / "files" / "valkey.conf"
         if inside.REDIS not in project.ports.known() or not file.exists():

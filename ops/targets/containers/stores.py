@@ -27,9 +27,13 @@ CLICKHOUSE, MINIO = "clickhouse", "minio"
 class Contents(Protocol):
     """What is to be inside a store."""
 
-    def look(self, workspace: Workspace) -> Look: ...
+    def look(self, workspace: Workspace) -> Look:
+        """Whether the contents are as wanted."""
+        ...
 
-    def act(self, workspace: Workspace, say: Say) -> None: ...
+    def act(self, workspace: Workspace, say: Say) -> None:
+        """Make them so."""
+        ...
 
 
 class Store:
@@ -85,6 +89,7 @@ class Store:
         return lambda: health.outside(machine, wish.ports)
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the store runs, healthy, with its contents."""
         if not self.secrets.handed(self.kind):
             return missing(f"no secrets for {self.kind} yet")
         wish = self._wish(workspace)
@@ -126,6 +131,7 @@ class Database:
         return clickhouse.read(done.stdout)
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the database and its user are there."""
         from ops.services import clickhouse
 
         settings = workspace.stack.clickhouse
@@ -138,6 +144,7 @@ class Database:
         return satisfied(f"ClickHouse {report.version}, user {settings.user} limited to {settings.database}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Make the database and its user."""
         from ops.services import clickhouse
 
         settings = workspace.stack.clickhouse
@@ -161,11 +168,13 @@ class Bucket:
         return root, limited, Wanted(storage.bucket, storage.expire_days)
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the bucket and its user are there."""
         from ops.services import s3
 
         return s3.look(*self._asked(workspace))
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Make the bucket and its user."""
         from ops.services import s3
 
         s3.act(*self._asked(workspace), say)
@@ -175,10 +184,12 @@ class NoStore:
     """Where the stack asks for Fly's own object store: it is not here."""
 
     def look(self, workspace: Workspace) -> Look:
+        """It cannot be had here."""
         return unavailable("Fly's own object store is at Fly only; storage.provider = minio can be rehearsed")
 
     def act(self, workspace: Workspace, say: Say) -> None:
-        return None
+        """Nothing to do."""
+        return
 
 
 def clickhouse(project: Project, secrets: Secrets) -> Store:

@@ -102,7 +102,11 @@ class Account:
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[Client]:
-        """While inside, this thread reads afresh; at the end, however it ends, nobody may use older answers."""
+        """While inside, this thread reads afresh; at the end, however it ends, nobody may use older answers.
+
+        Raises:
+            FlyError: FLY-003 there is no token; FLY-032 the token may read but not change.
+        """
         token = _acting.set(True)
         try:
             yield self.client

@@ -34,6 +34,7 @@ class Apps:
             return []
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the apps are there, and their addresses as wanted."""
         names = apps(workspace)
         there, *found = self.account.together(
             self.account.apps, *(lambda name=name: self._addresses(name) for name in names)

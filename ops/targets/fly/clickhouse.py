@@ -1,4 +1,4 @@
-"""Part 3.3.1's inside: Langfuse's database and its user, made by ClickHouse's own client in its own machine."""
+"""Inside part 3.3.1: Langfuse's database and its user, made by ClickHouse's own client in its machine."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ class Database:
         return clickhouse.read(done.stdout)
 
     def look(self, workspace: Workspace, machine: Seen, volume: str) -> Look:
+        """Ask ClickHouse, in its machine, whether the database is there, and a user that is limited to it.
+
+        Raises:
+            RunbookError: CH-001 ClickHouse's client failed.
+        """
         from ops.services import clickhouse
 
         settings = workspace.stack.clickhouse
@@ -52,6 +57,7 @@ class Database:
         return satisfied(f"ClickHouse {found.version}, user {settings.user} limited to {settings.database}")
 
     def act(self, workspace: Workspace, machine: Seen, volume: str, say: Say) -> None:
+        """Make the database and the user; errors as `look`."""
         from ops.services import clickhouse
 
         settings = workspace.stack.clickhouse

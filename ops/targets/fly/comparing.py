@@ -1,4 +1,4 @@
-"""In what a machine's config differs from the one that a deploy would give it: every field, both ways."""
+"""The differences between a machine's config and the one that a deploy would give it, field by field."""
 
 from __future__ import annotations
 

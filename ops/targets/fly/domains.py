@@ -85,6 +85,7 @@ class Name:
 
     @property
     def issued(self) -> bool:
+        """Whether Fly has issued its certificate."""
         return self.certificate is not None and self.certificate.issued
 
     @property
@@ -153,6 +154,7 @@ class Domains:
         )
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether each name has its records and its certificate, and answers over TLS."""
         try:
             names, answers = self._names(workspace, *reaching.requests(workspace))
         except Gone as gone:

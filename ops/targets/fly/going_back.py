@@ -1,4 +1,4 @@
-"""Going back: the last release that was good, with another image than the one that runs now."""
+"""Rollback: finding the last good release with another image than the present one, and deploying that image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rollback holds: until somebody lifts it, or another image is to be deployed, the image it put back is as wanted."""
+"""Holding a rollback: the image it put back counts as wanted until the hold is lifted or another image is deployed."""
 
 from __future__ import annotations
 

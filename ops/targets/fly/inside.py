@@ -1,4 +1,4 @@
-"""Asking the gateway's admin routes from inside one of its machines: the edge never lets them through."""
+"""Calling the gateway's admin routes from inside one of its machines; the edge does not serve them."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def seconds(value: Any) -> float | None:
 
 
 def megabytes(text: str) -> int:
-    """``2048mb``, ``2gb`` or a bare number of megabytes, in MB."""
+    """``2048mb``, ``2gb`` or a bare number of megabytes, in MB. Raises RunbookError FLY-053 for anything else."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?\s*", text.lower())
     if match is None:
         raise RunbookError("FLY-053", f"fly.toml: {text!r} is no size", next="inv build.all")

@@ -1,4 +1,4 @@
-"""What the runbook remembers of Fly between runs: things Fly itself does not tell.
+"""A local record of facts about the Fly apps that Fly does not report, kept between runs.
 
 Losing it costs one restart, never data: whatever is not remembered is made so again.
 """

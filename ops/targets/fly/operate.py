@@ -1,4 +1,4 @@
-"""Living with production: what runs, what it says, how many of each."""
+"""Operating production: status, logs, and the number of machines of a group."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def scale(workspace: Workspace, account: Account, group: str, count: int, say: S
         What was done, and what to edit so that it stays.
 
     Raises:
-        RunbookError: FLY-048 no such group or a count out of range, FLY-043 they do not get healthy.
+        RunbookError: FLY-013 the group has no machine yet, FLY-048 no such group or a count out of range, FLY-043 they
+            do not get healthy.
     """
     wanted = wanted_apps.gateway(workspace)
     if group not in wanted.groups or not 1 <= count <= MOST:

@@ -1,4 +1,4 @@
-"""What passes by itself is waited for, visibly, and the act done once more: held machines, a missing builder."""
+"""Retrying after conditions that pass by themselves: leased machines, a builder that is not there yet."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ class Pooled:
         self.release = release
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether Langfuse has the pooled URL and its machines are healthy."""
         if self.secrets.stage(workspace) != POOLED:
             return missing("Langfuse works over the direct connection")
         handed = self.secrets.look(workspace)

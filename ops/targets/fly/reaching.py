@@ -1,4 +1,4 @@
-"""Asking the public names over TLS, as a user does: an address, a record and a certificate are no answer yet."""
+"""Requests to the public names over TLS, as a user makes them: DNS and a certificate alone prove nothing."""
 
 from __future__ import annotations
 

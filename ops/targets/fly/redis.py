@@ -34,6 +34,7 @@ class Redis:
         self.account = account
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the databases are as described; blocked where only a person can mend that."""
         there = self.account.databases()
         wanted = databases(workspace)
         absent = [name for name in wanted if name not in there]

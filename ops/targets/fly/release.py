@@ -27,6 +27,7 @@ class Release:
         self.secrets = secrets
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether every machine of the gateway's app is as wanted and healthy; what a rollback holds is wanted."""
         wanted, held = hold.heeded(self.account.memory, wanted_apps.gateway(workspace))
         try:
             names = self.secrets.readers(workspace, wanted.app)

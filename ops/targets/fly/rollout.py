@@ -47,7 +47,8 @@ class Rollout:
         """Do what the machines need, no more: a deploy, a restart, more machines, a start.
 
         Raises:
-            FlyError: as flyctl fails; RunbookError: FLY-043 machines do not get healthy.
+            FlyError: as flyctl fails.
+            RunbookError: FLY-052 only a person can decide about a machine; FLY-043 machines do not get healthy.
         """
         with self.account.acting():
             standing = self._judge()
@@ -182,7 +183,8 @@ class Rollout:
         """Wait until every machine of these groups is started with all checks passing, on the image wanted.
 
         Args:
-            newer_than: each must run a release newer than this one.
+            groups: names of process groups.
+            newer_than: number of a release; each must run a later one.
             patience: seconds, instead of the usual.
 
         Raises:

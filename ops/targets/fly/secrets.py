@@ -51,6 +51,7 @@ class Difference:
 
     @property
     def to_send(self) -> tuple[str, ...]:
+        """Names of the secrets to send, sorted."""
         return tuple(sorted({*self.new, *self.changed, *self.foreign}))
 
     def __str__(self) -> str:
@@ -159,6 +160,7 @@ class Secrets:
         return Difference(pending.new, pending.changed, foreign, gone)
 
     def look(self, workspace: Workspace) -> Look:
+        """Compare each app's secrets with the vault's; not knowable while the vault lacks one of them."""
         try:
             wanted = {app: self.wanted(workspace, app) for app in consumers(workspace)}
         except RunbookError as error:
@@ -179,11 +181,17 @@ class Secrets:
         return satisfied(f"as in the vault: {counts} ({self.stage(workspace)} connection)")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Stage what differs, app by app; errors as `send`."""
         for app in consumers(workspace):
             self.send(workspace, app, say)
 
     def send(self, workspace: Workspace, app: str, say: Say) -> None:
-        """Bring one app's secrets to what the vault has; staged. Sends what differs and nothing else."""
+        """Bring one app's secrets to what the vault has; staged. Sends what differs and nothing else.
+
+        Raises:
+            RunbookError: VAULT-013 the vault lacks a value.
+            FlyError: as flyctl fails.
+        """
         wanted = self.wanted(workspace, app)
         with self.account.acting() as client:
             difference = self.difference(workspace, app, wanted)

@@ -1,4 +1,4 @@
-"""What the looks read of Fly beyond the client's shapes: a machine's config, a secret's age, an address's kind."""
+"""Typed records of what the looks read from Fly's APIs beyond flyctl's output: machine config, secrets, addresses."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     @property
     def memory_mb(self) -> int:
+        """Its memory in MB; 0 where Fly does not say."""
         return self.machine.memory_mb or 0
 
     @property
@@ -94,6 +95,7 @@ class Address(msgspec.Struct, frozen=True):
 
     @property
     def public(self) -> bool:
+        """Whether it can be reached from the internet."""
         return self.kind != "private_v6"
 
 

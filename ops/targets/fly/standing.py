@@ -1,4 +1,4 @@
-"""How an app's machines stand against what is wanted: a judgement machine by machine, no act."""
+"""Comparing an app's machines with what is wanted, machine by machine. Reads only."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class Standing:
 
     @property
     def good(self) -> bool:
+        """Whether nothing is left to do: every machine as wanted, in service and healthy."""
         untrue = (self.few, self.many, self.outdated, self.staged, self.stopped, self.ill, self.cordoned, self.refused)
         return not any(untrue)
 

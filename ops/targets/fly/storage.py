@@ -1,4 +1,4 @@
-"""Part 3.3.2's inside: Langfuse's bucket, and a user limited to it.
+"""Inside part 3.3.2: Langfuse's bucket, and a user limited to it.
 
 MinIO's image has no shell and its machine no public address, so it is reached through a tunnel. Opening one
 registers a peer at Fly, which a look must not do: a look compares what was last made here with what would be
@@ -62,6 +62,7 @@ class Bucket:
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
     def look(self, workspace: Workspace, machine: Seen, volume: str) -> Look:
+        """Whether what was last made on this volume is what would be made now; nothing is asked over the network."""
         storage = workspace.stack.storage
         if self.account.memory.get("contents", storage.app).get("mark") != self._mark(workspace, volume):
             return missing(f"bucket {storage.bucket} and its user are not known to be on {volume} as wanted")
@@ -107,6 +108,7 @@ class Tigris:
     KEYS = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the vault has the keys; missing where the environment offers them, else blocked."""
         lacking = [name for name in self.KEYS if not workspace.vault.has(name)]
         if not lacking:
             return satisfied("Tigris: the vault has its keys")
@@ -120,6 +122,7 @@ class Tigris:
         )
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Take the keys over from the environment into the vault."""
         lacking = [name for name in self.KEYS if not workspace.vault.has(name)]
         workspace.vault.put({name: Secret(workspace.environ[name].strip()) for name in lacking}, origin="provisioned")
 

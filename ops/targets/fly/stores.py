@@ -67,6 +67,7 @@ class Store:
         self.contents = contents
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether volume, machine and contents are as wanted; blocked where a volume that held data is gone."""
         wanted = self._wanted(workspace)
         try:
             volumes, standing = self.account.together(

@@ -1,4 +1,4 @@
-"""A way to a port inside Fly's private network: `flyctl proxy`, or straight where this machine is inside already."""
+"""A TCP tunnel to a port in Fly's private network by `flyctl proxy`; a direct connection where we are in it already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an app's machines are to be: read from its rendered fly.toml, the very file that is deployed."""
+"""What an app's machines are to be, read from its rendered fly.toml, the file that is deployed."""
 
 from __future__ import annotations
 

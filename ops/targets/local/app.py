@@ -31,6 +31,7 @@ class App:
         self.rehearsal = rehearsal
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the supervisor knows every process as wanted, and their ports are free or their own."""
         known = self.rehearsal.supervisor.programs()
         if known is None:
             return missing("the supervisor does not run")
@@ -56,6 +57,11 @@ class App:
         return satisfied(f"{len(wanted)} processes: {', '.join(sorted(program.name for program in wanted))}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Reserve the ports and define the processes; none is started.
+
+        Raises:
+            RunbookError: LOCAL-003 a stranger has a port that is not ours to change.
+        """
         self.rehearsal.ports.reserve(ports.NAMES)
         for program in programs(workspace, self.rehearsal):
             for name in program.ports:

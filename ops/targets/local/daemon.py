@@ -89,7 +89,11 @@ def forget_elsewhere(layout: Layout) -> None:
 def shutdown(supervisor: Supervisor, say: Say) -> list[str]:
     """Stop every server and the supervisor, and make sure none is left.
 
-    Returns the names of what was stopped.
+    Returns:
+        The names of what was stopped.
+
+    Raises:
+        RunbookError: LOCAL-004 a process still runs.
     """
     layout = supervisor.layout
     files = [file for file in sorted(layout.pids.glob("*")) if processes.alive(file)]
@@ -141,6 +145,7 @@ class Daemon:
         self.rehearsal = rehearsal
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the supervisor answers, by its present configuration, with its pid on record."""
         if self.rehearsal.supervisor.programs() is None:
             return missing("the supervisor does not run")
         if not is_current(self.rehearsal.layout):
@@ -151,4 +156,5 @@ class Daemon:
         return satisfied(f"supervisord, pid {pid}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Start the supervisor, after stopping what an earlier one left behind; errors as `start`."""
         start(self.rehearsal.supervisor, say)

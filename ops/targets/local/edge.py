@@ -61,6 +61,7 @@ class Edge:
         return read(self.layout.data(NAME) / "Caddyfile") or ""
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether Caddy runs by the wanted Caddyfile and both public names answer 200 over TLS."""
         ports = self.rehearsal.ports.known()
         wanted = caddyfile(workspace, self.layout, ports)
         if not self._written():
@@ -89,6 +90,11 @@ class Edge:
         return web.secure_status(host, port, path, authority(self.layout))
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Write the Caddyfile and start Caddy with it.
+
+        Raises:
+            RunbookError: LOCAL-003 a stranger has its port; LOCAL-004 no supervisor; LOCAL-005 it does not come up.
+        """
         tools.need("caddy", "it is the edge")
         for name in PORTS:
             self.rehearsal.free_port(name, NAME)

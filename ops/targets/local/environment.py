@@ -56,6 +56,7 @@ class Environment:
         return self.layout.environment / "bin" / "python"
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the environment is there, complete, and made from the present lock and Python."""
         wanted = wanted_stamp(self.layout)
         if not self._python.exists():
             return missing("the gateway's Python environment is not there")
@@ -67,6 +68,11 @@ class Environment:
         return satisfied(f"{self.layout.environment.name}, Python {wanted.split()[-1]}, lock {wanted[:12]}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Make the environment if need be, and install exactly what the lock names, by uv.
+
+        Raises:
+            RunbookError: LOCAL-006 uv is not there; PROC-002 it fails, PROC-003 it takes too long.
+        """
         uv = tools.need("uv", "it installs the gateway's environment")
         wanted = wanted_stamp(self.layout)
         stamp(self.layout).unlink(missing_ok=True)

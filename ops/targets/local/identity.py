@@ -1,4 +1,4 @@
-"""As whom the rehearsal's Postgres runs: it refuses root, so root needs a way round."""
+"""The Unix user that the rehearsal's Postgres runs as: Postgres refuses root, so root needs another user."""
 
 from __future__ import annotations
 

@@ -46,34 +46,42 @@ class Layout:
 
     @property
     def logs(self) -> Path:
+        """One log file per server."""
         return self.state / "logs"
 
     @property
     def env(self) -> Path:
+        """The servers' environment variables, one private file each."""
         return self.state / "env"
 
     @property
     def pids(self) -> Path:
+        """The servers' process ids, one file each."""
         return self.state / "pids"
 
     @property
     def started(self) -> Path:
+        """For each server, a digest of what it was started from."""
         return self.state / "started"
 
     @property
     def programs(self) -> Path:
+        """The supervisor's definitions, one ``.ini`` file per server."""
         return self.state / "supervisor" / "conf.d"
 
     @property
     def supervisor_conf(self) -> Path:
+        """The supervisor's own configuration."""
         return self.state / "supervisor" / "supervisord.conf"
 
     @property
     def supervisor_socket(self) -> Path:
+        """The Unix socket of the supervisor's XML-RPC interface."""
         return self.run / "supervisor.sock"
 
     @property
     def stage(self) -> Path:
+        """Records whether Langfuse uses the direct or the pooled Postgres connection."""
         return self.state / "stage"
 
     @property

@@ -1,4 +1,4 @@
-"""Living with a rehearsal: what runs, what it said, and ending it."""
+"""Operating a rehearsal: the state of its processes, their logs, and stopping them."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ class Pooler:
         return read(folder / "pgbouncer.ini") or "", read(folder / "userlist.txt") or ""
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the pooled port is served, and the vault's URL leads through it."""
         found = self.rehearsal.standing(self._program(), *self._inputs())
         if not found.satisfied:
             return found
@@ -94,6 +95,12 @@ class Pooler:
         return satisfied(f"{self._said()} on 127.0.0.1:{port}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Write its configuration, put its URL into the vault, and start it.
+
+        Raises:
+            RunbookError: LOCAL-003 a stranger has its port; LOCAL-004 there is no Postgres, or no supervisor;
+                LOCAL-005 it does not come up.
+        """
         home = identity.home(self.layout)
         if home is None:
             raise RunbookError("LOCAL-004", "there is no Postgres to stand before", next="inv deploy.all")

@@ -98,6 +98,7 @@ class PostgresServer:
         self.layout = rehearsal.layout
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the server runs and the vault's URL connects to it."""
         chosen = home(self.layout)
         if chosen is None or not self._has_data(chosen):
             return missing("no database cluster yet")
@@ -119,6 +120,11 @@ class PostgresServer:
         return satisfied(f"Postgres {version} on 127.0.0.1:{port}, run by {said(chosen)}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Make the cluster if there is none, put its URL into the vault, start it, and set the vault's password.
+
+        Raises:
+            RunbookError: LOCAL-003 a stranger has its port; LOCAL-004 no supervisor; LOCAL-005 it does not come up.
+        """
         chosen = choose(self.layout, say)
         port = self.rehearsal.free_port(NAME)
         # The password goes to the vault before the cluster is made with it: it can never be lost between the two.

@@ -1,4 +1,4 @@
-"""Processes by recorded pid: is it still the one we started, and end it."""
+"""Processes by recorded pid: checking that one is still the process we started, and ending it."""
 
 from __future__ import annotations
 

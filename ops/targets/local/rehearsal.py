@@ -64,6 +64,13 @@ class Rehearsal:
     ) -> None:
         """Have `program` running by this definition, from what is there now, and ready; started anew if need be.
 
+        Args:
+            program: its definition.
+            ready: whether it answers; asked until it does.
+            say: told what is waited for.
+            inputs: contents of what it reads at its start; when one changes, it is started anew.
+            timeout: seconds in which it must be ready.
+
         Raises:
             RunbookError: LOCAL-004 there is no supervisor, LOCAL-005 it does not come up.
         """

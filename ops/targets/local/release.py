@@ -25,6 +25,7 @@ class Release:
         self.layout = rehearsal.layout
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the gateway and both stand-ins run from what is there now, and answer."""
         problem = gateway.standing_problem(self.rehearsal, workspace)
         if problem:
             return missing(problem)
@@ -52,6 +53,12 @@ class Release:
         )
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Start the gateway and both stand-ins, side by side.
+
+        Raises:
+            RunbookError: LOCAL-008 the gateway cannot be started from what is there; LOCAL-003 a stranger has a port;
+                LOCAL-004 no supervisor; LOCAL-005 one of them does not come up.
+        """
         problem = gateway.standing_problem(self.rehearsal, workspace)
         if problem:
             raise RunbookError("LOCAL-008", f"the gateway cannot be started: {problem}", next="inv build.all")
@@ -93,6 +100,7 @@ class Pooled:
         self.release = release
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the Langfuse stand-in has the pooled URL, runs, and says itself that it uses it."""
         layout, ports = self.rehearsal.layout, self.rehearsal.ports
         if langfuse.stage(layout) != langfuse.POOLED:
             return missing("Langfuse works over the direct connection")
@@ -119,6 +127,11 @@ class Pooled:
         return satisfied(f"Langfuse reads over the pooled port {pooled}, migrates over the direct port {direct}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Record the stage, hand out the pooled URL, and start the Langfuse stand-in anew.
+
+        Raises:
+            RunbookError: as `Secrets.act` and the start of a server raise.
+        """
         write_private(self.rehearsal.layout.stage, langfuse.POOLED + "\n")
         self.secrets.act(workspace, say)
         self.release.start_langfuse(workspace, say)

@@ -27,6 +27,7 @@ class Secrets:
         self.layout = rehearsal.layout
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether every process's file of variables is as the vault and the stage say."""
         if "edge_https" not in self.rehearsal.ports.known():
             return unknown("the ports are not picked yet", until="3.1")
         try:
@@ -52,6 +53,11 @@ class Secrets:
         )
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Write the files that differ, and note in the vault what was handed to whom.
+
+        Raises:
+            RunbookError: VAULT-013 the vault lacks a value.
+        """
         consumers = self._consumers(workspace)
         for file, text in self._files(workspace, consumers).items():
             if read(file) != text:

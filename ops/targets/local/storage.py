@@ -49,7 +49,7 @@ def _credentials(vault: Vault, user: str, password: str) -> dict[str, str]:
 
 
 def program(layout: Layout, known: dict[str, int], bucket: str) -> Program:
-    """``weed mini`` with everything on loopback, no telemetry, no extra services."""
+    """``weed mini`` with everything on loopback, no telemetry, no extra services; `known`: ports by name."""
     folder = layout.data(NAME)
     command = [tools.find("weed") or "weed", "-logtostderr", "mini", f"-dir={folder / 'volumes'}", f"-bucket={bucket}"]
     command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={folder / 's3.json'}"]
@@ -63,7 +63,11 @@ def program(layout: Layout, known: dict[str, int], bucket: str) -> Program:
 
 
 def remove_sockets(known: dict[str, int]) -> None:
-    """Remove the sockets SeaweedFS leaves in /tmp, named by port; another user's cannot be removed and stay."""
+    """Remove the sockets SeaweedFS leaves in /tmp, named by port; another user's cannot be removed and stay.
+
+    Args:
+        known: ports by name.
+    """
     for server in ("s3", "master", "volume", "filer", "admin"):
         port = known.get("storage_grpc" if server == "s3" else f"storage_{server}_grpc", 0)
         with contextlib.suppress(FileNotFoundError, PermissionError):
@@ -90,6 +94,7 @@ class Storage:
         return read(self.layout.data(NAME) / "s3.json") or ""
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether the S3 server runs and the limited user reaches the bucket; unavailable where none is installed."""
         if tools.find("weed") is None:
             return unavailable(NOT_HERE)
         found = self.rehearsal.standing(self._program(workspace), self._inputs())
@@ -103,6 +108,12 @@ class Storage:
         return satisfied(f"S3 on 127.0.0.1:{port}, bucket {bucket}, user limited to it")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Start the S3 server, which makes the bucket and its user.
+
+        Raises:
+            RunbookError: LOCAL-006 the program is not there; LOCAL-003 a stranger has its port; LOCAL-004 there is no
+                supervisor; LOCAL-005 it does not come up.
+        """
         tools.need("weed", "it is the rehearsal's S3 server")
         make_private(self.layout.data(NAME))
         make_private(self.layout.data(NAME) / "volumes")

@@ -43,6 +43,7 @@ class Info:
 
     @property
     def up(self) -> bool:
+        """Whether it runs or is about to."""
         return self.state in UP
 
 

@@ -40,10 +40,12 @@ class Absent:
         self.reason = reason
 
     def look(self, workspace: Workspace) -> Look:
+        """Unavailable, with the reason: the step is skipped."""
         return unavailable(self.reason)
 
     def act(self, workspace: Workspace, say: Say) -> None:
-        return None
+        """Nothing; a step that is unavailable is never acted on."""
+        return
 
 
 class Local(NoMachines):
@@ -153,7 +155,11 @@ class Local(NoMachines):
         )
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-        """Ask the gateway's admin route on its own port."""
+        """Ask the gateway's admin route on its own port.
+
+        Raises:
+            RunbookError: GW-001 it does not answer, or not with 200.
+        """
         from ops.targets.local import web
 
         port = self.rehearsal.ports.peek("gateway")

@@ -42,7 +42,7 @@ def program(layout: Layout) -> Program:
 
 
 def url(port: int, password: str, database: int = 0) -> Secret:
-    """The connection URL."""
+    """The connection URL; `database` is the number of one of the server's databases."""
     return Secret(f"redis://default:{quote(password, safe='')}@127.0.0.1:{port}/{database}")
 
 
@@ -57,6 +57,7 @@ class Valkey:
         return read(self.layout.data(NAME) / "valkey.conf") or ""
 
     def look(self, workspace: Workspace) -> Look:
+        """Whether it runs, by the vault's URL and with the stack's memory, and never evicts."""
         found = self.rehearsal.standing(program(self.layout), self._inputs())
         if not found.satisfied:
             return found
@@ -85,6 +86,12 @@ class Valkey:
         return satisfied(f"Valkey {version} on 127.0.0.1:{port}, {workspace.stack.redis.max_memory_mb} MB, noeviction")
 
     def act(self, workspace: Workspace, say: Say) -> None:
+        """Put its URLs into the vault, write its configuration, and start it.
+
+        Raises:
+            RunbookError: LOCAL-006 the program is not there; LOCAL-003 a stranger has its port; LOCAL-004 there is no
+                supervisor; LOCAL-005 it does not come up.
+        """
         tools.need("valkey-server", "it is the rehearsal's Redis; there is one for glibc Linux and for macOS")
         port = self.rehearsal.free_port(NAME)
         known = workspace.vault.get(URL) if workspace.vault.has(URL) else None
@@ -112,10 +119,12 @@ class Valkey:
 
 
 def names(workspace: Workspace) -> tuple[str, ...]:
+    """The secrets that hold URLs of this server."""
     return (URL, QUEUE_URL) if workspace.stack.redis.queue_name else (URL,)
 
 
 def password_of(secret: Secret) -> str:
+    """The password in a URL."""
     return unquote(urlsplit(secret.reveal()).password or "")
 
 

@@ -1,4 +1,4 @@
-"""Asking the rehearsal's own servers over HTTP on loopback."""
+"""HTTP requests to the rehearsal's own servers on loopback."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What clients talk to: routes, requests, replies, streams; one module per OpenAI resource."""
+"""The HTTP API for clients: routes, requests, replies, streams; one module per OpenAI resource."""

@@ -1,4 +1,4 @@
-"""What grows with a body never runs on the event loop: it would hold up everybody.
+"""Running work whose time grows with a body's size in a thread, so that it does not block the event loop.
 
 Two threads do it, so that two long ones do not make a short one wait. More of them would get nothing done sooner, since
 one at a time runs, and the loop would have to wait for its turn among all of them.

@@ -1,4 +1,4 @@
-"""A request body as a JSON object, and the header that says how it came."""
+"""Parsing a request body into a JSON object, and refusing encodings that are not supported."""
 
 from __future__ import annotations
 

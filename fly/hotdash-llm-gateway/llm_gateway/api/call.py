@@ -1,4 +1,4 @@
-"""An admitted request: what belongs to it from its reservation to its bill."""
+"""The state of an admitted request from its reservation to its settlement."""
 
 from __future__ import annotations
 

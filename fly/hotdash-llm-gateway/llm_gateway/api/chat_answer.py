@@ -22,6 +22,7 @@ class ChatAnswers:
     """How chat completions are read."""
 
     def transcript(self, *, include_usage: bool) -> ChatTranscript:
+        """A transcript of a stream that has not begun; `include_usage`: the client asked for the usage chunk."""
         return ChatTranscript(include_usage)
 
     def problem(self, answer: Mapping[str, Any], *, background: bool) -> str | None:
@@ -38,14 +39,17 @@ class ChatAnswers:
         return None
 
     def usage(self, answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The answer's usage as it is, in tokens; None if it has none."""
         usage = answer.get("usage")
         return usage if isinstance(usage, Mapping) else None
 
     def text(self, answer: Mapping[str, Any]) -> str:
+        """All texts of all choices, refusals and tool arguments included, for counting."""
         messages = [choice.get("message") or {} for choice in answer.get("choices") or ()]
         return "".join(piece for message in messages for piece in _said(message))
 
     def keepable(self, answer: Mapping[str, Any]) -> bool:
+        """Whether it is one choice that ended by itself, with text only: no tool, refusal, annotation or logprobs."""
         choices = answer.get("choices")
         if answer.get("error") or not isinstance(choices, list) or len(choices) != 1:
             return False
@@ -59,6 +63,7 @@ class ChatAnswers:
         return isinstance(content, str) and bool(content.strip())
 
     def made(self, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Nothing: no later request can refer to a chat completion."""
         return []
 
     def replay(self, answer: Mapping[str, Any], *, include_usage: bool) -> Iterator[bytes]:
@@ -99,6 +104,11 @@ class ChatTranscript:
         self._done = False
 
     def add(self, event: bytes) -> bytes | None:
+        """Take in an event; return what goes on to the client, None if nothing does.
+
+        Raises:
+            UpstreamError: the event is the provider's own error, or no chunk.
+        """
         data = data_of(event)
         if not data:
             return event
@@ -144,6 +154,7 @@ class ChatTranscript:
             self.spoken = True
 
     def close(self) -> bytes:
+        """The event that ends the client's stream. Raises UpstreamError if a choice has not finished."""
         if not self._done:
             raise UpstreamError(502, "the provider's stream broke off before its end", unsettled=True)
         if not self._choices or any(choice.finish is None for choice in self._choices.values()):
@@ -152,6 +163,7 @@ class ChatTranscript:
 
     @property
     def answer(self) -> dict[str, Any] | None:
+        """The chat completion that the stream amounts to; None until it is whole, or if it is more than plain text."""
         if set(self._choices) != {0} or not self._choices[0].plain or not self._done:
             return None
         choice = self._choices[0]
@@ -168,12 +180,15 @@ class ChatTranscript:
         return {**made, "usage": self.usage} if self.usage else made
 
     def text(self) -> str:
+        """All texts so far, for counting."""
         return "".join(piece for choice in self._choices.values() for piece in choice.pieces)
 
     def made(self) -> list[tuple[str, str]]:
+        """Nothing: no later request can refer to a chat completion."""
         return []
 
     def failure(self, error: UpstreamError) -> bytes:
+        """The event that tells the client that the stream ends here, and why."""
         told = {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
         return event({"error": told})
 

@@ -34,7 +34,7 @@ def wrong_value(path: str, words: str) -> BadRequest:
 
 
 def text(*, longest: int | None = None) -> Check:
-    """A string of at most so many characters."""
+    """A string of at most `longest` characters, or of any length."""
 
     def check(value: Any, path: str) -> None:
         if not isinstance(value, str):
@@ -69,7 +69,7 @@ def flag(value: Any, path: str) -> None:
 
 
 def number(least: float, most: float) -> Check:
-    """A number, whole or not, between two bounds."""
+    """A number, whole or not, from `least` to `most`, both included."""
 
     def check(value: Any, path: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -80,7 +80,7 @@ def number(least: float, most: float) -> Check:
 
 
 def integer(least: int, most: int = 2**63 - 1) -> Check:
-    """A whole number between two bounds."""
+    """A whole number from `least` to `most`, both included."""
 
     def check(value: Any, path: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -95,7 +95,7 @@ def anything(value: Any, path: str) -> None:
 
 
 def items(each: Check, *, most: int, least: int = 0) -> Check:
-    """A list of so many values, each of which fits."""
+    """A list of `least` to `most` values, each of which fits."""
 
     def check(value: Any, path: str) -> None:
         if not isinstance(value, list):
@@ -137,7 +137,7 @@ def either(*, of_text: Check, of_list: Check) -> Check:
 
 
 def table(*, most: int, key: int, value: Check) -> Check:
-    """An object of at most so many entries, with keys of at most so many characters."""
+    """An object of at most `most` entries, with keys of at most `key` characters and values that fit."""
 
     def check(given: Any, path: str) -> None:
         if not isinstance(given, dict):
@@ -158,7 +158,7 @@ def table(*, most: int, key: int, value: Check) -> Check:
 
 
 def fields(known: Mapping[str, Check], *, needed: Collection[str] = ()) -> Check:
-    """An object whose named fields fit. Other fields go on unseen."""
+    """An object whose named fields fit and which has those that are needed. Other fields are not looked at."""
 
     def check(value: Any, path: str) -> None:
         if not isinstance(value, dict):
@@ -175,7 +175,16 @@ def fields(known: Mapping[str, Check], *, needed: Collection[str] = ()) -> Check
 
 
 def body(sent: Mapping[str, Any], known: Mapping[str, Check], *, needed: Collection[str] = ()) -> None:
-    """Check the top of a request. A field that is not known is refused by name: dropping it would be silent."""
+    """Check the top of a request. A field that is not known is refused by name: dropping it would be silent.
+
+    Args:
+        sent: the parsed body.
+        known: the check of each field that may be there.
+        needed: fields that must be there.
+
+    Raises:
+        BadRequest: a field is unknown, missing, or does not fit.
+    """
     for name, value in sent.items():
         if name not in known:
             raise BadRequest(

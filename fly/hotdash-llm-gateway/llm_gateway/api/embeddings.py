@@ -80,7 +80,17 @@ class Embeddings:
         self._provider, self._finish = provider, finish
 
     async def answer(self, outcome: Outcome, raw: bytes, *, cache_control: str | None = None) -> Reply:
-        """Answer one request; raises BadRequest and UpstreamError as a generation does."""
+        """Answer one request.
+
+        Args:
+            outcome: of the request; its team is whose key was sent.
+            raw: the body as it came.
+            cache_control: the request's Cache-Control header.
+
+        Raises:
+            BadRequest, OverLimit, UpstreamError, StoreUnavailable: there is no answer; only what may have been spent is
+                booked.
+        """
         models = self._config.embedding_models
         await load_embedding_encoding()
         request = await aside(len(raw), read, raw, models, cache_control)

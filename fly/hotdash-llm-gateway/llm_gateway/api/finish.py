@@ -1,4 +1,4 @@
-"""The end of every request: it is counted, and traced."""
+"""The end of every request: metrics and the trace."""
 
 from __future__ import annotations
 

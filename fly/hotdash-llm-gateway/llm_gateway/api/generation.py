@@ -1,4 +1,4 @@
-"""One request for an answer from key to bill: limits, exact cache, semantic cache, provider, books.
+"""One request for an answer, from admission to settlement: limits, exact cache, semantic cache, provider.
 
 The order is the point of this module; what each step does is in the module of its name. A request that was
 admitted is carried to its end even if the client leaves: the answer is paid for by then, its true cost is booked,

@@ -1,4 +1,4 @@
-"""What follows from a request alone: which model, under which key an answer is kept, what it may cost at most."""
+"""What is derived from a request before it is sent: the model, the cache key, the highest possible cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Read:
 
 
 class Intake:
-    """Reads requests."""
+    """Parses requests, with everything that is derived from them."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
@@ -34,7 +34,17 @@ class Intake:
         )
 
     def read(self, team: Team, raw: bytes, api: API, cache_control: str | None) -> Read:
-        """All that takes longer the longer a body is."""
+        """Parse a body and derive what takes time that grows with its size; meant to run in a thread.
+
+        Args:
+            team: whose key was sent.
+            raw: the body as it came.
+            api: which of the two APIs it speaks.
+            cache_control: the request's Cache-Control header.
+
+        Raises:
+            BadRequest: the body is no valid request.
+        """
         reader = chat_request if api == "chat" else responses_request
         request = reader.read(parse(raw), self._offer, cache_control=cache_control)
         if len(raw) > LARGE:
@@ -59,7 +69,7 @@ class Intake:
         return partition(request.identity, team=team.name, model=model, per_user=team.per_user)
 
     def most(self, request: Request, model: str) -> dict[str, Spend]:
-        """What an attempt may cost at most, for each model that may be asked."""
+        """What an attempt may cost at most (tokens and nano-USD), for each model that may be asked."""
         hosted = sum(self._config.hosted_tools[tool] * calls for tool, calls in request.hosted.items())
         names = dict.fromkeys([model, self._config.fallback.get(model) or model])
         return {

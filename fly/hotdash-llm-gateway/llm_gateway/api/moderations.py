@@ -26,7 +26,15 @@ class Moderations:
         self._config, self._limiter, self._provider, self._finish = config, limiter, provider, finish
 
     async def answer(self, outcome: Outcome, raw: bytes) -> Reply:
-        """Answer one request; raises BadRequest and UpstreamError as a generation does."""
+        """Answer one request.
+
+        Args:
+            outcome: of the request; its team is whose key was sent.
+            raw: the body as it came.
+
+        Raises:
+            BadRequest, OverLimit, UpstreamError: there is no answer.
+        """
         content = await aside(len(raw), _content, raw)
         admitted = await self._limiter.reserve(outcome.team, tokens=0, nano_usd=0)
         outcome.remaining = admitted.remaining

@@ -1,4 +1,4 @@
-"""Whose is what the provider keeps: all teams share one account there, so the gateway holds the wall between them.
+"""Which team owns an object stored at the provider: all teams share one account there, so the gateway checks access.
 
 A response, a conversation or an item belongs to the team whose request made it. Its id is kept in Redis under that
 team's own keys, so another team's id and one that never was are the same: not there. What an operator made at the

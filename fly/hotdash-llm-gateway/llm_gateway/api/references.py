@@ -1,4 +1,4 @@
-"""What a request names of the provider's own store, so that it can be looked up whose it is.
+"""The stored objects of the provider that a request refers to, so that their owner can be checked.
 
 Whatever is named by an id and read there counts: a text beside an id says nothing about what the provider reads.
 """

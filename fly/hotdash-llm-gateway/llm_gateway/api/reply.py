@@ -37,6 +37,7 @@ def error_reply(
 
 
 def error_body(message: str, *, kind: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
+    """The JSON object of an error: OpenAI's shape, with message, type, param and code."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 

@@ -1,4 +1,4 @@
-"""A request for an answer, read once: nobody goes back to the body for what is worked out here."""
+"""A request for an answer, parsed once, with everything that is derived from its body."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ class Request:
 
     @property
     def end_user(self) -> str | None:
+        """The person who asks, as the client names them: `user`, `safety_identifier` or the metadata's `user_id`."""
         user = self.body.get("user") or self.body.get("safety_identifier") or self.labels.get("user_id")
         return user if isinstance(user, str) else None
 

@@ -1,4 +1,4 @@
-"""Every request of a team: led to what answers it; whatever goes wrong becomes a reply, and is counted and traced."""
+"""Dispatch of a team's requests to their handlers; errors become replies, and every request is counted and traced."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ class ResponseAnswers:
     """How responses are read."""
 
     def transcript(self, *, include_usage: bool) -> ResponseTranscript:
+        """A transcript of a stream that has not begun. `include_usage` has no effect: responses carry their usage."""
         return ResponseTranscript()
 
     def problem(self, answer: Mapping[str, Any], *, background: bool) -> str | None:
@@ -34,6 +35,7 @@ class ResponseAnswers:
         return None
 
     def usage(self, answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The response's usage in tokens, under the chat API's names; None if it has none."""
         usage = answer.get("usage")
         if not isinstance(usage, Mapping):
             return None
@@ -46,10 +48,12 @@ class ResponseAnswers:
         }
 
     def text(self, answer: Mapping[str, Any]) -> str:
+        """All texts of all output items, refusals, reasoning and tool arguments included, for counting."""
         items = [item for item in answer.get("output") or [] if isinstance(item, Mapping)]
         return "".join("".join(_texts_of(item)) for item in items)
 
     def keepable(self, answer: Mapping[str, Any]) -> bool:
+        """Whether it is completed and holds one message of plain text without annotations."""
         output = answer.get("output") or []
         if answer.get("status") != "completed" or answer.get("error") or len(output) != 1:
             return False
@@ -60,6 +64,7 @@ class ResponseAnswers:
         return part.get("type") == "output_text" and bool(part.get("text", "").strip()) and not part.get("annotations")
 
     def made(self, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The ids of the response and of its output items, which the provider stores: pairs of kind and id."""
         items = [item.get("id") for item in answer.get("output") or () if isinstance(item, Mapping)]
         named: list[tuple[str, Any]] = [("response", answer.get("id"))]
         named += [("item", identity) for identity in items]
@@ -104,6 +109,11 @@ class ResponseTranscript:
         self._number = -1
 
     def add(self, event: bytes) -> bytes | None:
+        """Take in an event; it goes on to the client as it is.
+
+        Raises:
+            UpstreamError: the event is the provider's own error, or no event.
+        """
         data = data_of(event)
         if not data or data == b"[DONE]":
             return event
@@ -137,20 +147,25 @@ class ResponseTranscript:
 
     @property
     def usage(self) -> Mapping[str, Any] | None:
+        """Tokens by the provider's account, under the chat API's names; None until the last event."""
         return None if self.answer is None else ResponseAnswers().usage(self.answer)
 
     def close(self) -> bytes:
+        """Nothing more is to be sent. Raises UpstreamError if the last event has not come."""
         if self.answer is None:
             raise UpstreamError(502, "the provider's stream ended before the response did", unsettled=True)
         return b""
 
     def text(self) -> str:
+        """All texts so far, for counting."""
         return "".join(self._pieces)
 
     def made(self) -> list[tuple[str, str]]:
+        """Kinds and ids of what the provider stores of this answer, as far as they have come."""
         return [(kind, identity) for identity, kind in self._made.items()]
 
     def failure(self, error: UpstreamError) -> bytes:
+        """The event that tells the client that the stream ends here, and why; its number follows the last one."""
         told = {"type": "error", "code": error.code, "message": error.message, "param": error.param}
         return event({**told, "sequence_number": self._number + 1}, name="error")
 

@@ -76,7 +76,11 @@ KNOWN: Mapping[str, check.Check] = {
 
 
 def read(sent: Mapping[str, Any], offer: Offer, *, cache_control: str | None = None) -> Request:
-    """Check a request and work out what the gateway needs of it; arguments and errors as for a chat completion."""
+    """Check a request and work out what the gateway needs of it; arguments as for a chat completion.
+
+    Raises:
+        BadRequest: it names no model of the offer, or a field does not fit.
+    """
     model = chosen_model(sent, offer)
     check.body(sent, KNOWN)
     items = sent.get("input") if isinstance(sent.get("input"), list) else []

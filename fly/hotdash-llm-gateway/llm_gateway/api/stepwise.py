@@ -1,4 +1,4 @@
-"""JSON of many megabytes, read in steps.
+"""Parsing JSON of many megabytes in steps.
 
 `json.loads` holds the interpreter from its first byte to its last, in a thread too, and with it the event loop: tenths
 of a second for each ten megabytes. Answers can be that long (2,048 embeddings are 70 MB), so they are taken apart
@@ -41,19 +41,21 @@ def loads(
     most: int | None = None,
     decoder: json.JSONDecoder = _PLAIN,
 ) -> Any:
-    """A JSON value.
+    """Parse a JSON value in steps, between which other threads get their turn.
 
     Args:
         raw: UTF-8.
-        levels: of lists and objects to take apart; what lies deeper is read at once. One level too many of a list of
-            numbers takes ten times as long.
+        levels: number of levels of lists and objects to take apart; what lies deeper is read at once. One level too
+            many of a list of numbers takes ten times as long.
         each: makes of a value that was read at once what is kept in its place. A million numbers take less room in
             another form, and are a tenth of a second to give up in this one.
-        most: values that are read in steps; a list or an object counts as `INNER`.
+        most: how many values may be read in steps; a list or an object counts as `INNER`.
         decoder: reads values at once.
 
     Raises:
-        TooMany: there are more than `most`. ValueError: it is no JSON. RecursionError: it is nested too deep.
+        TooMany: there are more than `most`.
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deep.
     """
     reader = _Reader(raw, decoder, each, INNER * len(raw) if most is None else most)
     value = reader.value(levels)

@@ -96,6 +96,7 @@ class Stored:
 
         Raises:
             BadRequest: 404 for what is not the team's, 400 for a bad query or body.
+            OverLimit: the team has made too many requests.
             UpstreamError, StoreUnavailable: it could not be done, or not be known whose it is.
         """
         team = outcome.team

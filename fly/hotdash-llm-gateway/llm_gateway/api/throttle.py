@@ -1,4 +1,4 @@
-"""A brake on addresses that keep sending what cannot be served: wrong keys, malformed bodies.
+"""A rate limit on addresses that keep sending wrong keys or malformed bodies.
 
 It slows down guessing and broken clients; it is no limit on traffic, so it lives in this process alone.
 """
@@ -26,7 +26,7 @@ class Throttle:
         """By address: when its minute began, and how many failures it holds."""
 
     def failed(self, address: str) -> None:
-        """Count a failure."""
+        """Count a failure of this address."""
         began, count = self._current(address)
         self._seen[address] = (began, count + 1)
         self._seen.move_to_end(address)

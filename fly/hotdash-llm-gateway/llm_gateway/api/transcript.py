@@ -10,20 +10,22 @@ from .aside import aside
 
 
 class Transcript(Protocol):
-    """A streamed answer as far as it has come.
-
-    Attributes:
-        answer: the whole answer that the stream amounts to, once it is known; None if a cache could not keep it.
-        usage: tokens by the provider's account, in the chat API's names; None until it has said.
-        spoken: something has come that a client would see.
-    """
+    """A streamed answer as far as it has come."""
 
     @property
-    def answer(self) -> dict[str, Any] | None: ...
+    def answer(self) -> dict[str, Any] | None:
+        """The whole answer that the stream amounts to; None until it is known, or if a cache could not keep it."""
+        ...
+
     @property
-    def usage(self) -> Mapping[str, Any] | None: ...
+    def usage(self) -> Mapping[str, Any] | None:
+        """Tokens by the provider's account, in the chat API's names; None until it has said."""
+        ...
+
     @property
-    def spoken(self) -> bool: ...
+    def spoken(self) -> bool:
+        """Whether something has come that a client would see."""
+        ...
 
     def add(self, event: bytes) -> bytes | None:
         """Take in an event; return what goes on to the client, None if nothing does.
@@ -48,7 +50,9 @@ class Transcript(Protocol):
 class AnswerKind(Protocol):
     """How the answers of one of the two APIs are read."""
 
-    def transcript(self, *, include_usage: bool) -> Transcript: ...
+    def transcript(self, *, include_usage: bool) -> Transcript:
+        """A transcript of a stream that has not begun; `include_usage`: the client asked for the usage chunk."""
+        ...
 
     def problem(self, answer: Mapping[str, Any], *, background: bool) -> str | None:
         """Why a whole answer is none; None if it is one."""

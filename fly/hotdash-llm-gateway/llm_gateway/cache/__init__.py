@@ -1,1 +1,1 @@
-"""Kept answers: the exact tier, the semantic tier, and what they share in Redis."""
+"""Caches of answers: the exact tier, the semantic tier, and what they share in Redis."""

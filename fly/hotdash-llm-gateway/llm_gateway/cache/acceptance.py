@@ -1,4 +1,4 @@
-"""From which similarity an answer is served without a verdict, and from which a verdict is worth asking for.
+"""The similarity thresholds of the semantic cache: to serve without a verdict, and to ask the judge at all.
 
 Both are learned from labels: for a stored question and a new one of some similarity, whether the answer was right. They
 are pooled per team; per entry there would never be enough. Each threshold that may open has an e-process of its own: a
@@ -31,12 +31,17 @@ Kind = Literal["clear", "doubt"]
 
 
 def band(similarity: float) -> int:
-    """The band of a similarity."""
+    """The number of the band, 0 to 99, that a cosine similarity belongs to."""
     return min(BANDS - 1, max(0, int(similarity * BANDS + 1e-9)))
 
 
 def evidence(wrong: int, total: int, delta: float) -> float:
-    """The e-value against "at least delta of them are wrong": from 1/level up it is refuted at that level."""
+    """The e-value against "at least delta of them are wrong": from 1/level up it is refuted at that level.
+
+    Args:
+        wrong, total: number of wrong answers, and of all answers checked.
+        delta: a share, between 0 and 1.
+    """
     if total <= 0:
         return 0.0
     value = 0.0
@@ -56,7 +61,7 @@ class Labels:
         """Right and wrong from each threshold up, pairs without doubts only."""
 
     def add(self, similarity: float, kind: Kind, *, right: int = 0, wrong: int = 0) -> None:
-        """Count labels; negative counts take labels back."""
+        """Count answers that were checked, at the cosine similarity that led to them; negative counts undo that."""
         at = band(similarity)
         self._right[at] += right
         self._wrong[at] += wrong
@@ -69,10 +74,10 @@ class Labels:
         return sum(self._right) + sum(self._wrong)
 
     def serve_from(self, delta: float) -> float | None:
-        """The lowest threshold above which fewer than `delta` of the answers are wrong; None if none is known to be so.
+        """The lowest similarity from which fewer than `delta` of the answers are wrong; None if none is known to be so.
 
-        Each threshold has an equal part of ALPHA, and hands it on to the next lower one when it opens (a fallback
-        procedure, which keeps the whole at ALPHA however the thresholds depend on each other).
+        `delta` is a share, 0 to 1. Each threshold has an equal part of ALPHA, and hands it on to the next lower one
+        when it opens: a fallback procedure, which keeps the whole at ALPHA however the thresholds depend on each other.
         """
         found, level, counted = None, 0.0, 0
         for threshold, (right, wrong) in self._above.items():
@@ -92,7 +97,12 @@ class Labels:
 
 
 def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a share (E. B. Wilson, 1927); 0 to 1 if nothing was counted."""
+    """The Wilson score interval of a share (E. B. Wilson, 1927), as two shares: 0 and 1 if nothing was counted.
+
+    Args:
+        hits, total: number of those that count, and of all.
+        z: of the normal distribution; 1.96 is 95%.
+    """
     if total == 0:
         return 0.0, 1.0
     share = hits / total

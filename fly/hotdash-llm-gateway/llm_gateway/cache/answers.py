@@ -79,7 +79,21 @@ class Answers:
     async def keep(
         self, part: Partition, vector: Vector, response: Mapping[str, Any], *, ttl_s: int | None, exact: CacheKey
     ) -> str | None:
-        """Keep a complete answer under its wording; return the entry's id, None if it is too large."""
+        """Keep a complete answer under its wording.
+
+        Args:
+            part: in which partition.
+            vector: of the question.
+            response: a chat completion.
+            ttl_s: a shorter life than the tier's, in seconds; None for the tier's.
+            exact: the key of the same answer in the exact tier.
+
+        Returns:
+            The entry's id; None if it is too large.
+
+        Raises:
+            StoreUnavailable: Redis is away or full.
+        """
         entry, answer = self.wording_id(part), response["choices"][0]["message"]["content"]
         stamp = digest("answer", answer)
         value = pack({"exact": exact.digest, "q": part.question, "a": stamp}, response)
@@ -87,7 +101,17 @@ class Answers:
         return entry if await self._ledger.keep(part.team, "semantic", entry, value, ttl_s=ttl_s, row=row) else None
 
     async def join(self, part: Partition, vector: Vector, found: Candidate, how: How) -> None:
-        """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now."""
+        """Make this wording a member of the entry that another wording belongs to, unless it has an answer by now.
+
+        Args:
+            part: in which partition.
+            vector: of the new wording.
+            found: the wording that it was found to have the same answer as.
+            how: it was found.
+
+        Raises:
+            StoreUnavailable: Redis is away or full.
+        """
         if await self._ledger.read(part.team, "semantic", self.wording_id(part)):
             return
         entry, stamp = found.wording.entry, found.wording.stamp

@@ -46,7 +46,7 @@ class Asker:
         return time.monotonic() < self._rests_until
 
     def at_most(self, body: Mapping[str, Any]) -> Spend:
-        """What a verdict may cost."""
+        """What a verdict may cost at most, in tokens and nano-USD."""
         instructions, data = (message["content"] for message in body["messages"])
         read = int((_instructions(instructions) + count_text(data)) * INPUT_MARGIN) + FRAME_TOKENS
         written, price = int(body["max_tokens"]), self._prices[self._model]

@@ -59,6 +59,7 @@ class ExactCache:
         return Hit("exact", value(raw).partition(b"\n")[2], f"exact:{key.digest}")
 
     async def get(self, key: CacheKey) -> Hit | None:
+        """The answer kept under a key, in one round trip; None if there is none or Redis is away."""
         found = await self.get_many(key.team, [key.digest])
         return None if found[0] is None else Hit("exact", found[0], f"exact:{key.digest}")
 
@@ -79,8 +80,9 @@ class ExactCache:
         """Keep an answer.
 
         Args:
+            key: of the request.
             body: the answer as JSON text; whether it may be kept at all is the caller's to know.
-            ttl_s: a shorter life the client asked for.
+            ttl_s: a shorter life the client asked for, in seconds.
             semantic_id: the entry in the semantic tier made from the same answer, so that a purge finds both.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Nearest known wordings within one room, in memory: int8 vectors, in large rooms after the signs of their parts."""
+"""Nearest-neighbour search in memory among one partition's questions: int8 vectors, preselected by sign bits."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ class Room:
         self._signs: Signs = np.empty((-(-dimensions // 64), 1), np.uint64)
 
     def put(self, wording: Wording, codes: bytes) -> None:
+        """Add or replace a wording; `codes` are its vector's int8 codes, one byte per dimension."""
         place = self._place.setdefault(wording.id, len(self.wordings))
         if place == self._signs.shape[1]:
             grown = np.empty((len(self._signs), 2 * place), np.uint64)
@@ -87,12 +88,14 @@ class Room:
         self._signs[:, place] = _signs(np.frombuffer(codes, np.int8))
 
     def remove(self, wording_id: str) -> None:
+        """Forget a wording. Raises KeyError if it is not here."""
         place, last, codes = self._place.pop(wording_id), self.wordings.pop(), self._codes.pop()
         if last.id != wording_id:
             self.wordings[place], self._codes[place], self._place[last.id] = last, codes, place
             self._signs[:, place] = self._signs[:, len(self.wordings)]
 
     def nearest(self, vector: Vector, count: int) -> list[tuple[float, Wording]]:
+        """At most `count` nearest wordings with their cosines, best first; `vector` has length 1."""
         places: Sequence[int] = range(len(self.wordings))
         if len(places) > SHORTLIST:
             differing = np.bitwise_count(self._signs[:, : len(places)] ^ _signs(vector)[:, None])
@@ -134,7 +137,7 @@ class Index:
                 del self._rooms[wording.room]
 
     def remove_before(self, row: RowId, most: int) -> bool:
-        """Forget at most so many wordings that were written before a row of the log; returns whether there may be more.
+        """Forget at most `most` wordings that were written before a row of the log; returns whether there may be more.
 
         They must have been put in the order of their rows.
         """

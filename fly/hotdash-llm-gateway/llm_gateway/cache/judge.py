@@ -66,7 +66,7 @@ class Case:
         }
 
     def readable(self) -> bool:
-        """Whether the texts are short enough to be judged."""
+        """Whether every text is short enough to be judged (`LONGEST`, in characters)."""
         return all(len(text) <= LONGEST[name] for name, text in self.data().items())
 
 

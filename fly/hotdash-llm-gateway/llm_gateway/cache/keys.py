@@ -1,4 +1,4 @@
-"""What makes two chat requests the same: keys for the exact tier, partitions for the semantic tier.
+"""Identity of chat requests: keys for the exact tier, partitions for the semantic tier.
 
 The team is part of every key by construction: nothing a client writes into a body can move it into another team's
 keys, because the team is given by the caller's credential. The end user is part of it where the stack says so

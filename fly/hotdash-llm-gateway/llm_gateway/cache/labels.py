@@ -42,7 +42,7 @@ class LabelStore:
         return labels
 
     async def add(self, team: str, similarity: float, kind: Kind, *, right: int = 0, wrong: int = 0) -> None:
-        """Count a label, or with negative counts take one back."""
+        """Count answers that were checked, as `Labels.add`, here and in Redis. Raises StoreUnavailable."""
         labels, key = await self.of(team), self._key(team, int(time.time()) // EPOCH_S)
         for what, count in (("right", right), ("wrong", wrong)):
             field = f"{kind}:{band(similarity)}:{what}"

@@ -30,12 +30,15 @@ class Names:
     team: str
 
     def used(self) -> str:
+        """The key of the number of bytes that the team's entries take."""
         return f"{self.prefix}used:{{{self.team}}}"
 
     def log(self, tier: Tier) -> str:
+        """The key of the log (a stream) of one tier."""
         return f"{self.prefix}log:{tier}:{{{self.team}}}"
 
     def entries(self, tier: Tier) -> str:
+        """What the keys of one tier's entries begin with; the entry's id follows."""
         return f"{self.prefix}{tier}:{{{self.team}}}:"
 
 
@@ -60,6 +63,7 @@ class Ledger:
         self._store, self._prefix, self._budget, self._ttl_s = store, prefix, bytes_per_team, dict(ttl_s)
 
     def names(self, team: str) -> Names:
+        """The key names of a team."""
         return Names(self._prefix, team)
 
     def name(self, team: str, tier: Tier, entry_id: str) -> str:
@@ -118,7 +122,7 @@ class Ledger:
         return int(await self._store.call("GET", self.names(team).used()) or 0)
 
     async def forget(self, team: str, tier: Tier, *, until: str, batch: int = 500) -> int:
-        """Remove a team's entries of one tier up to a log row (`+` for all). Returns how many."""
+        """Remove a team's entries of one tier up to a log row (`+` for all), `batch` in a call. Returns how many."""
         names, total = self.names(team), 0
         while True:
             gone = int(

@@ -1,4 +1,4 @@
-"""Taking answers back: all of a team's, one that was reported, or one that was found wrong."""
+"""Removing cached answers: all of a team's, one that was reported, or one that was found wrong."""
 
 from __future__ import annotations
 

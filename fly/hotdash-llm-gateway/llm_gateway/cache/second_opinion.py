@@ -1,4 +1,4 @@
-"""The shadow sample: some semantic hits are also answered by the model, and what is found wrong is acted on.
+"""The shadow sample: some semantic hits are also answered by the model, and hits found wrong are removed.
 
 The caller has its cached answer by then. What the check costs is charged to the team like any request, and a team
 without room in its limits is not checked. All hits are checked until there are enough labels, then the share that the

@@ -1,4 +1,4 @@
-"""Exact, language-free differences between two questions: what no judge need be asked about, and what one must be.
+"""Exact, language-independent differences between two questions that rule out a match or require the judge.
 
 Nothing here knows a word of any language. A veto says that both questions name as many numbers, codes, quotes, URLs
 or signs but not the same ones. A doubt only says that similarity alone must not decide.

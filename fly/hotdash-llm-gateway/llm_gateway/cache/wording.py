@@ -1,4 +1,4 @@
-"""One wording or two: a normal form for questions, and groups of questions that a person declared the same."""
+"""Normalising questions, and groups of questions that a person declared equivalent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How late the event loop runs: whatever holds it holds every request of every team."""
+"""Measuring the delay of the event loop: what blocks it blocks every request of every team."""
 
 from __future__ import annotations
 

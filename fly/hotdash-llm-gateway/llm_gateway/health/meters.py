@@ -39,6 +39,7 @@ class Histogram:
         self.sum_s = 0.0
 
     def note(self, seconds: float) -> None:
+        """Count one, of so many seconds."""
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 

@@ -1,4 +1,4 @@
-"""What one gateway and Redis tell each other about the limits: questions, corrections, and reports after an outage.
+"""The protocol between one gateway and Redis about limits: reservations, corrections, reports after an outage.
 
 A reservation is corrected when it is settled. What was admitted or spent while Redis was away, or is gone because
 Redis lost its data, is reported: once each, however often a message is lost on the way.
@@ -70,7 +70,14 @@ class Counters:
     async def ask(
         self, state: TeamState, operation: str, args: Sequence[str | int], *, entry: str | None = None
     ) -> list[Any]:
-        """Run one operation of the script and learn from its answer; raises StoreUnavailable."""
+        """Run one operation of the script and learn from its answer; raises StoreUnavailable.
+
+        Args:
+            state: of the team.
+            operation: its name in `limits.lua`.
+            args: what the operation takes, in its order; times in microseconds, money in nano-USD.
+            entry: a key that the operation may read besides the team's own.
+        """
         keys = [*state.keys, entry] if entry else state.keys
         row: list[Any] = await self._store.script(_SCRIPT, keys, [operation, self._window, state.epoch, *args])
         self._clock_offset = row[2] - time.monotonic_ns() // 1000

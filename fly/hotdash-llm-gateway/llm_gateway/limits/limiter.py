@@ -41,7 +41,10 @@ class Limiter:
     Args:
         store: Redis.
         gateways: how many gateways share the limits, for the share each enforces while Redis is away.
-        window_s: the window of requests and tokens; 60 except in tests and benchmarks.
+        window_s: the window of requests and tokens, in seconds; 60 except in tests and benchmarks.
+
+    Raises:
+        ValueError: `gateways` is less than 1.
     """
 
     def __init__(self, store: Store, *, gateways: int = 1, window_s: float = 60.0) -> None:
@@ -135,9 +138,9 @@ class Limiter:
         return refusal
 
     async def settle(self, grant: Grant, *, tokens: int, nano_usd: int) -> None:
-        """Put what was really used in place of the estimate. Only the first settlement of a grant counts.
+        """Replace the estimate of a grant by the tokens and nano-USD really used. Only the first settlement counts.
 
-        Once started it runs to its end, even if the caller is cancelled.
+        Once started it runs to its end, even if the caller is cancelled. Never raises for a Redis that is away.
         """
         state = self._teams[grant.team]
         admission = state.share.settle(grant.id, tokens=tokens, nano_usd=nano_usd)
@@ -148,7 +151,10 @@ class Limiter:
             await asyncio.shield(self._spawn(self._tell(self._counters.send_correction(state, admission.id))))
 
     async def add(self, team: Team, *, tokens: int, nano_usd: int) -> None:
-        """Charge what was spent without a reservation (an embedding, a judge's verdict). Never refuses."""
+        """Charge tokens and nano-USD that were spent without a reservation (an embedding, a judge's verdict).
+
+        Never refuses, and never raises for a Redis that is away.
+        """
         state = self._state(team)
         spent = Admission(self._counters.new_id(), self._counters.now(), 0, tokens, nano_usd, unreported=True)
         state.share.admit(spent)

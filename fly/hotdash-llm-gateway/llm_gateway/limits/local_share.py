@@ -101,9 +101,11 @@ class _Lost:
 class LocalShare:
     """What one gateway has admitted for one team, and what it may admit by itself.
 
+    Every `now` is the time of Redis's clock in microseconds; amounts are requests, tokens and nano-USD.
+
     Args:
         gateways: how many gateways share the limits.
-        window_us: the window of requests and tokens.
+        window_us: the window of requests and tokens, in microseconds.
     """
 
     def __init__(self, *, gateways: int, window_us: int) -> None:

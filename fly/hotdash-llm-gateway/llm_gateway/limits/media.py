@@ -1,4 +1,4 @@
-"""What pictures, documents and sound in a request are billed as, at most.
+"""The highest number of tokens that images, documents and audio in a request are billed as.
 
 Pictures: a base and a price per tile of 512 pixels, after the picture is fitted into 2048 by 2048 and its shorter
 side brought to 768 (OpenAI, "Images and vision", calculating costs). Documents: the text of each page and a picture

@@ -29,7 +29,7 @@ class Spend:
 
 
 def spend(price: Price, usage: Mapping[str, Any]) -> Spend:
-    """The bill for one answer, from the `usage` the provider reported with it."""
+    """The bill for one answer in tokens and nano-USD, from the `usage` the provider reported with it."""
     read = int(usage.get("prompt_tokens") or 0)
     written = int(usage.get("completion_tokens") or 0)
     details = usage.get("prompt_tokens_details")

@@ -1,4 +1,4 @@
-"""What the limits are asked and what they answer."""
+"""The types of the limiter's interface: team, grant, refusal, remaining, usage."""
 
 from __future__ import annotations
 
@@ -13,13 +13,24 @@ class Team(Protocol):
     """What must be known of a team: its name and its limits per window and per UTC day."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The team's name, part of its keys in Redis."""
+        ...
+
     @property
-    def rpm(self) -> int: ...
+    def rpm(self) -> int:
+        """Requests per minute."""
+        ...
+
     @property
-    def tpm(self) -> int: ...
+    def tpm(self) -> int:
+        """Tokens per minute, input and output together."""
+        ...
+
     @property
-    def daily_nano_usd(self) -> int: ...
+    def daily_nano_usd(self) -> int:
+        """Nano-USD per UTC day."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,14 @@ class InputSize:
     earlier: int = 0
 
     def tokens(self, model: str, context: int) -> int:
-        """Tokens that a model will bill for it. `context`: the most it can read."""
+        """Tokens that a model will bill for it. `context`: the most tokens it can read."""
         return self.text + self.earlier + sum(tokens(medium, model, context) for medium in self.media)
 
     def billed_at_most(self, model: str, context: int) -> int:
-        """Tokens that a model can bill for it, whatever is in documents that cannot be counted here."""
+        """Tokens that a model can bill for it, whatever is in documents that cannot be counted here.
+
+        `context`: the most tokens it can read.
+        """
         if any(hidden(medium) for medium in self.media):
             return max(context, self.tokens(model, context))
         return self.tokens(model, context)

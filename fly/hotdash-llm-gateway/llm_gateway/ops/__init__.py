@@ -1,1 +1,1 @@
-"""What the operator sees and does: administration and metrics."""
+"""The operator's interface: administration and metrics."""

@@ -21,7 +21,9 @@ class Buckets(Protocol):
 
     sum_s: float
 
-    def cumulative(self) -> Iterator[tuple[str, int]]: ...
+    def cumulative(self) -> Iterator[tuple[str, int]]:
+        """The bounds as labels, and how many lie at or below each."""
+        ...
 
 
 class Sample(NamedTuple):

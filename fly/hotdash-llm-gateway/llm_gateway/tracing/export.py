@@ -1,4 +1,4 @@
-"""Sending traces to Langfuse over OTLP, and telling a Langfuse that is away from a trace it will never take."""
+"""Sending traces to Langfuse over OTLP, and telling an outage from a trace that Langfuse will never accept."""
 
 from __future__ import annotations
 

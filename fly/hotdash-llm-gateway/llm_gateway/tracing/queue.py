@@ -1,4 +1,4 @@
-"""Traces that wait to be delivered: bounded in number and in bytes, and every one of them accounted for.
+"""The queue of traces to be delivered: bounded in number and in bytes; every lost trace is counted.
 
 Requests put traces in, one thread takes batches out. A batch counts as waiting until it is known to be delivered,
 so at any moment sent + lost + waiting is what was put in.

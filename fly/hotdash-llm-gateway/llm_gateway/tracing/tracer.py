@@ -73,6 +73,7 @@ class Tracer:
             self._wake.set()
 
     def counts(self) -> Counts:
+        """How many traces were sent, were lost, and wait."""
         return self._queue.counts()
 
     def close(self, timeout_s: float) -> Counts:

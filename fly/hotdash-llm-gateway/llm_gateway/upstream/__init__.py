@@ -1,1 +1,1 @@
-"""The way to the provider: which model, which deployment, which fallback."""
+"""Access to the provider: which model, which deployment, which fallback."""

@@ -25,7 +25,7 @@ DEFAULT_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where one model is served. `timeout_s`: until the answer begins, and between two pieces of it."""
+    """Where one model is served. `timeout_s`: seconds until the answer begins, and between two pieces of it."""
 
     base_url: str
     api_key: str = field(repr=False)

@@ -16,7 +16,13 @@ class Choice:
 
 
 def choose(asked: str, *, input_tokens: int, rule: Escalation | None) -> Choice:
-    """Apply the escalation rule; a request that asked for the stronger model anyway is not escalated."""
+    """Apply the escalation rule; a request that asked for the stronger model anyway is not escalated.
+
+    Args:
+        asked: the model that the request names.
+        input_tokens: tokens of its input, by our own count.
+        rule: None where nothing escalates.
+    """
     if rule is not None and asked != rule.model and input_tokens > rule.over_input_tokens:
         return Choice(rule.model, escalated=True)
     return Choice(asked, escalated=False)

@@ -1,4 +1,4 @@
-"""Requests to the provider and its answers, byte for byte."""
+"""The HTTP client of the provider's API; bodies are passed on byte for byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ LONGEST_ERROR = 1024 * 1024
 class Chooser(Protocol):
     """Names the deployment for a model, as `deployments.Deployments` does."""
 
-    async def choose(self, model: str) -> Deployment: ...
+    async def choose(self, model: str) -> Deployment:
+        """A deployment that serves `model`. Raises NoDeployment if none can be used now."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Stream:
             await self._response.aclose()
 
     async def aclose(self) -> None:
+        """Give up the rest and the connection; harmless if the answer has ended."""
         await self._response.aclose()
 
 
@@ -115,7 +118,11 @@ class Provider:
         return Stream(await self._begin(model, endpoint, content, method, names_model))
 
     async def complete(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole chat completion for the gateway's own use (a judge's verdict, a fresh answer to compare)."""
+        """A whole chat completion for the gateway's own use (a judge's verdict, a fresh answer to compare).
+
+        Raises:
+            UpstreamError: as `whole`, or the answer holds no message.
+        """
         answer = await self.whole(model, "chat/completions", encode(body))
         try:
             said = json.loads(answer.body)
@@ -125,6 +132,7 @@ class Provider:
         return dict(said)
 
     async def aclose(self) -> None:
+        """End all connections; requests under way fail."""
         await self._http.aclose()
 
     async def _begin(
