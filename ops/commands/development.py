@@ -6,30 +6,16 @@ from typing import Any
 
 from invoke import Context, Exit, Task
 
+from ops.commands.handing_over import handed_over
 from ops.commands.task import task
 from ops.runbook.errors import EXIT_FAILED
 
 NAME = "dev"
 
 
-def _handed_over(*words: str) -> bool:
-    """Whether the command has been run in the developers' environment, because this is another.
-
-    Raises:
-        Exit: it failed there.
-    """
-    from ops.development import environment
-
-    if environment.is_ours():
-        return False
-    if code := environment.run(*words):
-        raise Exit(code=code)
-    return True
-
-
 def check(c: Context) -> None:
     """Lint, types and tests: everything that must be green."""
-    if _handed_over("dev.check"):
+    if handed_over("dev.check"):
         return
     from ops.development.check import check as run
 
@@ -47,7 +33,7 @@ def own_environment(c: Context) -> None:
 
 def gateway_environment(c: Context) -> None:
     """Make the environment of the gateway's tests and benchmarks, from its development lock."""
-    if _handed_over("dev.gateway"):
+    if handed_over("dev.gateway"):
         return
     from ops.development.check import make_gateway_environment
 
@@ -63,7 +49,7 @@ def tsx(c: Context) -> None:
 
 def clients(c: Context, lock: bool = False) -> None:
     """Install other people's clients, which the tests run against the gateway; --lock resolves their locks anew."""
-    if _handed_over("dev.clients", *(["--lock"] if lock else [])):
+    if handed_over("dev.clients", *(["--lock"] if lock else [])):
         return
     from ops.development import clients
 
@@ -74,7 +60,7 @@ def clients(c: Context, lock: bool = False) -> None:
 
 def architecture(c: Context) -> None:
     """Draw the packages and their imports anew, into docs/architecture.md."""
-    if _handed_over("dev.architecture"):
+    if handed_over("dev.architecture"):
         return
     from ops.development.architecture import PAGE, write
 
@@ -83,7 +69,7 @@ def architecture(c: Context) -> None:
 
 def bench(c: Context, name: str, json: bool = False) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
-    if _handed_over("dev.bench", name, *(["--json"] if json else [])):
+    if handed_over("dev.bench", name, *(["--json"] if json else [])):
         return
     from ops.development.check import bench as run
 
@@ -98,7 +84,7 @@ def load(c: Context, day: bool = False, requests: int = 0, seed: int = 1) -> Non
     --day sends a day's, compressed: 20,000 requests of four teams. Without it some hundreds.
     """
     words = [*(["--day"] if day else []), *(["--requests", str(requests)] if requests else []), "--seed", str(seed)]
-    if _handed_over("dev.load", *words):
+    if handed_over("dev.load", *words):
         return
     from ops.development.check import load as run
 
@@ -112,7 +98,7 @@ def lock(c: Context, site: bool = False) -> None:
 
     --site: instead the one of what makes the site.
     """
-    if _handed_over("dev.lock", *(["--site"] if site else [])):
+    if handed_over("dev.lock", *(["--site"] if site else [])):
         return
     from ops.development import check
     from ops.development import site as pages

@@ -27,7 +27,7 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        """The Python in it."""
+        """Its interpreter."""
         return self.folder / "bin" / "python"
 
     @property

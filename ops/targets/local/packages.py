@@ -30,7 +30,7 @@ class Packages:
         self.environment = environment or environments.rehearsal()
 
     def look(self, workspace: Workspace) -> Look:
-        """Whether the environment is there, whole, and of this lock."""
+        """Whether all of the lock is installed, by its stamp."""
         name = self.environment.folder.name
         if tools.has_all():
             return satisfied("in the environment of this Python")
@@ -41,7 +41,11 @@ class Packages:
         return satisfied(f"{name}, lock {hashlib.sha256(self.environment.lock.read_bytes()).hexdigest()[:12]}")
 
     def act(self, workspace: Workspace, say: Say) -> None:
-        """Make it, telling what the installer does."""
+        """Install them, saying what is done.
+
+        Raises:
+            RunbookError: LOCAL-010 the registry was not reached, or the disk is full.
+        """
         if tools.has_all():
             return
         other: list[str] = []

@@ -57,7 +57,7 @@ class Valkey:
         return read(self.layout.data(NAME) / "valkey.conf") or ""
 
     def look(self, workspace: Workspace) -> Look:
-        """Whether the server runs with the wanted settings, and the vault has its URLs."""
+        """Whether it runs, by the vault's URL and with the stack's memory, and never evicts."""
         found = self.rehearsal.standing(program(self.layout), self._inputs())
         if not found.satisfied:
             return found

@@ -53,7 +53,7 @@ def test_the_stand_ins_image_holds_all_they_import() -> None:
     found = set()
     for file in (ROOT / "ops" / "standins").rglob("*.py"):
         # These run on the developer's machine alone.
-        if file.name == "contract.py":
+        if file.name == "contract.py" or file.parent.name == "smtp":
             continue
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
