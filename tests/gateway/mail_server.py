@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.gateway.valkey_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv" / "bin" / "python"
+PYTHON = ROOT / ".venv-dev" / "bin" / "python"
 READY_S = 20.0
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / "fly/hotdash-llm-gateway/llm_gateway/cache"
-DECIDES = ("wording", "index", "vetoes", "acceptance", "judge", "semantic_tier")
-"""What is the same wording, what is near, what differs exactly, what similarity has been shown to be good for, what
-the judge is asked, and the order of all that. Beside it stands what keeps records and talks to others (answers, mirror,
-labels, asking, embedding, second_opinion, purge, semantic_parts): it never says whether an answer is right."""
+DECIDES = ("semantic_tier", "wording", "vetoes", "acceptance", "judge", "second_opinion")
+"""The order of a look-up, what is the same wording, what differs exactly, what similarity has been shown to be good for,
+what the judge is asked, and what is done about what was served wrongly. Beside it stands what finds, keeps records and
+talks to others (index, answers, mirror, labels, asking, embedding, purge): it never says whether an answer is right."""
 
 
 def test_what_decides_about_similarity_has_under_700_lines_comments_included() -> None:
@@ -22,6 +22,6 @@ def test_nothing_that_only_keeps_records_compares_questions() -> None:
     users = {
         path.stem
         for path in CACHE.glob("*.py")
-        if any(mark in path.read_text("utf-8") for mark in ("compare(", ".serve_from(", ".worth_asking("))
+        if any(mark in path.read_text("utf-8") for mark in ("compare(", ".serve_from(", ".yes_at_most("))
     }
     assert users == {"vetoes", "semantic_tier"}

@@ -19,6 +19,10 @@ OPTIONS: dict[str, list[str]] = {
     "vault.remove": ["OLD_KEY"],
     "cache.purge": ["--team", "admin"],
     "cache.wrong": ["--entry", "semantic:1"],
+    "cache.off": ["--tier", "semantic"],
+    "cache.on": ["--tier", "semantic"],
+    "teams.freeze": ["--team", "admin"],
+    "teams.thaw": ["--team", "admin"],
     "local.down": ["--purge"],
     "test.quota": ["--key", "probe"],
     "dev.bench": ["semantic_quality"],
@@ -28,7 +32,7 @@ OPTIONS: dict[str, list[str]] = {
     "progress.drop": ["1"],
 }
 # The servers write these all the time, flyctl its notes, and Python what it has compiled.
-FOREIGN = {"data", "logs", "flyctl", ".venv", ".venv-gateway", "__pycache__"}
+FOREIGN = {"data", "logs", "flyctl", ".venv", ".venv-gateway", ".venv-rehearsal", ".venv-dev", "__pycache__"}
 SHORT_LIVED_MS = 120_000
 GATEWAYS_OWN = (b"gw:tally:", b"gw:limits:")
 

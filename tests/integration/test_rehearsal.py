@@ -86,7 +86,7 @@ def test_commands_work_from_any_directory(rehearsal: Checkout, tmp_path: Path) -
 
 
 # The servers themselves write their data and their logs all the time, and Python what it has compiled.
-FOREIGN = {"data", "logs", ".venv", ".venv-gateway", "__pycache__"}
+FOREIGN = {"data", "logs", ".venv", ".venv-gateway", ".venv-rehearsal", "__pycache__"}
 
 
 def snapshot(checkout: Checkout) -> dict[str, Any]:
@@ -158,6 +158,7 @@ NEEDED = {
         "PROD_CUSTOMER_KEY", "PROD_CEO_KEY", "PROD_BACKGROUND_KEY", "ADMIN_KEY", "PROBE_KEY",
     },
     "openai": {"OPENAI_API_KEY"},
+    "watch": {"LITELLM_MASTER_KEY", "REDIS_URL", "SMTP_PASSWORD"},
     "langfuse": {
         "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY", "LANGFUSE_ADMIN_PASSWORD", "LANGFUSE_NEXTAUTH_SECRET",
         "LANGFUSE_SALT", "LANGFUSE_ENCRYPTION_KEY", "LANGFUSE_DB_PASSWORD", "REDIS_URL", "CLICKHOUSE_PASSWORD",

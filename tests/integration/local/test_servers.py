@@ -335,7 +335,10 @@ def test_as_root_without_user_namespaces_postgres_runs_as_nobody(
 @pytest.mark.skipif(shutil.which("pgbouncer") is None, reason=lacking("no pgbouncer on PATH"))
 def test_where_pgbouncer_is_installed_the_pooled_port_really_pools(servers: Deployment) -> None:
     up(servers)
-    assert "pgbouncer" in servers.target.preparation()[3].look(servers).evidence
+    assert (
+        "pgbouncer"
+        in next(step for step in servers.target.preparation() if step.key == "local.pooler").look(servers).evidence
+    )
     pooled = servers.vault.get("SUPABASE_POOLED_URL").reveal()
     backends = set()
     for _ in range(5):

@@ -126,7 +126,8 @@ def _allowed(world: Deployment) -> dict[str, set[str]]:
     rules = contract.read().rules(world.stack, "local").values()
     gateway = {rule.name for rule in rules if "gateway" in rule.consumers}
     ui = {rule.name for rule in rules if "ui" in rule.consumers}
-    return {"gateway": gateway, "langfuse": {*ui, "LANGFUSE_DB_PASSWORD"}, "openai": {"OPENAI_API_KEY"}}
+    watch = {rule.name for rule in rules if "watch" in rule.consumers} | {"SMTP_PASSWORD"}
+    return {"gateway": gateway, "watch": watch, "langfuse": {*ui, "LANGFUSE_DB_PASSWORD"}, "openai": {"OPENAI_API_KEY"}}
 
 
 def _proc(pid: int, what: str) -> str:

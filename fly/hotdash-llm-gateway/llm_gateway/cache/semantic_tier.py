@@ -138,18 +138,10 @@ class SemanticTier:
         ttl_s: int | None,
         exact: CacheKey,
     ) -> str | None:
-        """Keep an answer for questions in other words.
+        """Keep an answer for questions in other words; return the entry's id, None if it was not kept.
 
         Args:
-            part: in which partition.
-            vector: of the question, if `lookup` has embedded it; else it is embedded now.
-            response: a chat completion.
-            outcome: of the request; takes what this costs.
-            ttl_s: a shorter life than the tier's, in seconds; None for the tier's.
-            exact: the key of the same answer in the exact tier.
-
-        Returns:
-            The entry's id; None if it was not kept.
+            vector: of the question, if `lookup` has embedded it. ttl_s: a shorter life than the tier's, in seconds.
         """
         if not self.on():
             return None
