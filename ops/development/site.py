@@ -114,6 +114,9 @@ def _collect(root: Path, source: Path) -> None:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             text = (root / name).read_text(encoding="utf-8")
             (source / name).write_text(MERMAID.sub(_drawn, text), encoding="utf-8")
+        for folder in {file.parent for file in files}:
+            for file in folder.glob("*.json"):  # what a document offers to take along
+                shutil.copyfile(file, source / file.relative_to(root))
         entries = "\n".join(str(name.with_suffix("")) for name in names)
         index.append(f"```{{toctree}}\n:caption: {chapter}\n:maxdepth: 1\n\n{entries}\n```\n")
     (source / "index.md").write_text("\n".join(index), encoding="utf-8")
