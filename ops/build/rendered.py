@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.build import files
+from ops.description import typed
 from ops.render import files as names
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, drifted, missing, satisfied
@@ -124,9 +125,7 @@ def _rules() -> str:
 
 def _source(workspace: Workspace) -> str:
     """Digest of all that rendering depends on: the description, the templates and the code."""
-    import msgspec
-
-    return stamp.digest([msgspec.json.encode(workspace.stack).decode(), names.source()])
+    return stamp.digest([typed.encode(workspace.stack).decode(), names.source()])
 
 
 def _count(names: tuple[str, ...]) -> str:

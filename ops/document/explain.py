@@ -18,7 +18,9 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 def only_on(code: str) -> str:
     """The one target on which this error can be met; empty where it is any."""
-    return {"LOCAL": "local", "FLY": "fly"}.get(code.strip().upper().partition("-")[0], "")
+    wanted = code.strip().upper()
+    named = catalogue().get(wanted, {}).get("only", "")
+    return named or {"LOCAL": "local", "FLY": "fly"}.get(wanted.partition("-")[0], "")
 
 
 def text(code: str, target: str) -> str:

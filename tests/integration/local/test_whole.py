@@ -127,7 +127,13 @@ def _allowed(world: Deployment) -> dict[str, set[str]]:
     gateway = {rule.name for rule in rules if "gateway" in rule.consumers}
     ui = {rule.name for rule in rules if "ui" in rule.consumers}
     watch = {rule.name for rule in rules if "watch" in rule.consumers} | {"SMTP_PASSWORD"}
-    return {"gateway": gateway, "watch": watch, "langfuse": {*ui, "LANGFUSE_DB_PASSWORD"}, "openai": {"OPENAI_API_KEY"}}
+    return {
+        "gateway": gateway,
+        "watch": watch,
+        "smtp": {"SMTP_PASSWORD"},
+        "langfuse": {*ui, "LANGFUSE_DB_PASSWORD"},
+        "openai": {"OPENAI_API_KEY"},
+    }
 
 
 def _proc(pid: int, what: str) -> str:
