@@ -57,7 +57,7 @@ def build(out: Path | None = None, root: Path = ROOT) -> Path:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site-") as folder:
         source, made = Path(folder) / "source", Path(folder) / "site"
         _collect(root, source)
-        words: list[str | Path] = [ENVIRONMENT.python, "-m", "sphinx", "--quiet", "--fail-on-warning"]
+        words: list[str | Path] = [ENVIRONMENT.python, "-m", "sphinx", "--quiet", "--no-color", "--fail-on-warning"]
         words += ["--keep-going", "--builder", "html", "--conf-dir", SOURCE, source, made]
         try:
             proc.run(words, cwd=root, timeout=BUILD_SECONDS)
