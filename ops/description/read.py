@@ -12,7 +12,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from ops.description import rules
-from ops.description.stack import Price, Stack, Table, TeamTable
+from ops.description.stack import Price, Stack, TeamTable
+from ops.description.table import Table
 from ops.description.typed import convert
 from ops.runbook.errors import RunbookError
 

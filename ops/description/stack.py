@@ -6,9 +6,8 @@ from typing import Literal
 
 import msgspec
 
-
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: every key is known, none is changed afterwards."""
+from ops.description.table import Table
+from ops.description.watch import Watch
 
 
 class Identity(Table, frozen=True):
@@ -221,7 +220,7 @@ class Models(Table, frozen=True):
     prices: dict[str, Price]
     also_chat: tuple[str, ...] = ()
     also_embed: tuple[str, ...] = ()
-    hosted_tools: dict[str, float] = {}
+    hosted_tools: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def chat(self) -> tuple[str, ...]:
@@ -316,29 +315,6 @@ class Success(Table, frozen=True):
     error_rate: float
     daily_usd: float
     quota_violations: int
-
-
-class WatchRule(Table, frozen=True):
-    """Of one rule of the watch; what the figures mean stands in the description."""
-
-    limit: float = 0.0
-    over_min: int = 10
-    after_min: int = 0
-    least: int = 0
-    off: bool = False
-
-
-class Watch(Table, frozen=True):
-    """The watch: whether it runs, how often it looks (`every_s`), and when (minutes, hour in UTC) it writes."""
-
-    on: bool
-    sender: str
-    every_s: float
-    clear_min: int
-    unseen_min: int
-    summary_hour: int
-    guide: str
-    rules: dict[str, WatchRule]
 
 
 class Stack(Table, frozen=True):

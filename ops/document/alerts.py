@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ops.description.stack import Stack, WatchRule
+from ops.description.stack import Stack
+from ops.description.watch import WatchRule
 from ops.runbook.markdown import table
 
 RULES = Path("llm_gateway", "watch", "rules.toml")

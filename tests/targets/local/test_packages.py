@@ -33,7 +33,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packages:
     """As on a machine with Python alone and no way to a registry; the lock asks for nothing."""
     monkeypatch.setattr(tools, "has_all", lambda: False)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("PIP_RETRIES", "0")
     root = tmp_path / "a checkout"
     (root / "ops").mkdir(parents=True)
