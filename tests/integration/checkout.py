@@ -135,6 +135,11 @@ class Checkout:
                         found[int(folder.name)] = words
         return found
 
+    def servers(self) -> dict[int, list[str]]:
+        """Those of them that another one did not start: a server's own workers come and go (Postgres's autovacuum)."""
+        found = self.processes()
+        return {pid: words for pid, words in found.items() if _parent(pid) not in found}
+
     def down(self) -> None:
         """Stop the rehearsal; whatever survives that is killed, and is a failure."""
         done = self.inv("local.down")
@@ -146,6 +151,13 @@ class Checkout:
                 os.kill(pid, signal.SIGKILL)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not left, left
+
+
+def _parent(pid: int) -> int | None:
+    """The process that started it, or None when it is gone by now (proc(5): the fourth field of stat)."""
+    with contextlib.suppress(OSError):
+        return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    return None
 
 
 def outcomes(document: Any) -> dict[str, str]:

@@ -32,7 +32,7 @@ class Recorded:
         vault = self.checkout.vault
         return {
             "files": files(self.checkout.root, self.home, self.run),
-            "processes": self.checkout.processes(),
+            "processes": self.checkout.servers(),
             "Redis": keys(vault["REDIS_URL"]),
             "Postgres": rows(vault["SUPABASE_DIRECT_URL"]),
         }

@@ -98,7 +98,7 @@ def snapshot(checkout: Checkout) -> dict[str, Any]:
             continue
         info = file.stat()
         files[str(relative)] = (hashlib.sha256(file.read_bytes()).hexdigest(), info.st_mode, info.st_mtime_ns)
-    return {"files": files, "processes": checkout.processes(), "database": _database(checkout)}
+    return {"files": files, "processes": checkout.servers(), "database": _database(checkout)}
 
 
 def _database(checkout: Checkout) -> list[tuple[Any, ...]]:
