@@ -28,13 +28,18 @@ def states(seen: Seen, history: Mapping[str, Any]) -> dict[str, str]:
     return {finding.rule: finding.state for finding in evaluate(seen, history, settings()) if finding.subject != ""}
 
 
+def found(seen: Seen, history: Mapping[str, Any]) -> dict[str, Finding]:
+    """The finding of each rule that has but one subject."""
+    return {finding.rule: finding for finding in evaluate(seen, history, settings())}
+
+
 def test_every_rule_is_described_and_every_description_is_a_rule() -> None:
     assert CHECKS.keys() == catalogue.rules().keys() == settings().rules.keys()
     assert {entry.source for entry in catalogue.rules().values()} == catalogue.sources().keys()
 
 
 def test_when_all_is_well_every_rule_is_fine() -> None:
-    findings = evaluate(well(BEGIN), past.empty(), settings())
+    findings = evaluate(well(BEGIN), counted(requests=1), settings())
     assert {finding.state for finding in findings} == {"fine"}
     assert {finding.rule for finding in findings} == {*CHECKS, catalogue.UNSEEN}
 
@@ -99,14 +104,45 @@ def test_the_hit_rate_is_compared_with_the_day_before_and_silence_with_the_week(
     nights = {name: counts for name, counts in week.items() if (hour - int(name)) % 24}
     assert states(well(BEGIN), {**counted(), "hours": nights})["quiet"] == "fine", "never any traffic at this hour"
     new = {**counted(), "minutes": counted()["minutes"][-30:], "hours": week}
-    assert states(well(BEGIN), new)["quiet"] == "fine", "not watched for a whole hour"
+    assert found(well(BEGIN), new)["quiet"].state == "unknown", "not watched for a whole hour"
+
+
+COUNTED = ("errors", "latency", "hit-rate", "traces-lost", "quiet")
+
+
+def test_a_first_look_does_not_say_that_nothing_was_counted() -> None:
+    first = past.after(past.empty(), well(BEGIN, {"requests": 164.0, "failed": 3.0}))
+    judged = found(well(BEGIN), first)
+    assert {judged[rule].state for rule in COUNTED} == {"unknown"}
+    assert "first look" in judged["errors"].says
+    # The second one knows, and for how long.
+    second = past.after(first, well(BEGIN + 3 * MINUTE, {"requests": 170.0, "failed": 3.0}))
+    judged = found(well(BEGIN + 3 * MINUTE), second)
+    assert judged["errors"].says.startswith("0.0% of 6 requests failed in 3 min")
+    assert {judged[rule].state for rule in COUNTED} == {"fine"}
+
+
+def test_a_look_after_an_hour_says_that_its_counts_span_the_hour() -> None:
+    first = past.after(past.empty(), well(BEGIN, {"requests": 164.0}))
+    later = past.after(first, well(BEGIN + 60 * MINUTE, {"requests": 200.0}))
+    assert "of 36 requests failed in 60 min" in found(well(BEGIN + 60 * MINUTE), later)["errors"].says
+
+
+def test_what_all_gateways_counted_before_it_could_be_seen_is_not_taken_for_new() -> None:
+    blind = well(BEGIN)
+    blind = replace(blind, counters={name: each for name, each in blind.counters.items() if name != "shared"})
+    history = past.after(past.empty(), blind)
+    history = past.after(history, well(BEGIN + MINUTE, {"requests": 1000.0, "failed": 1000.0}))
+    assert found(well(BEGIN + MINUTE), history)["errors"].state == "unknown"
+    history = past.after(history, well(BEGIN + 2 * MINUTE, {"requests": 1007.0, "failed": 1000.0}))
+    assert past.counted(history, BEGIN + 2 * MINUTE, 60)["requests"] == 7
 
 
 @pytest.mark.parametrize("source", list(catalogue.sources()))
 def test_what_is_not_seen_is_unknown_and_an_alert_of_its_own(source: str) -> None:
-    found = evaluate(well(BEGIN, unseen={source: "no answer"}), past.empty(), settings())
+    findings = evaluate(well(BEGIN, unseen={source: "no answer"}), counted(requests=1), settings())
     by_rule: dict[str, list[Finding]] = {}
-    for finding in found:
+    for finding in findings:
         by_rule.setdefault(finding.rule, []).append(finding)
     for name, entry in catalogue.rules().items():
         if name != "gateway-down":

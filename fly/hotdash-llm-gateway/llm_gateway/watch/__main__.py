@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
     """Watch until SIGTERM, or do what is asked once.
 
     Returns:
-        0 all is well; 1 an alert is on, something is not seen, or the mail was not sent; 2 cannot start as set up.
+        0 nothing that a look can tell is bad; 1 an alert is on, something is not seen, or the mail was not sent;
+        2 cannot start as set up.
     """
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -129,7 +130,7 @@ async def _once(settings: Settings, memory: Memory, looker: Looker, watcher: Wat
     shown = [{"rule": each.rule, "subject": each.subject, "state": each.state, "says": each.says} for each in findings]
     told = [{key: alert[key] for key in ("rule", "subject", "since", "says")} for alert in on]
     _say({"alerts": told, "findings": shown, "waiting": len(state["outbox"]), "watched": not works})
-    return int(bool(on) or any(each.state != "fine" for each in findings))
+    return int(bool(on) or any(each.state == "bad" for each in findings))
 
 
 async def _mails(memory: Memory) -> int:

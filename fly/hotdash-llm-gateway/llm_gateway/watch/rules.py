@@ -33,8 +33,8 @@ class Finding:
         return f"{self.rule}/{self.subject}"
 
 
-Found = Iterator[tuple[str, bool, float, str]]
-"""Of each subject: its name, whether it is bad, how bad, and that in words."""
+Found = Iterator[tuple[str, bool | None, float, str]]
+"""Of each subject: its name, whether it is bad (None: that cannot be told yet), how bad, and that in words."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,20 @@ def evaluate(seen: Seen, history: Mapping[str, Any], settings: Settings) -> list
             found.append(Finding(name, "", "unknown", 0.0, seen.unseen[source]))
             continue
         for subject, bad, value, says in check(view, threshold):
-            found.append(Finding(name, subject, "bad" if bad else "fine", value, says))
+            if bad is None:
+                found.append(Finding(name, "", "unknown", value, says))
+            else:
+                found.append(Finding(name, subject, "bad" if bad else "fine", value, says))
     return found
+
+
+def _span(view: View, minutes: int, kind: str) -> str | None:
+    """How long the counts of the last minutes really span, in words; None if there is nothing to count from yet."""
+    found = past.covered(view.history, view.seen.at, minutes, kind)
+    return None if found is None else f"{max(round(found), 1)} min"
+
+
+FIRST = ("all", None, 0.0, "not known yet: this is the first look, and a count needs two")
 
 
 def _down(view: View, threshold: Threshold) -> Found:
@@ -78,34 +90,52 @@ def _not_ready(view: View, threshold: Threshold) -> Found:
 
 
 def _errors(view: View, threshold: Threshold) -> Found:
-    counts = past.counted(view.history, view.seen.at, threshold.over_min)
+    counts, span = (
+        past.counted(view.history, view.seen.at, threshold.over_min),
+        _span(view, threshold.over_min, past.SHARED),
+    )
+    if span is None:
+        yield FIRST
+        return
     share = counts["failed"] / counts["requests"] if counts["requests"] else 0.0
     enough = counts["requests"] >= max(threshold.least, 1)
-    says = f"{share:.1%} of {counts['requests']:.0f} requests failed in {threshold.over_min} min"
+    says = f"{share:.1%} of {counts['requests']:.0f} requests failed in {span}"
     says += f" (limit {threshold.limit:.1%})"
     yield "all", enough and share > threshold.limit, share, says
 
 
 def _latency(view: View, threshold: Threshold) -> Found:
-    counts = past.counted(view.history, view.seen.at, threshold.over_min)
+    counts, span = (
+        past.counted(view.history, view.seen.at, threshold.over_min),
+        _span(view, threshold.over_min, past.OWN),
+    )
+    if span is None:
+        yield FIRST
+        return
     bounds = sorted((float(name[3:]), count) for name, count in counts.items() if name.startswith("le:"))
     total = counts["timed"]
     enough = total >= max(threshold.least, 1)
     # The bound below which 95% lie: a histogram says no more.
     p95 = next((bound for bound, count in bounds if count >= 0.95 * total), float("inf")) if total else 0.0
     shown = f"{p95:g} s" if p95 != float("inf") else f"more than {bounds[-1][0] if bounds else 0:g} s"
-    says = f"P95 at most {shown} over {total:.0f} answers in {threshold.over_min} min (limit {threshold.limit:g} s)"
+    says = f"P95 at most {shown} over {total:.0f} answers in {span} (limit {threshold.limit:g} s)"
     yield "all", enough and p95 > threshold.limit, min(p95, 1e6), says
 
 
 def _hit_rate(view: View, threshold: Threshold) -> Found:
-    now = past.counted(view.history, view.seen.at, threshold.over_min)
+    now, span = (
+        past.counted(view.history, view.seen.at, threshold.over_min),
+        _span(view, threshold.over_min, past.SHARED),
+    )
+    if span is None:
+        yield FIRST
+        return
     hour = int(view.seen.at // past.HOUR_S)
     days = [past.hourly(view.history, hour - back) for back in range(1, DAY_H + 1)]
     hits, asked = (sum(each.get(name, 0.0) for each in days) for name in ("hits", "asked"))
     usual, rate = hits / asked if asked else 0.0, now["hits"] / now["asked"] if now["asked"] else 0.0
     enough = min(now["asked"], asked) >= max(threshold.least, 1)
-    says = f"hit rate {rate:.0%} in {threshold.over_min} min, {usual:.0%} in the day before"
+    says = f"hit rate {rate:.0%} in {span}, {usual:.0%} in the day before"
     says += f" (limit: {threshold.limit:.0%} of that)"
     yield "all", enough and rate < usual * threshold.limit, usual - rate, says
 
@@ -140,8 +170,12 @@ def _traces_waiting(view: View, threshold: Threshold) -> Found:
 
 
 def _traces_lost(view: View, threshold: Threshold) -> Found:
+    span = _span(view, threshold.over_min, past.OWN)
+    if span is None:
+        yield FIRST
+        return
     lost = past.counted(view.history, view.seen.at, threshold.over_min)["lost"]
-    yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost in {threshold.over_min} min"
+    yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost in {span}"
 
 
 def _certificate(view: View, threshold: Threshold) -> Found:
@@ -155,8 +189,14 @@ def _quiet(view: View, threshold: Threshold) -> Found:
     asked = past.counted(view.history, now, 60)["requests"]
     before = [past.hourly(view.history, hour - DAY_H * day).get("requests", 0.0) for day in range(1, past.DAYS)]
     busy = sum(count >= max(threshold.limit, 1) for count in before)
-    bad = past.covers(view.history, now, 60) and not asked and busy >= max(threshold.least, 1)
-    yield "all", bad, float(busy), f"{asked:.0f} requests in an hour; on {busy} of the last 7 days there were some then"
+    minutes = past.covered(view.history, now, 60, past.SHARED)
+    if minutes is None:
+        yield FIRST
+    elif minutes < 59 and not asked:
+        yield "all", None, 0.0, f"not known yet: no request in {minutes:.0f} min, and it is not watched for an hour"
+    else:
+        says = f"{asked:.0f} requests in an hour; on {busy} of the last 7 days there were some then"
+        yield "all", not asked and busy >= max(threshold.least, 1), float(busy), says
 
 
 def _cache_wrong(view: View, threshold: Threshold) -> Found:
