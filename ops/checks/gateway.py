@@ -7,6 +7,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.checks.asking import caller, told, unique
+from ops.checks.switches import heeding
 from ops.description.stack import Team
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
@@ -36,6 +37,7 @@ OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be retu
 """Another subject, and a negation."""
 
 
+@heeding("exact")
 def exact_cache(deployment: Deployment) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
     # A system prompt of its own: a similar question of an earlier run must not answer for the first one.
@@ -85,6 +87,7 @@ def quota(deployment: Deployment, key: str = "") -> Look:
     return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({limit}), Retry-After {wait} s")
 
 
+@heeding("semantic")
 def semantic_cache(deployment: Deployment) -> Look:
     """4.3: three wordings of one question and one drawn from several are one answer; two other questions are not.
 

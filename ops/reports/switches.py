@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from ops.checks.switches import ROUTE, sentence
 from ops.runbook.advice import advice
 from ops.runbook.errors import RunbookError
 from ops.targets.deployment import Deployment
 
-ROUTE = "/gateway/admin/switches"
 UNKNOWN = "kill switches: unknown, since no gateway answers"
 
 
@@ -20,16 +19,7 @@ def told(deployment: Deployment) -> tuple[str, ...]:
         thrown = deployment.target.admin("GET", ROUTE)["thrown"]
     except (RunbookError, KeyError):
         return (UNKNOWN,)
-    return tuple(advice(_sentence(name, about)) for name, about in thrown.items())
-
-
-def _sentence(name: str, about: Mapping[str, Any]) -> str:
-    kind, _, which = name.partition(".")
-    since = datetime.fromtimestamp(int(about["since"]), UTC).strftime("%Y-%m-%d %H:%M UTC")
-    why = f" ({about['why']})" if about.get("why") else ""
-    if kind == "team":
-        return f"team {which} is frozen since {since}{why}: inv teams.thaw --team {which}"
-    return f"the {which} cache is off since {since}{why}: inv cache.on --tier {which}"
+    return tuple(advice(sentence(name, about)) for name, about in thrown.items())
 
 
 def history(events: Iterable[Mapping[str, Any]], newest: int) -> list[str]:

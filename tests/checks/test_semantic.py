@@ -33,7 +33,7 @@ def looked(judge: str, *, tier: str = "semantic", seed: str = "1", **overrides: 
 
     with serving(Script(answer)) as endpoints:
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"))
-        target = SimpleNamespace(endpoints=lambda: endpoints)
+        target = SimpleNamespace(endpoints=lambda: endpoints, admin=lambda *_: {"thrown": {}})
         stack, environ = compose("local", overrides).stack, {"RUNBOOK_SEED": seed}
         world: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
         return semantic_cache(cast(Deployment, world))
