@@ -66,6 +66,9 @@ def test_a_switch_thrown_at_one_gateway_holds_at_all_over_a_restart_and_while_re
         before = sum(provider.calls(model) for model in ("gpt-4o-mini", "gpt-4o"))
         with pytest.raises(openai.PermissionDeniedError, match="frozen"):
             openai.OpenAI(base_url=f"{other.url}/v1", api_key=other.keys["prod_ceo"]).models.list()
+        metrics = httpx.get(f"http://127.0.0.1:{one.metrics_port}/metrics").text
+        labels = 'team="prod_ceo",route="none",model="none",tier="bypass",outcome="frozen"'
+        assert f"gateway_requests_total{{{labels}}} 1" in metrics.splitlines()
         with other.operator() as operator:
             shown = {each["name"]: each for each in operator.get("/gateway/admin/teams").json()["teams"]}
             assert "prod_ceo" in str(operator.get("/gateway/admin/status").json()["switches"])

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CACHE_TIERS = ("exact", "semantic", "alias")
 HOW = ("same", "judge", "similarity", "alias")
+FROZEN = ("none", "none", "bypass", "frozen")
+"""Route, model, tier and outcome of a request of a frozen team: it is refused before anybody looks what it asks."""
 VERDICTS = ("yes", "no", "unclear")
 
 
@@ -92,6 +94,8 @@ def _requests(gateway: Gateway) -> Iterator[Named]:
 def _teams(gateway: Gateway) -> Iterator[Named]:
     totals = gateway.tally.totals
     for team in gateway.config.teams:
+        if refused := totals[team, "frozen"]:
+            yield "gateway_requests", Sample((team, *FROZEN), refused)
         yield "gateway_escalated", Sample((team,), totals[team, "escalated"])
         yield "gateway_fallback", Sample((team,), totals[team, "fallback"])
         yield "gateway_semantic_lookups", Sample((team,), totals[team, "lookups"])
