@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 from ops.description.stack import Success
 from ops.monitor import counted, traced
@@ -110,6 +110,7 @@ def look(
         unknown.append(f"traces lost on their way since this gateway started: {fates['lost']}")
     if fates.get("waiting"):
         unknown.append(f"traces on their way to Langfuse: {fates['waiting']}; look again in a moment")
+    unknown.extend(_undelivered((status or {}).get("delivery") or {}))
     if own is not None and own.begin > period.begin:
         unknown.append(f"the gateway's counts before {own.begin:%Y-%m-%d}: they are kept {counted.KEPT_DAYS} days")
     best = traces or (own.seen() if own else None)
@@ -127,6 +128,16 @@ def look(
         unknown=tuple(unknown),
         disagreements=tuple(compare(traces, own, teams)) if traces and own else (),
     )
+
+
+def _undelivered(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the gateway itself found of the traces of the last whole hours."""
+    if found.get("failed"):
+        yield f"whether traces arrive: {found.get('why')}"
+    missing = int(found.get("counted", 0)) - int(found.get("shown", 0))
+    if missing > 0:
+        begin, end = (f"{datetime.fromtimestamp(int(found[name]), UTC):%H:%M}" for name in ("begin_s", "end_s"))
+        yield f"Langfuse lacks {missing} of {found['counted']} traces of {begin} to {end} UTC"
 
 
 def compare(traces: Seen, own: Counted, teams: Sequence[str]) -> Iterator[str]:

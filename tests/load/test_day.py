@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.gateway.harness import PACKAGE, SHIPPED_PYTHON
 from tests.load import agreeing, mix, sending
 from tests.load.sending import Books
 from tests.load.stage import Stage, stage
@@ -28,6 +31,36 @@ def sent() -> Iterator[tuple[Stage, Books]]:
 
 def test_everything_that_counts_says_what_was_sent(sent: tuple[Stage, Books]) -> None:
     assert list(agreeing.differences(*sent)) == []
+
+
+DELIVERY = """
+import asyncio, json, sys, time
+from llm_gateway.environment import LangfuseAccess
+from llm_gateway.tracing.delivery import Delivery
+
+told = json.load(sys.stdin)
+
+async def history(team, days):
+    return {int(hour): named for hour, named in told["teams"][team].items()}
+
+made = Delivery(LangfuseAccess(*told["access"]), told["teams"], history, clock=lambda: time.time() + 7200)
+asyncio.run(made.look())
+print(json.dumps([made.last.counted, made.last.shown] if made.last else made.why))
+"""
+
+
+def test_the_gateway_finds_in_langfuse_every_trace_that_it_sent(sent: tuple[Stage, Books]) -> None:
+    """As its own task will ask in two hours: with what it ships, of a Langfuse that is held to the contract."""
+    stage, books = sent
+    told = stage.target.admin("POST", "/gateway/admin/history", {"days": "2"})
+    access = [stage.gateway.environment[f"LANGFUSE_{name}"] for name in ("HOST", "PUBLIC_KEY", "SECRET_KEY")]
+    done = subprocess.run(
+        [str(SHIPPED_PYTHON), "-c", DELIVERY],
+        input=json.dumps({"teams": told["teams"], "access": access}),
+        cwd=PACKAGE, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    all_ = sum(books.requests.values())
+    assert json.loads(done.stdout) == [all_, all_]
 
 
 def test_a_single_request_more_or_a_cent_less_is_seen(sent: tuple[Stage, Books]) -> None:

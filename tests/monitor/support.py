@@ -31,13 +31,14 @@ class Gateway:
         self, hours: dict[str, dict[str, dict[str, int]]] | None, traces: dict[str, int] | None = None
     ) -> None:
         self.hours, self.traces = hours, traces or {"waiting": 0, "lost": 0}
+        self.delivery: dict[str, Any] | None = None
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask."""
         if self.hours is None:
             raise AWAY
         if path.endswith("/status"):
-            return {"traces": self.traces}
+            return {"traces": self.traces, "delivery": self.delivery}
         return {"teams": {team: self.hours.get(team, {}) for team in TEAMS}, "bounds_s": list(BOUNDS_S)}
 
 

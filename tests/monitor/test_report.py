@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from statistics import quantiles
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,23 @@ def test_more_than_one_in_a_hundred_apart_is_said(lost: int) -> None:
     assert bool(report.disagreements) == (lost > 1)
     if lost > 1:
         assert report.disagreements[0] == "prod_ceo: the gateway counted 100 requests, Langfuse shows 98"
+
+
+@pytest.mark.parametrize(
+    ("delivery", "said"),
+    [
+        ({"failed": False, "begin_s": 10_800, "end_s": 21_600, "counted": 50, "shown": 48},
+         ["Langfuse lacks 2 of 50 traces of 03:00 to 06:00 UTC"]),
+        ({"failed": False, "begin_s": 10_800, "end_s": 21_600, "counted": 50, "shown": 50}, []),
+        ({"failed": True, "why": "Langfuse answered 401"}, ["whether traces arrive: Langfuse answered 401"]),
+        ({"failed": False, "why": "the first comparison is not made yet"}, []),
+        (None, []),
+    ],
+)  # fmt: skip
+def test_what_the_gateway_found_of_its_traces_is_said(delivery: dict[str, Any] | None, said: list[str]) -> None:
+    gateway = Gateway({})
+    gateway.delivery = delivery
+    assert list(look(Holding([]), gateway).unknown) == said
 
 
 def test_traces_lost_and_waiting_are_said() -> None:

@@ -29,6 +29,7 @@ from .limits.limiter import Limiter
 from .store import Store
 from .switches import Switches
 from .teams import Teams
+from .tracing.delivery import Delivery
 from .tracing.tracer import Tracer, connect
 from .upstream.deployments import Deployments
 from .upstream.provider import Provider
@@ -99,7 +100,9 @@ class Gateway:
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
         self.tracer: Tracer | None = None
+        self.delivery: Delivery | None = None
         if config.langfuse and environment.langfuse:
+            self.delivery = Delivery(environment.langfuse, config.teams, self.tally.history)
             self.tracer = connect(config.langfuse, environment.langfuse)
         given = {name: team.provider_ids for name, team in config.teams.items()}
         self._ownership = Ownership(self.store, given)
@@ -138,6 +141,8 @@ class Gateway:
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
         self._background.append(asyncio.create_task(self.tally.run()))
         self._background.append(asyncio.create_task(self.loop_delay.run()))
+        if self.delivery is not None:
+            self._background.append(asyncio.create_task(self.delivery.run()))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""

@@ -31,6 +31,7 @@ LANGFUSE_AWAY = (240, 300)
 REDIS_AWAY = (360, 390)
 MAIL_AWAY = (480, 570)
 BUDGET = (490, 560)
+MISSING = (300, 330)
 DISK = (500, 520)
 MISSES = (600, 720)
 QUIET = (780, 900)
@@ -42,9 +43,9 @@ WRONG = (1200, 1230)
 JUDGE = (1230, 1260)
 EXPECTED = {
     "errors.all", "latency.all", "gateway-not-ready.all", "gateway-down.all", "unseen.gateway", "unseen.figures",
-    "unseen.latency", "traces-waiting.all", "traces-lost.all", "unseen.redis", "team-budget.sales", "disk.ClickHouse",
-    "hit-rate.all", "quiet.all", "certificate.gateway.example.com", "unseen.disks", "spend.all", "redis-memory.all",
-    "cache-wrong.sales", "judge-cost.sales",
+    "unseen.latency", "unseen.delivery", "traces-missing.all", "traces-waiting.all", "traces-lost.all", "unseen.redis",
+    "team-budget.sales", "disk.ClickHouse", "hit-rate.all", "quiet.all", "certificate.gateway.example.com",
+    "unseen.disks", "spend.all", "redis-memory.all", "cache-wrong.sales", "judge-cost.sales",
 }  # fmt: skip
 TWICE = {"unseen.figures", "gateway-not-ready.all"}
 """Those whose cause comes twice: the gateways are down, and Redis is away."""
@@ -85,6 +86,8 @@ class World:
             seen = replace(seen, certificates={"gateway.example.com": 13.0})
         if during(DISKS_UNSEEN):
             seen = replace(seen, unseen={"disks": "ClickHouse: does not answer"}, disks={})
+        if during(MISSING):
+            seen = replace(seen, delivered=(500, 400))
         if during(MEMORY):
             seen = replace(seen, redis=(85.0, 100.0))
         if during(REDIS_AWAY):
@@ -93,8 +96,8 @@ class World:
             unseen = {"redis": "Redis is away", "figures": "Redis did not do it"}
             seen = replace(seen, unseen=unseen, gateways=away, counters=counters, teams={})
         if during(GATEWAYS_DOWN):
-            unseen = dict.fromkeys(("gateway", "figures", "latency"), "no gateway answers")
-            seen = replace(seen, unseen=unseen, gateways={}, counters={}, teams={}, traces_waiting=0)
+            unseen = dict.fromkeys(("gateway", "figures", "latency", "delivery"), "no gateway answers")
+            seen = replace(seen, unseen=unseen, gateways={}, counters={}, teams={}, traces_waiting=0, delivered=None)
         return seen
 
 

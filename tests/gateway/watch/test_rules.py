@@ -57,6 +57,8 @@ TEAM = TeamSeen(1.0, 50.0)
         ("redis-memory", {"redis": (80, 100)}, {"redis": (81, 100)}),
         ("disk", {"disks": {"d": 0.8}}, {"disks": {"d": 0.81}}),
         ("traces-waiting", {"traces_waiting": 500}, {"traces_waiting": 501}),
+        ("traces-missing", {"delivered": (100, 98)}, {"delivered": (100, 97)}),
+        ("traces-missing", {"delivered": (49, 0)}, {"delivered": (50, 0)}),
         ("certificate", {"certificates": {"c": 14.0}}, {"certificates": {"c": 13.9}}),
         (
             "cache-wrong",

@@ -30,6 +30,7 @@ def well(at: float, shared: Mapping[str, float] | None = None, **changed: Any) -
         gateways={"http://one:4000": (), "http://two:4000": ()},
         counters={"shared": shared or {}, "http://one:4000": {"timed": 0.0, "lost": 0.0}},
         teams={"sales": TeamSeen(1.0, 50.0)},
+        delivered=(100, 100),
         redis=(10.0, 100.0),
         disks={"ClickHouse": 0.3, "object store": 0.1},
         certificates={"gateway.example.com": 60.0},

@@ -65,6 +65,7 @@ class MadeUpGateway:
         team = {"name": "sales", "limits": {"daily_usd": 100}, "used": used, "unanswered": unanswered}
         body: dict[str, Any] = {
             "/health/readiness": {} if self.ready else {"reasons": ["self-test: limits"]},
+            "/gateway/admin/status": {"delivery": {"failed": False, "counted": 200, "shown": 200}},
             "/gateway/admin/teams": {"teams": [team]},
             "/gateway/admin/cache": {"teams": {"sales": {"answers": answers}}},
         }[path]
@@ -226,7 +227,7 @@ def test_one_look_has_an_exit_code_and_remembers_where_no_watch_runs(watches: Wa
     assert states["gateway-down"] == "bad"
     assert states["errors"] == states["spend"] == states["quiet"] == "unknown"
     assert {each["subject"] for each in answer["findings"] if each["rule"] == "unseen" and each["state"] == "bad"} == {
-        "gateway", "figures", "latency",
+        "gateway", "figures", "latency", "delivery",
     }  # fmt: skip
 
 

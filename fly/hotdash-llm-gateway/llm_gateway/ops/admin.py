@@ -175,8 +175,19 @@ def status(gateway: Gateway) -> dict[str, Any]:
         "switches": gateway.switches.shown(),
         "redis": {"available": gateway.store.available},
         "traces": traces,
+        "delivery": _delivery(gateway),
         "versions": {"litellm": version("litellm")},
     }
+
+
+def _delivery(gateway: Gateway) -> dict[str, Any] | None:
+    """Whether traces arrived; None if there is no Langfuse."""
+    delivery = gateway.delivery
+    if delivery is None:
+        return None
+    if delivery.last is None:
+        return {"failed": delivery.failed, "why": delivery.why}
+    return {"failed": False, **asdict(delivery.last)}
 
 
 async def _wrong(gateway: Gateway, body: bytes) -> Reply:

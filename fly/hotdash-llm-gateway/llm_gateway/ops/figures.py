@@ -63,6 +63,9 @@ def own(gateway: Gateway) -> Iterator[Named]:
         yield "gateway_traces", Sample(("lost",), counts.lost)
         yield "gateway_traces_waiting", Sample((), counts.waiting)
         yield "gateway_traces_waiting_bytes", Sample((), counts.waiting_bytes)
+    if gateway.delivery is not None and (last := gateway.delivery.last) is not None:
+        yield "gateway_traces_delivery", Sample(("counted",), last.counted)
+        yield "gateway_traces_delivery", Sample(("shown",), last.shown)
 
 
 def _requests(gateway: Gateway) -> Iterator[Named]:

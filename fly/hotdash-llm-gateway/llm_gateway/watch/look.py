@@ -46,7 +46,7 @@ class Looker:
         answers = await asyncio.gather(*(asyncio.to_thread(self._one, address) for address in addresses))
         alive = {address: answer for address, answer in zip(addresses, answers, strict=True) if answer is not None}
         if not alive:
-            for source in ("gateway", "figures", "latency"):
+            for source in ("gateway", "figures", "latency", "delivery"):
                 unseen.setdefault(source, "no gateway answers")
             return {}
         counters: dict[str, Mapping[str, float]] = {}
@@ -62,7 +62,12 @@ class Looker:
             counters[address] = {**counts, **(latency or {})}
         if not timed or not counters:
             unseen["latency"] = "the gateways' metrics have no histogram of request times"
-        part = {"gateways": {address: reasons for address, (reasons, _) in alive.items()}, "traces_waiting": waiting}
+        delivered = await asyncio.to_thread(self._delivered, next(iter(alive)), unseen)
+        part = {
+            "delivered": delivered,
+            "gateways": {address: reasons for address, (reasons, _) in alive.items()},
+            "traces_waiting": waiting,
+        }
         try:
             shared, teams = await asyncio.to_thread(self._figures, next(iter(alive)))
             return {**part, "counters": {**counters, "shared": shared}, "teams": teams}
@@ -84,6 +89,20 @@ class Looker:
         except Unseen:
             samples = None
         return reasons, samples
+
+    def _delivered(self, address: str, unseen: dict[str, str]) -> tuple[int, int] | None:
+        """What a gateway found of the delivery of traces."""
+        try:
+            _, status = asking.json_of(f"{address}/gateway/admin/status", key=self._places.operator_key)
+            found = status.get("delivery") or {}
+            if found.get("failed"):
+                raise Unseen(str(found.get("why")))
+            return (int(found["counted"]), int(found["shown"])) if "counted" in found else None
+        except Unseen as error:
+            unseen["delivery"] = str(error)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            unseen["delivery"] = "the gateway's status is not as known"
+        return None
 
     def _figures(self, address: str) -> tuple[dict[str, float], dict[str, TeamSeen]]:
         """What all gateways counted together, and each team's day. Raises Unseen."""

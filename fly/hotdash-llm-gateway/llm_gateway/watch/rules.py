@@ -178,6 +178,18 @@ def _traces_lost(view: View, threshold: Threshold) -> Found:
     yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost in {span}"
 
 
+def _traces_missing(view: View, threshold: Threshold) -> Found:
+    if view.seen.delivered is None:
+        yield "all", None, 0.0, "not known yet: no gateway has compared them"
+        return
+    counted, shown = view.seen.delivered
+    missing = max(0, counted - shown)
+    share = missing / counted if counted else 0.0
+    bad = counted >= max(threshold.least, 1) and share > threshold.limit
+    says = f"Langfuse lacks {missing} of {counted} traces of the last whole hours (limit {threshold.limit:.0%})"
+    yield "all", bad, share, says
+
+
 def _certificate(view: View, threshold: Threshold) -> Found:
     for name, days in view.seen.certificates.items():
         yield name, days < threshold.limit, -days, f"{name}: {days:.0f} days left (limit {threshold.limit:g})"
@@ -224,6 +236,7 @@ CHECKS: Mapping[str, Callable[[View, Threshold], Found]] = {
     "disk": _disk,
     "traces-waiting": _traces_waiting,
     "traces-lost": _traces_lost,
+    "traces-missing": _traces_missing,
     "certificate": _certificate,
     "quiet": _quiet,
     "cache-wrong": _cache_wrong,

@@ -35,6 +35,8 @@ class Seen:
         gateways: address → why it is not ready; empty if it is.
         counters: group → name → what it counted up to now; a group begins anew when its process does.
         traces_waiting: of all gateways.
+        delivered: requests that the gateways counted in the last whole hours, and traces that Langfuse shows of them;
+            None if that was not compared yet, or there is no Langfuse.
         redis: bytes used, and the most it may use (0: not known).
         disks: name → share in use.
         certificates: name → days left.
@@ -46,6 +48,7 @@ class Seen:
     counters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     teams: Mapping[str, TeamSeen] = field(default_factory=dict)
     traces_waiting: int = 0
+    delivered: tuple[int, int] | None = None
     redis: tuple[float, float] = (0.0, 0.0)
     disks: Mapping[str, float] = field(default_factory=dict)
     certificates: Mapping[str, float] = field(default_factory=dict)
