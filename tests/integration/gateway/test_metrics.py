@@ -14,14 +14,14 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import GatewayProcess, Provider, Sink, configuration, wait_until
 
-TEAM = "prod_ceo"
+TEAM, PREFIX = "prod_ceo", f"{secrets.token_hex(4)}:"
 
 
 @pytest.fixture(scope="module")
 def measured(shared_valkey: ValkeyServer, shared_provider: Provider, sink: Sink) -> Iterator[GatewayProcess]:
     """A gateway of its own, so that its figures are known."""
     config = copy.deepcopy(configuration())
-    config["gateway"]["redis"]["key_prefix"] = f"{secrets.token_hex(4)}:"
+    config["gateway"]["redis"]["key_prefix"] = PREFIX
     config["gateway"]["teams"]["prod_background"]["rpm"] = 1
     shared_provider.reset()
     with GatewayProcess(
@@ -77,7 +77,34 @@ def test_what_was_sent_is_what_is_counted(measured: GatewayProcess, word: str) -
     assert seen["gateway_own_seconds_count", "chat"] == sum(
         value for key, value in seen.items() if key[0] == "gateway_requests_total" and key[2] == "chat"
     )
-    assert seen["gateway_redis_bytes", "caches"] > 0 < seen["gateway_redis_bytes", "other"]
+    uses = {key[1]: value for key, value in seen.items() if key[0] == "gateway_redis_bytes"}
+    assert uses.keys() == {"exact cache", "semantic cache", "limits", "watch", "other"}
+    assert min(uses["exact cache"], uses["limits"], uses["other"]) > 0
+    kept = uses["exact cache"] + uses["semantic cache"]
+    assert kept == pytest.approx(sum(v for key, v in seen.items() if key[0] == "gateway_cache_bytes"), abs=10)
+
+
+def test_what_the_watch_keeps_and_a_full_semantic_cache_show_in_redis_bytes(
+    measured: GatewayProcess, shared_valkey: ValkeyServer
+) -> None:
+    """A hundred semantic entries of a kilobyte, by the log that accounts for them; a state of the watch beside them."""
+    before = scrape(measured)
+    with shared_valkey.client() as redis:
+        for number in range(100):
+            redis.xadd(f"{PREFIX}log:semantic:{{{TEAM}}}", {"k": str(number), "n": "1000"})
+        redis.xadd(f"{PREFIX}log:semantic:{{{TEAM}}}", {"wrong": "an announcement is no entry"})
+        redis.incrby(f"{PREFIX}used:{{{TEAM}}}", 100_000)
+        redis.set(f"{PREFIX}watch:state", "x" * 50_000)
+        after = scrape(measured)
+        redis.delete(f"{PREFIX}watch:state", f"{PREFIX}log:semantic:{{{TEAM}}}")
+        redis.decrby(f"{PREFIX}used:{{{TEAM}}}", 100_000)
+
+    def grew(use: str) -> float:
+        return after["gateway_redis_bytes", use] - before["gateway_redis_bytes", use]
+
+    assert 90_000 < grew("semantic cache") <= 101_000
+    assert abs(grew("exact cache")) < 10_000
+    assert 50_000 <= grew("watch") < 70_000
 
 
 def test_the_parts_of_a_request_add_up_to_the_whole(measured: GatewayProcess, provider: Provider, word: str) -> None:
@@ -143,9 +170,9 @@ def test_with_redis_away_what_cannot_be_seen_is_not_zero(shared_provider: Provid
             redis_url=valkey.url, provider_url=shared_provider.base_url, provider_key=shared_provider.key
         ) as gateway,
     ):
-        assert ("gateway_redis_bytes", "caches") in scrape(gateway)
+        assert ("gateway_redis_bytes", "exact cache") in scrape(gateway)
         valkey.stop()
         seen = scrape(gateway)
-        assert ("gateway_redis_bytes", "caches") not in seen
+        assert ("gateway_redis_bytes", "exact cache") not in seen
         assert ("gateway_cache_bytes", "admin") not in seen
         assert seen[("gateway_redis_up",)] == 0

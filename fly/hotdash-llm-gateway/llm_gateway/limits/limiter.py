@@ -164,6 +164,10 @@ class Limiter:
         else:
             await asyncio.shield(self._spawn(self._tell(self._counters.record(state, spent))))
 
+    def keys(self, team: Team) -> tuple[str, ...]:
+        """The names of a team's keys in Redis."""
+        return tuple(self._state(team).keys)
+
     async def usage(self, team: Team) -> Usage:
         """Live figures, shared if Redis is there, else this gateway's own."""
         state = self._state(team)

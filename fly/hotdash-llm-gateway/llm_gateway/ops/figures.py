@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..health.tally import pays
 from ..settings import NANO
+from . import redis_use
 
 if TYPE_CHECKING:
     from ..gateway import Gateway
@@ -126,7 +127,6 @@ async def shared(gateway: Gateway) -> AsyncIterator[Named]:
         used = {"requests": usage.requests, "tokens": usage.tokens, "usd": usage.spent_nano_usd / NANO}
         for limit, value in used.items():
             yield "gateway_used", Sample((team.name, limit), value)
-    cached = 0
     for name in gateway.config.teams:
         paid = pays(await gateway.tally.yesterday(name))
         if paid is not None:
@@ -135,12 +135,11 @@ async def shared(gateway: Gateway) -> AsyncIterator[Named]:
             checked = await gateway.semantic.second_opinion.estimate(name)
             yield "gateway_shadow_checked", Sample((name, "agree"), checked["sampled"] - checked["wrong"])
             yield "gateway_shadow_checked", Sample((name, "differ"), checked["wrong"])
-        cached += (used_bytes := await gateway.ledger.used_bytes(name))
-        yield "gateway_cache_bytes", Sample((name,), used_bytes)
+        yield "gateway_cache_bytes", Sample((name,), await gateway.ledger.used_bytes(name))
     memory = await _memory(gateway)
     if "used_memory" in memory:
-        yield "gateway_redis_bytes", Sample(("caches",), cached)
-        yield "gateway_redis_bytes", Sample(("other",), max(0, memory["used_memory"] - cached))
+        for use, count in (await redis_use.by_use(gateway, memory["used_memory"])).items():
+            yield "gateway_redis_bytes", Sample((use,), count)
     if memory.get("maxmemory"):
         yield "gateway_redis_limit_bytes", Sample((), memory["maxmemory"])
 
