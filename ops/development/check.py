@@ -96,7 +96,8 @@ def check() -> bool:
         said.seek(0)
         print(said.read(), end="")
         ended(aside, code, begun)
-    print("\n".join(not_run.lines(not_run.reasons(sorted(REPORTS.glob("*.xml"))))))
+    reports = sorted(REPORTS.glob("*.xml"))
+    print("\n".join([*not_run.lines(not_run.reasons(reports)), *not_run.failures(reports)]))
     print("all green" if not failed else f"failed: {', '.join(failed)}")
     return not failed
 
