@@ -35,8 +35,8 @@ def looked(judge: str, *, tier: str = "semantic", seed: str = "1", **overrides: 
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"))
         target = SimpleNamespace(endpoints=lambda: endpoints)
         stack, environ = compose("local", overrides).stack, {"RUNBOOK_SEED": seed}
-        world: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
-        return semantic_cache(cast(Deployment, world))
+        deployment: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
+        return semantic_cache(cast(Deployment, deployment))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
