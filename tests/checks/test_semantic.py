@@ -41,8 +41,8 @@ def looked(
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"))
         target = SimpleNamespace(endpoints=lambda: endpoints, admin=lambda method, path: {"thrown": thrown or {}})
         stack, environ = compose("local", overrides).stack, {"RUNBOOK_SEED": seed}
-        world: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
-        return semantic_cache(cast(Deployment, world))
+        deployment: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
+        return semantic_cache(cast(Deployment, deployment))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
