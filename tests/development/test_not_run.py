@@ -26,7 +26,7 @@ def test_run(): ...
 
 
 def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     (tmp_path / "test_some.py").write_text(TESTS)
     report = tmp_path / "report.xml"
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), str(tmp_path)]
@@ -45,7 +45,7 @@ def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> N
 
 
 def test_what_failed_is_said_in_one_line_each(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     (tmp_path / "test_some.py").write_text(
         "import pytest\n"
         "@pytest.fixture\ndef broken():\n    raise OSError('no\\ndisk')\n"
