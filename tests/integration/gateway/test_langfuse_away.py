@@ -41,7 +41,7 @@ def sink() -> Iterator[SinkProcess]:
 
 
 def outcome(text: str) -> Outcome:
-    return Outcome(TEAM, asked_for=[{"role": "user", "content": text}])
+    return Outcome(TEAM, input=[{"role": "user", "content": text}])
 
 
 @pytest.mark.parametrize("how", ["gone", "frozen"])
