@@ -30,6 +30,9 @@ STOCK_BENCHES = ("cpu", "ready")
 SHIPPED_ENVIRONMENT = [PYTHON, str(ROOT / "tasks.py"), "local.environment"]
 """Makes what a gateway is started from, in tests, benchmarks and the rehearsal alike."""
 STOCK_VENV = ROOT / ".venv-stock"
+PEERS_VENV = ROOT / ".venv-peers"
+PEERS_BENCHES = ("converge",)
+"""Benchmarks that are held against other engines: pyinfra and Ansible."""
 REPORTS = ROOT / ".state" / "tests"
 
 
@@ -95,6 +98,11 @@ def make_stock_environment() -> None:
     make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
 
 
+def make_peers_environment() -> None:
+    """Other engines, which the runbook's own is measured beside."""
+    make_environment(PEERS_VENV, ROOT / "tests" / "bench" / "peers" / "requirements.lock")
+
+
 def make_environment(folder: Path, lock: Path) -> None:
     """A virtual environment that holds what a lock says and nothing else; made anew when the lock is newer."""
     stamp = folder / ".installed"
@@ -143,11 +151,14 @@ def bench(name: str, json: bool) -> int:
         raise RunbookError(
             "CLI-007", f"there is no benchmark '{name}'", why=f"there are: {names}", next="inv dev.bench NAME"
         )
-    python = PYTHON
-    if found[name].parent.name == "gateway":
+    python, beside_gateway = PYTHON, found[name].parent.name == "gateway"
+    if beside_gateway or name in PEERS_BENCHES:
         made = subprocess.run(SHIPPED_ENVIRONMENT, cwd=ROOT, env=_environment(), stdout=sys.stderr, check=False)
         if made.returncode:
             return made.returncode
+    if name in PEERS_BENCHES:
+        make_peers_environment()
+    if beside_gateway:
         make_gateway_environment()
         if name in STOCK_BENCHES:
             make_stock_environment()

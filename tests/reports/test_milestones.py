@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from ops.reports.milestones import CUTOVER, Reporter
+from ops.reports.completion import CUTOVER, complete
+from ops.reports.milestones import Reporter
 from ops.reports.recording import Recorder, outbox
 from ops.runbook import progress
 from ops.runbook.errors import RunbookError
 from ops.runbook.journal import Journal
+from ops.runbook.lock import held
 from ops.runbook.run import run
 from ops.runbook.step import Step, blocked, missing, satisfied
 from ops.session.compose import compose
@@ -42,13 +44,12 @@ def reports(
     deployment: Deployment,
     steps: list[Step[dict[str, Any]]],
     state: dict[str, Any],
-    open_line: Callable[[], str] = lambda: "",
     during: Callable[[Reporter], None] = lambda reporter: None,
 ) -> list[tuple[str, ...]]:
     """What one command queues: script and arguments."""
     journal, box = Journal(deployment.paths.state / "journal.jsonl"), outbox(deployment)
     before = len(box.queued())
-    reporter = Reporter(deployment, journal, STEPS, box, open_line)
+    reporter = Reporter(deployment, journal, STEPS, box)
     during(reporter)
     run(steps, state, [Recorder(journal, deployment.target_name, "inv deploy.all"), reporter])
     return [(entry.script, *entry.arguments) for entry in box.queued()[before:]]
@@ -56,7 +57,7 @@ def reports(
 
 def test_every_phase_is_reported_once_in_order_with_what_its_reader_needs(deployment: Deployment) -> None:
     """R5: phase, percent, evidence that opens, and the true next action; 100 % is what completion says."""
-    *logged, done = reports(deployment, STEPS, {})
+    logged = reports(deployment, STEPS, {})
     identity = ("log-progress.ts", deployment.stack.stack.agent, deployment.stack.stack.task)
     assert all(report[:3] == identity for report in logged)
     assert [report[4].partition(" complete: ")[0] for report in logged] == PHASES
@@ -68,8 +69,7 @@ def test_every_phase_is_reported_once_in_order_with_what_its_reader_needs(deploy
     assert [report[5] for report in logged][1:3] == [f"{deployment.stack.stack.folder}/Dockerfile", url]
     for report in logged:
         assert report[5].startswith("https://") or (deployment.paths.root / report[5]).is_file()
-    assert logged[-1][6] == CUTOVER
-    assert done[:2] == ("complete-task.ts", deployment.stack.stack.task)
+    assert logged[-1][6] == "Handing over: inv document.handoff --target fly"
 
 
 def test_the_next_action_is_the_first_open_phase(deployment: Deployment) -> None:
@@ -86,23 +86,33 @@ def test_a_run_that_changes_nothing_has_nothing_to_report(deployment: Deployment
     assert reports(deployment, STEPS[:4], state) == []
 
 
+def test_a_run_does_not_complete_the_task(deployment: Deployment) -> None:
+    """R4: handing over does, when the whole checklist holds."""
+    assert {report[0] for report in reports(deployment, STEPS, {})} == {"log-progress.ts"}
+
+
 def test_the_task_is_completed_once_and_nothing_is_reported_after_it(deployment: Deployment) -> None:
     """R4: not again after a mended failure, a change, or in the next command."""
     state: dict[str, Any] = {}
-    assert sum(report[0] == "complete-task.ts" for report in reports(deployment, STEPS, state)) == 1
+    reports(deployment, STEPS, state)
+    assert [complete(deployment), complete(deployment)] == [True, False]
+    *_, last = outbox(deployment).queued()
+    assert (last.script, last.arguments[0]) == ("complete-task.ts", deployment.stack.stack.task)
+    assert f"https://{deployment.stack.domains.gateway}" in last.arguments[1]
+    assert last.arguments[1].endswith(CUTOVER)
     del state["d"]
     assert reports(deployment, STEPS, state) == []
     broken = dataclasses.replace(SMOKE, look=lambda deployment: missing("500"))
     assert reports(deployment, [*STEPS[:4], broken, STEPS[5]], state) == []
     assert reports(deployment, STEPS, state) == []
+    assert not complete(deployment)
 
 
-def test_completion_waits_for_the_whole_checklist(deployment: Deployment) -> None:
-    state: dict[str, Any] = {}
-    last = reports(deployment, STEPS, state, open_line=lambda: "Langfuse UI accessible")[-1]
-    assert last[0] == "log-progress.ts"
-    assert "Langfuse UI accessible" in last[4]
-    assert [report[0] for report in reports(deployment, STEPS, state)] == ["complete-task.ts"]
+def test_while_a_run_is_at_work_the_task_is_not_completed(deployment: Deployment) -> None:
+    with held(deployment.paths.state / "lock", "inv deploy.all"), pytest.raises(RunbookError) as refused:
+        complete(deployment)
+    assert refused.value.code == "LOCK-001"
+    assert outbox(deployment).queued() == []
 
 
 def test_a_test_counts_only_while_nothing_is_deployed_after_it(deployment: Deployment) -> None:

@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ops.reports.completion import complete
 from ops.reports.milestones import Reporter
 from ops.reports.recording import Recorder, outbox, scripts
 from ops.runbook import proc, run
-from ops.runbook.courier import Courier
+from ops.runbook.courier import Courier, deliver
 from ops.runbook.files import write_atomic
 from ops.runbook.journal import Journal
 from ops.runbook.lock import held
@@ -89,17 +90,20 @@ STEPS: list[Step[Any]] = [
 
 
 def main(folder: Path) -> int:
-    """A whole deploy; its exit code."""
+    """A whole deploy and the handing over; its exit code."""
     deployment = compose("fly", {"PROGRESS_REPOSITORY": str(folder / "repository")})
     deployment = dataclasses.replace(deployment, paths=dataclasses.replace(deployment.paths, state=folder / "state"))
     journal, box = Journal(folder / "state" / "journal.jsonl"), outbox(deployment)
     with held(folder / "state" / "lock", "inv deploy.all"):
-        reporter = Reporter(deployment, journal, STEPS, box, lambda: "")
+        reporter = Reporter(deployment, journal, STEPS, box)
         courier = Courier(box, scripts(deployment), reporter.tick)
         reporter.wake = courier.wake
         courier.start()
         result = run.run(STEPS, Production(folder), [Recorder(journal, "fly", "inv deploy.all"), reporter])
         courier.finish(lambda text: None)
+    if result.exit_code == 0:
+        complete(deployment)
+        deliver(box, scripts(deployment))
     return result.exit_code
 
 

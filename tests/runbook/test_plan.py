@@ -6,9 +6,10 @@ import dataclasses
 import json
 
 from ops.runbook import plan
+from ops.runbook.console import plan_lines
 from ops.runbook.errors import RunbookError
 from ops.runbook.report import plan_document
-from ops.runbook.step import Look, Step, blocked, drifted, satisfied
+from ops.runbook.step import Look, Step, blocked, drifted, missing, satisfied
 from tests.runbook.support import Deployment, put
 
 
@@ -110,3 +111,11 @@ def test_what_only_a_person_can_give_is_awaited_from_no_step() -> None:
     assert made.exit_code == 3
     (waiting,) = [step.look for step in made.steps if step.key == "b"]
     assert (waiting.evidence, waiting.next) == ("no token", "put FLY_API_TOKEN into .env")  # type: ignore[union-attr]
+
+
+def test_what_a_step_can_only_begin_without_a_person_is_exit_code_3() -> None:
+    """R10: a plan that says 2 although the deploy will end with "you must"."""
+    made = plan.make([with_look(put("1.1", "a"), lambda world: missing("2 to make", next="put KEY into .env"))], {})
+    assert [step.answer for step in made.steps] == ["differs"]
+    assert (made.pending, made.exit_code) == (1, 3)
+    assert plan_lines(made)[-2:] == ["you must:", "  - put KEY into .env"]
