@@ -207,3 +207,21 @@ def test_an_entry_purge_removes_its_twin_too(valkey: Valkey) -> None:
         assert await cache.get(CacheKey("a", "e2")) is not None
 
     with_entry_store(valkey, check)
+
+
+def test_a_purge_makes_room_in_a_full_redis(own_valkey: ValkeyServer) -> None:
+    """It is what one does then, and nothing can be announced or counted before there is room."""
+
+    async def check(store: Store, entry_store: EntryStore) -> None:
+        for number in range(5):
+            await entry_store.keep("a", "semantic", str(number), b"x" * 1000)
+        own_valkey.fill()
+        assert (await purge_team(entry_store, "a")).entries == 5
+        assert await entry_store.read("a", "semantic", "3") is None
+        assert await entry_store.used_bytes("a") == 0
+        own_valkey.unfill()
+        assert (await purge_team(entry_store, "a")).entries >= 0
+        await entry_store.keep("a", "exact", "new", b"x")
+        assert 0 < await entry_store.used_bytes("a") < 1000
+
+    with_entry_store(Valkey(own_valkey, own_valkey.url, "gw:"), check)

@@ -132,6 +132,12 @@ class EntryStore:
             if gone < batch:
                 return total
 
+    async def clear(self, team: str) -> int:
+        """Remove all entries of a team while Redis is full and nothing can be kept. Returns how many."""
+        total = sum([await self.forget(team, tier, until="+") for tier in TIERS])
+        await self._store.call("DEL", self.names(team).used())
+        return total
+
     async def drop(self, team: str, tier: Tier, entry_id: str) -> bool:
         """Remove one entry and its row. Returns whether it was there."""
         names = self.names(team)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+from ..store import StoreFull
 from .entry_store import TIERS, EntryStore, Tier
 from .exact import unpack
 from .labels import LabelStore
@@ -21,9 +23,16 @@ async def purge_team(entry_store: EntryStore, team: str) -> Purged:
     """Remove everything kept for a team, in Redis and in every gateway that follows the log.
 
     Answers on their way while this runs are kept or not, but nothing older than the call survives.
-    Raises `StoreUnavailable`: a purge that did not happen must not look like one.
+    A Redis that is full takes no announcement before there is room: then the entries go first, and without it they are
+    no more to be found either. Raises `StoreUnavailable`: a purge that did not happen must not look like one.
     """
-    mark = await entry_store.announce(team, x="*")
+    try:
+        mark = await entry_store.announce(team, x="*")
+    except StoreFull:
+        total = await entry_store.clear(team)
+        with contextlib.suppress(StoreFull):
+            await entry_store.announce(team, x="*")
+        return Purged(total)
     total = 0
     for tier in TIERS:
         # The announcement itself stays for gateways that are slower; it leaves with its tier's age.
