@@ -32,7 +32,8 @@ from typing import Any
 import pytest
 
 from ops.runbook.secret import Secret
-from tests.flysim import Call, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Call
 from tests.flysim.state import Json
 from tests.integration.checkout import Checkout
 from tests.services.real_servers import minio, postgres
