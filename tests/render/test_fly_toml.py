@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_what_is_rendered_is_without_fault(file: Path) -> None:
     described = stack(file)
     assert fly_toml.gateway(rendered(described), described) == []
     assert fly_toml.private(rendered(described, "clickhouse/fly.toml"), described.clickhouse.app) == []
+
+
+def test_the_watch_is_a_group_where_it_is_on_and_a_fault_where_it_is_not() -> None:
+    described = stack()
+    watched = replace(described, watch=replace(described.watch, on=True))
+    assert fly_toml.gateway(rendered(watched), watched) == []
+    assert any("watch" in fault for fault in fly_toml.gateway(rendered(watched), described))
+    assert any("watch" in fault for fault in fly_toml.gateway(rendered(described), watched))
 
 
 def test_the_object_stores_app_is_without_fault() -> None:
