@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ def test_what_is_rendered_is_without_fault(file: Path) -> None:
 
 def test_the_watch_is_a_group_where_it_is_on_and_a_fault_where_it_is_not() -> None:
     described = stack()
-    watched = replace(described, watch=replace(described.watch, on=True))
+    watched = stack(WATCH__ON="true")
     assert fly_toml.gateway(rendered(watched), watched) == []
     assert any("watch" in fault for fault in fly_toml.gateway(rendered(watched), described))
     assert any("watch" in fault for fault in fly_toml.gateway(rendered(described), watched))
