@@ -51,11 +51,11 @@ from ops.runbook import run
 from ops.session.compose import compose
 import time
 start = time.monotonic()
-world = compose("fly", environ, pathlib.Path(root))
-with world.target.exclusive():
-    steps = all_steps(world)
+deployment = compose("fly", environ, pathlib.Path(root))
+with deployment.target.exclusive():
+    steps = all_steps(deployment)
     keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
-    result = run.run(run.with_needs(steps, keys), world, [])
+    result = run.run(run.with_needs(steps, keys), deployment, [])
 print(json.dumps({"exit": result.exit_code, "seconds": time.monotonic() - start}))
 """
 
@@ -158,7 +158,7 @@ def deployed(flyctl: Path) -> Iterator[tuple[Site, Checkout]]:
         compileall.compile_dir(checkout.root / "ops", quiet=1)  # as ./inv does once
         place = replace(place, root=checkout.root)
         administrator = {"MINIO_ROOT_USER": Secret(store.user), "MINIO_ROOT_PASSWORD": Secret(store.password)}
-        place.world().vault.put(administrator, origin="generated")
+        place.deployment().vault.put(administrator, origin="generated")
         first = place.deploy()
         assert first.ok, first.troubles()
         yield place, checkout

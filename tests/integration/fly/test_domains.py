@@ -22,8 +22,8 @@ def as_before(deployed: Site) -> Iterator[None]:
 
 
 def look(place: Site) -> Look:
-    world = place.world()
-    return world.target.domains.look(world)
+    deployment = place.deployment()
+    return deployment.target.domains.look(deployment)
 
 
 def of_kind(place: Site, *, v6: bool) -> list[str]:

@@ -165,7 +165,7 @@ def test_built_images_are_recognised_by_their_names_without_any_memory(place: Si
     # As Fly's builder would leave them: the tag names what the image is made of.
     rendered = place.deploy(keys=("build.dockerfile", "build.scripts", "build.config", "build.fly"))
     assert rendered.ok, rendered.troubles()
-    built = {key: of(place.world()).wanted for key, of in names.items()}
+    built = {key: of(place.deployment()).wanted for key, of in names.items()}
     for ref in built.values():
         place.sim.state.add_image(ref)
     first = place.deploy(**built)

@@ -76,7 +76,7 @@ def reference(deployed: Site) -> dict[str, object]:
 
 def assert_as_if_nothing_had_been(place: Site, reference: dict[str, object], vault: dict[str, str]) -> None:
     assert described(place.sim) == reference
-    now = place.world().vault
+    now = place.deployment().vault
     assert {name: now.get(name).reveal() for name in vault} == vault, "a secret changed"
     place.sim.heal()
     place.sim.forget_calls()
@@ -86,7 +86,7 @@ def assert_as_if_nothing_had_been(place: Site, reference: dict[str, object], vau
 
 
 def secrets_of(place: Site) -> dict[str, str]:
-    vault = place.world().vault
+    vault = place.deployment().vault
     return {name: vault.get(name).reveal() for name in vault.names()}
 
 
@@ -138,11 +138,11 @@ from ops.runbook import run
 from ops.session.compose import compose
 from tests.targets.fly.support import no_bucket
 environ, root = json.loads(sys.stdin.read())
-world = compose("fly", environ, pathlib.Path(root))
-steps = all_steps(world)
+deployment = compose("fly", environ, pathlib.Path(root))
+steps = all_steps(deployment)
 keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
-with world.target.exclusive(), no_bucket() if sys.argv[2] == "no MinIO" else contextlib.nullcontext():
-    sys.exit(run.run(run.with_needs(steps, keys), world, []).exit_code)
+with deployment.target.exclusive(), no_bucket() if sys.argv[2] == "no MinIO" else contextlib.nullcontext():
+    sys.exit(run.run(run.with_needs(steps, keys), deployment, []).exit_code)
 """
 
 

@@ -20,9 +20,9 @@ NEXT = "registry.example.com/gateway:2"
 
 
 def production(place: Site, **more: str) -> tuple[Deployment, Fly]:
-    world = place.world(**more)
-    assert isinstance(world.target, Fly)
-    return world, world.target
+    deployment = place.deployment(**more)
+    assert isinstance(deployment.target, Fly)
+    return deployment, deployment.target
 
 
 def quiet(text: str) -> None:
@@ -42,7 +42,7 @@ def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(
     second = copied.deploy(FLY_IMAGE=NEXT)
     assert second.ok, second.troubles()
     assert images(copied) == {NEXT}
-    world, fly = production(copied, FLY_IMAGE=NEXT)
+    deployment, fly = production(copied, FLY_IMAGE=NEXT)
     said = fly.rollback(quiet)
     assert images(copied) == {IMAGES["FLY_IMAGE"]}
     assert IMAGES["FLY_IMAGE"] in said
@@ -52,7 +52,7 @@ def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(
     for keys in ((), ("test.smoke",)):  # R2: neither a deploy nor a test goes forward by itself
         copied.deploy(FLY_IMAGE=NEXT, keys=keys)
         assert images(copied) == {IMAGES["FLY_IMAGE"]}
-    end_hold(world)
+    end_hold(deployment)
     third = copied.deploy(FLY_IMAGE=NEXT)
     assert third.ok, third.troubles()
     assert images(copied) == {NEXT}
@@ -111,8 +111,8 @@ def test_scaling_changes_one_group_and_is_left_alone_by_the_next_deploy(copied: 
 
 
 def test_logs_are_read_by_app_and_group_with_secrets_redacted(deployed: Site) -> None:
-    world, fly = production(deployed)
-    key = world.vault.get("LITELLM_MASTER_KEY").reveal()
+    deployment, fly = production(deployed)
+    key = deployment.vault.get("LITELLM_MASTER_KEY").reveal()
     machines = {
         m["config"]["metadata"]["fly_process_group"]: m["id"]
         for m in deployed.sim.state.apps[GATEWAY]["machines"].values()
@@ -149,14 +149,14 @@ def test_logs_say_when_there_are_none_and_go_on_with_what_comes(deployed: Site) 
 
 
 def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_value_is_gone(copied: Site) -> None:
-    world = copied.world()
-    old = world.vault.get("LITELLM_MASTER_KEY").reveal()
-    rotate.rotate(world.inventory, "LITELLM_MASTER_KEY", confirmed=True)
+    deployment = copied.deployment()
+    old = deployment.vault.get("LITELLM_MASTER_KEY").reveal()
+    rotate.rotate(deployment.inventory, "LITELLM_MASTER_KEY", confirmed=True)
     releases = {name: len(app["releases"]) for name, app in copied.sim.state.apps.items()}
     done = copied.deploy()
     assert done.ok, done.troubles()
     kept = copied.sim.state.apps[GATEWAY]["secrets"]["LITELLM_MASTER_KEY"]["value"]
-    assert kept == copied.world().vault.get("LITELLM_MASTER_KEY").reveal()
+    assert kept == copied.deployment().vault.get("LITELLM_MASTER_KEY").reveal()
     assert kept != old
     now = {name: len(app["releases"]) for name, app in copied.sim.state.apps.items()}
     assert now == {**releases, GATEWAY: releases[GATEWAY] + 1}
@@ -166,13 +166,13 @@ def test_what_a_rotation_says_to_run_next_puts_the_new_value_in_service(deployed
     from ops.runbook.run import with_needs
     from ops.vault import contract
 
-    world, _ = production(deployed)
-    steps = all_steps(world)
+    deployment, _ = production(deployed)
+    steps = all_steps(deployment)
     # Secrets are staged by deploy.secrets: what restarts the machines that read one must be among the steps.
     restarts = {"gateway": "deploy.release", "ui": "deploy.release", "worker": "deploy.release"}
     restarts |= {"clickhouse": "deploy.clickhouse", "minio": "deploy.storage"}
     forgotten = []
-    for name, rule in contract.read().rules(world.stack, "fly").items():
+    for name, rule in contract.read().rules(deployment.stack, "fly").items():
         if rule.rotation not in ("restart", "breaks-sessions") or not rule.then:
             continue
         run = {step.key for step in with_needs(steps, rule.then)}
@@ -187,28 +187,30 @@ def test_a_replaced_langfuse_pair_is_found_by_plan_and_deleted_by_deploy(copied:
     from ops.services.langfuse_accounts import NOTE
     from ops.standins.langfuse_database import MIGRATIONS
 
-    world = copied.world()
+    deployment = copied.deployment()
 
     def start() -> None:
         """What Langfuse does in Postgres when it starts."""
-        with psycopg.connect(world.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
+        with psycopg.connect(deployment.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
             connection.execute("SET ROLE langfuse")
             connection.execute("SET search_path TO langfuse")
             if connection.execute("SELECT to_regclass('api_keys')").fetchone() == (None,):
                 for _, statement in MIGRATIONS:
                     connection.execute(statement.encode())
-                connection.execute("INSERT INTO standin_projects VALUES (%s, 'p')", (world.stack.langfuse.project_id,))
-            key = world.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
+                connection.execute(
+                    "INSERT INTO standin_projects VALUES (%s, 'p')", (deployment.stack.langfuse.project_id,)
+                )
+            key = deployment.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
             connection.execute(
                 "INSERT INTO api_keys (id, note, public_key, hashed_secret_key, display_secret_key, project_id)"
                 " VALUES (%s, %s, %s, %s, 'sk', %s)",
-                (key, NOTE, key, key, world.stack.langfuse.project_id),
+                (key, NOTE, key, key, deployment.stack.langfuse.project_id),
             )
 
     start()
     assert copied.plan()["deploy.accounts"].look.satisfied
-    old = world.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
-    rotate.rotate(world.inventory, "LANGFUSE_SECRET_KEY", confirmed=True)
+    old = deployment.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
+    rotate.rotate(deployment.inventory, "LANGFUSE_SECRET_KEY", confirmed=True)
     start()
     planned = copied.plan()["deploy.accounts"].look
     assert planned.state is State.DRIFTED
@@ -238,10 +240,10 @@ def test_a_redis_password_that_was_reset_is_taken_over_and_reaches_the_machines(
 def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse(copied: Site) -> None:
     import json
 
-    rotate.rotate(copied.world().inventory, "CLICKHOUSE_PASSWORD", confirmed=True)
+    rotate.rotate(copied.deployment().inventory, "CLICKHOUSE_PASSWORD", confirmed=True)
     done = copied.deploy()
     assert done.ok, done.troubles()
-    new = copied.world().vault.get("CLICKHOUSE_PASSWORD").reveal()
+    new = copied.deployment().vault.get("CLICKHOUSE_PASSWORD").reveal()
     assert json.loads((copied.root.parent / "clickhouse.json").read_text())["users"]["langfuse"]["password"] == new
     assert copied.sim.state.apps[GATEWAY]["secrets"]["LANGFUSE_CLICKHOUSE_PASSWORD"]["value"] == new
 
@@ -251,13 +253,13 @@ def test_a_rotated_bucket_password_is_changed_in_minio(copied: Site, object_stor
 
     if object_store is None:
         pytest.skip(NO_MINIO)
-    world = copied.world()
-    user, old = world.vault.get("S3_ACCESS_KEY_ID"), world.vault.get("S3_SECRET_ACCESS_KEY")
-    rotate.rotate(world.inventory, "S3_SECRET_ACCESS_KEY", confirmed=True)
+    deployment = copied.deployment()
+    user, old = deployment.vault.get("S3_ACCESS_KEY_ID"), deployment.vault.get("S3_SECRET_ACCESS_KEY")
+    rotate.rotate(deployment.inventory, "S3_SECRET_ACCESS_KEY", confirmed=True)
     done = copied.deploy()
     assert done.ok, done.troubles()
     endpoint = f"http://{object_store[0]}"
-    new = copied.world().vault.get("S3_SECRET_ACCESS_KEY")
+    new = copied.deployment().vault.get("S3_SECRET_ACCESS_KEY")
     assert s3._opens(s3.Account(endpoint, user, new), "langfuse")
     assert not s3._opens(s3.Account(endpoint, user, old), "langfuse")
 
@@ -287,7 +289,7 @@ def test_the_gateways_admin_routes_are_asked_from_inside_its_machine(deployed: S
     import json
     import re
 
-    world, fly = production(deployed)
+    deployment, fly = production(deployed)
     asked: list[str] = []
     before = deployed.sim.v1.execute
 
@@ -301,7 +303,7 @@ def test_the_gateways_admin_routes_are_asked_from_inside_its_machine(deployed: S
     try:
         assert fly.admin("GET", "/gateway/admin/teams") == {"teams": {}}
         assert "/gateway/admin/teams" in asked[0]
-        assert world.vault.get("LITELLM_MASTER_KEY").reveal() not in asked[0]
+        assert deployment.vault.get("LITELLM_MASTER_KEY").reveal() not in asked[0]
         deployed.sim.v1.execute = lambda app, machine, command: (0, json.dumps({"status": 401, "body": "{}"}), "")
         with pytest.raises(RunbookError) as caught:
             fly.admin("GET", "/gateway/admin/teams")

@@ -76,7 +76,7 @@ def test_f20_the_doctor_looks_at_the_billing_state(place: Site) -> None:
     """F20: an organisation without a card; `doctor` said ok."""
 
     def card() -> tuple[bool, str]:
-        (found,) = [line for line in place.world().target.requirements() if line.name == "payment method"]
+        (found,) = [line for line in place.deployment().target.requirements() if line.name == "payment method"]
         return found.ok, found.found
 
     assert card() == (True, "current")

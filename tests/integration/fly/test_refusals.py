@@ -225,7 +225,7 @@ def test_two_operators_cannot_deploy_at_once(place: Site) -> None:
 
     prepared = place.deploy(keys=("setup.schema",))
     assert prepared.ok, prepared.troubles()
-    one, other = place.world(), place.world()
+    one, other = place.deployment(), place.deployment()
     with one.target.exclusive():  # type: ignore[attr-defined]
         with pytest.raises(RunbookError) as caught, other.target.exclusive():  # type: ignore[attr-defined]
             pass

@@ -43,7 +43,7 @@ def test_the_watch_is_added_alone_restarted_alone_and_taken_away(copied: Site) -
 
     added = machines(copied)
     given["SMTP_URL"] = SMTP.format("the-second-password-2")
-    rotate.rotate(copied.world(**given).inventory, "SMTP_URL", confirmed=True)
+    rotate.rotate(copied.deployment(**given).inventory, "SMTP_URL", confirmed=True)
     done = copied.deploy(**given)
     assert done.ok, done.troubles()
     assert copied.sim.state.apps[GATEWAY]["secrets"]["SMTP_URL"]["value"] == given["SMTP_URL"]

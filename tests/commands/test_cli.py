@@ -17,7 +17,7 @@ from ops.phases.table import phases
 from ops.runbook.errors import RunbookError
 from tests.integration.checkout import Checkout
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 STEPS = [step for phase in phases() for step in phase.steps]
 
 

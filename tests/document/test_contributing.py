@@ -10,7 +10,7 @@ import yaml
 
 from ops.commands.namespace import namespace
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 
 

@@ -15,7 +15,7 @@ from tests.integration.checkout import Checkout
 from tests.targets.local import support
 
 
-def fails(world: Deployment) -> Look:
+def fails(deployment: Deployment) -> Look:
     raise ValueError("a fault of ours")
 
 
@@ -23,19 +23,19 @@ def fails(world: Deployment) -> Look:
 def test_a_fault_is_told_also_where_its_details_cannot_be_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = support.world(tmp_path / "no such folder")
-    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, world, [], False)
+    deployment = support.deployment(tmp_path / "no such folder")
+    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, deployment, [], False)
     assert result.outcomes["a"].status is Status.FAILED
     assert "unexpected ValueError: a fault of ours" in capsys.readouterr().out
 
 
-def breaks(world: Deployment) -> Look:
+def breaks(deployment: Deployment) -> Look:
     raise ConnectionResetError(104, "Connection reset by peer")
 
 
 def test_a_broken_connection_is_not_taken_for_a_full_disk() -> None:
     with pytest.raises(ConnectionResetError):
-        with_reasons(breaks)(support.world(Path("/")))
+        with_reasons(breaks)(support.deployment(Path("/")))
 
 
 def test_what_the_system_refuses_a_step_is_no_fault_of_the_runbook(tmp_path: Path) -> None:

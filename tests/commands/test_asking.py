@@ -61,7 +61,7 @@ def test_with_a_yes_it_is_done_and_a_rehearsal_is_not_asked(monkeypatch: pytest.
 
 
 def test_a_dry_form_is_not_troubled_by_a_yes(tmp_path: Path) -> None:
-    inv = Path(__file__).parents[1] / "inv"
+    inv = Path(__file__).parents[2] / "inv"
     done = subprocess.run(
         [inv, "--dry", "vault.remove", "OLD_KEY", "--yes"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )

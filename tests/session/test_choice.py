@@ -14,10 +14,10 @@ def steps(there: set[str], acted: list[str]) -> dict[str, Step[None]]:
     """A chain a - b - c, and d on its own. Those in `there` are as wanted; an act is noted, and brings it about."""
 
     def step(number: str, key: str, *needs: str) -> Step[None]:
-        def look(world: None) -> Look:
+        def look(deployment: None) -> Look:
             return satisfied("there") if key in there else missing("not there")
 
-        def act(world: None, say: object) -> None:
+        def act(deployment: None, say: object) -> None:
             acted.append(key)
             there.add(key)
 

@@ -66,8 +66,8 @@ class _Cache:
 @pytest.fixture
 def cached(monkeypatch: pytest.MonkeyPatch) -> _Cache:
     target = _Cache()
-    world = type("Deployment", (), {"target_name": "local", "target": target})()
-    monkeypatch.setattr(gateway_admin, "open_deployment", lambda _: world)
+    deployment = type("Deployment", (), {"target_name": "local", "target": target})()
+    monkeypatch.setattr(gateway_admin, "open_deployment", lambda _: deployment)
     return target
 
 

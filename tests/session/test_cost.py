@@ -10,7 +10,7 @@ from ops.description.read import read
 from ops.runbook.errors import RunbookError
 from ops.session.cost import estimate
 
-FILE = Path(__file__).resolve().parents[1] / "ops" / "stack.toml"
+FILE = Path(__file__).resolve().parents[2] / "ops" / "stack.toml"
 
 
 def usd(name: str, **environ: str) -> float:

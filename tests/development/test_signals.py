@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROBE = """
 import signal, subprocess, sys
 NUMBERS = "SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT"

@@ -26,7 +26,7 @@ def test_run(): ...
 
 
 def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     (tmp_path / "test_some.py").write_text(TESTS)
     report = tmp_path / "report.xml"
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), str(tmp_path)]
@@ -42,3 +42,26 @@ def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> N
         "to get whatever can be had here and run them all: .ci/run",
     ]
     assert not_run.lines(not_run.reasons([])) == []
+
+
+def test_what_failed_is_said_in_one_line_each(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    (tmp_path / "test_some.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef broken():\n    raise OSError('no\\ndisk')\n"
+        "def test_wrong():\n    assert 'x' * 1000 == ''\n"
+        "def test_unready(broken): ...\n"
+        "def test_right(): ...\n"
+    )
+    report = tmp_path / "report.xml"
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, *words, "--junitxml", str(report)],
+        cwd=root, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    wrong, unready = not_run.failures([report])
+    assert wrong.startswith("FAILED ")
+    assert "test_some::test_wrong: AssertionError: assert 'xxx" in wrong
+    assert len(wrong) < 2 * not_run.LONGEST
+    assert unready.endswith('test_some::test_unready: failed on setup with "OSError: no disk"')

@@ -16,7 +16,7 @@ from ops.runbook.console import error_lines
 from ops.runbook.errors import RunbookError
 from ops.session.opening import speaking_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ASKED_ON_LOCAL = "FLY-051"  # met in a rehearsal that is asked for what production alone has
 NAMES_PRODUCTION = ("CLI-011",)  # met on production alone
 USED = re.compile(r"(?:\"|error )([A-Z][A-Z0-9]{1,6}-\d{3})(?:\"|:)")

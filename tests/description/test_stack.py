@@ -14,7 +14,7 @@ from ops.description import schema
 from ops.description.read import read
 from ops.runbook.errors import RunbookError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "ops" / "stack.toml").read_text()
 
 
