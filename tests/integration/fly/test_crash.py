@@ -96,13 +96,13 @@ class Crashing:
             assert [text for text in told if text.startswith(phase) and " complete: " in text], (
                 f"{why}: {phase}: {told}"
             )
-        for step in all_steps(place.world()).values():
+        for step in all_steps(place.deployment()).values():
             if step.phase in (1, 2, 3) and step.number != "0.1":
                 assert any(f"{step.number} {step.name}" in text for text in told), f"{why}: {step.key} is lost: {told}"
 
     def vault(self, place: Site) -> dict[str, str]:
         """Every secret's value, by name."""
-        file = self.operator.checkout.root / place.world().stack.stack.vault
+        file = self.operator.checkout.root / place.deployment().stack.stack.vault
         return {name: kept["value"] for name, kept in json.loads(file.read_text())["secrets"].items()}
 
 
