@@ -31,7 +31,7 @@ def converge(fly: Fly, toml: Path) -> None:
         fly.allocate_shared_v4("one")
     if "v6" not in kinds:
         fly.allocate_v6("one")
-    if "gateway.example.com" not in fly.certs("one"):
+    if fly.cert("one", "gateway.example.com") is None:
         fly.add_cert("one", "gateway.example.com")
     if "cache" not in fly.redis.all("personal"):
         fly.redis.create("cache", "personal", "ord", "Fixed 250MB")

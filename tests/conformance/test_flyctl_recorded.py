@@ -28,7 +28,6 @@ JSON_COMMANDS = (
     ("secrets", "list", "-a", "one"),
     ("volumes", "list", "-a", "one"),
     ("ips", "list", "-a", "one"),
-    ("certs", "list", "-a", "one"),
     ("status", "-a", "one"),
     ("releases", "-a", "one"),
     ("machines", "list", "-a", "one"),
@@ -64,7 +63,6 @@ def steps(fly: Fly, sim: FlySim, toml: Path) -> dict[str, Callable[[], object]]:
             "releasing", "ips", "release", sim.drift.allocate_ip("one", "v6"), "-a", "one"
         ),
         "grow a volume": lambda: fly.extend_volume("one", fly.volumes("one")[0].id, 2),
-        "remove a certificate": lambda: fly.remove_cert("one", "gateway.example.com"),
     }
 
 
@@ -132,13 +130,10 @@ def test_looking_changes_nothing(fly: Fly, sim: FlySim, toml: Path) -> None:
         lambda: fly.volumes("one"),
         lambda: fly.machines("one"),
         lambda: fly.releases("one"),
-        lambda: fly.certs("one"),
         lambda: fly.cert("one", "gateway.example.com"),
         lambda: fly.ips("one"),
         lambda: fly.scale("one"),
         lambda: fly.logs("one"),
-        lambda: fly.config_show("one"),
-        lambda: fly.config_validate(toml),
         lambda: fly.redis.all("personal"),
         lambda: fly.redis.get("cache"),
         fly.redis.plans,

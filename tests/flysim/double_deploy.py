@@ -17,30 +17,6 @@ from typing import Any
 from ops.targets.fly import comparing, machine_config
 from tests.flysim.double_api import Api, Failed
 
-KNOWN_KEYS = {
-    "app",
-    "primary_region",
-    "kill_signal",
-    "kill_timeout",
-    "swap_size_mb",
-    "console_command",
-    "host_dedication_id",
-    "build",
-    "deploy",
-    "env",
-    "processes",
-    "experimental",
-    "http_service",
-    "checks",
-    "services",
-    "mounts",
-    "vm",
-    "files",
-    "restart",
-    "metrics",
-    "statics",
-    "machine_checks",
-}
 Json = dict[str, Any]
 LEASE_PATIENCE_S = 60.0  # fly-go v0.9.6 tries any failure of it again for a minute
 
@@ -52,24 +28,6 @@ def _read(path: str | None) -> Json:
         raise Failed(f"failed loading app config from {path}: config file not found at specified path") from None
     except tomllib.TOMLDecodeError as error:
         raise Failed(f"failed loading app config from {path}: {error}") from None
-
-
-def validate(api: Api, options: Namespace) -> None:
-    """`config validate --strict`: the few checks the tests provoke."""
-    config = _read(options.config)
-    print(f"Validating {options.config}")
-    for service in config.get("services") or []:
-        if config.get("processes") and not service.get("processes"):
-            print(
-                "   ✘ Service has no processes set but app has processes defined; update fly.toml to set "
-                "processes for each service in services"
-            )
-            raise Failed("App configuration is not valid")
-    unknown = sorted(set(config) - KNOWN_KEYS)
-    if unknown:
-        print(f"Strict validation failed. Found unrecognised sections or keys: {', '.join(unknown)}")
-        raise Failed("strict validation failed")
-    print("✓ Configuration is valid")
 
 
 def _groups(config: Json) -> dict[str, str]:

@@ -115,7 +115,9 @@ def test_what_only_a_person_can_give_is_awaited_from_no_step() -> None:
 
 def test_what_a_step_can_only_begin_without_a_person_is_exit_code_3() -> None:
     """R10: a plan that says 2 although the deploy will end with "you must"."""
-    made = plan.make([with_look(put("1.1", "a"), lambda world: missing("2 to make", next="put KEY into .env"))], {})
+    made = plan.make(
+        [with_look(put("1.1", "a"), lambda deployment: missing("2 to make", next="put KEY into .env"))], {}
+    )
     assert [step.answer for step in made.steps] == ["differs"]
     assert (made.pending, made.exit_code) == (1, 3)
     assert plan_lines(made)[-2:] == ["you must:", "  - put KEY into .env"]

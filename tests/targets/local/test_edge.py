@@ -29,37 +29,37 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rendered: list[str]) -> Deployment:
+def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rendered: list[str]) -> Deployment:
     """An edge that is configured; no Caddy is started."""
     monkeypatch.setattr(Rehearsal, "start", lambda *arguments, **options: None)
     monkeypatch.setattr("ops.targets.local.tools.need", lambda *words: "caddy")
-    made = support.world(tmp_path)
+    made = support.deployment(tmp_path)
     support.local(made).domains.act(made, lambda text: None)
     rendered.clear()
     return made
 
 
-def test_a_look_that_finds_nothing_new_renders_nothing(world: Deployment, rendered: list[str]) -> None:
-    assert "Caddyfile" not in support.local(world).domains.look(world).evidence
+def test_a_look_that_finds_nothing_new_renders_nothing(deployment: Deployment, rendered: list[str]) -> None:
+    assert "Caddyfile" not in support.local(deployment).domains.look(deployment).evidence
     assert rendered == []
 
 
-def test_a_file_that_was_edited_is_seen(world: Deployment, rendered: list[str]) -> None:
-    file = support.local(world).layout.data(edge.NAME) / "Caddyfile"
+def test_a_file_that_was_edited_is_seen(deployment: Deployment, rendered: list[str]) -> None:
+    file = support.local(deployment).layout.data(edge.NAME) / "Caddyfile"
     file.write_text(file.read_text() + "# mine\n")
-    look = support.local(world).domains.look(world)
+    look = support.local(deployment).domains.look(deployment)
     assert (look.state, rendered != []) == (State.DRIFTED, True)
     assert "-# mine" in look.diff
 
 
-def test_a_stack_that_was_edited_is_seen(world: Deployment, rendered: list[str]) -> None:
-    changed = support.world(world.paths.root, STACK__DOMAINS__GATEWAY="elsewhere.example")
+def test_a_stack_that_was_edited_is_seen(deployment: Deployment, rendered: list[str]) -> None:
+    changed = support.deployment(deployment.paths.root, STACK__DOMAINS__GATEWAY="elsewhere.example")
     look = support.local(changed).domains.look(changed)
     assert (look.state, rendered != []) == (State.DRIFTED, True)
     assert "elsewhere.example" in look.diff
 
 
-def test_another_template_is_seen(world: Deployment, rendered: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_template_is_seen(deployment: Deployment, rendered: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.render.files.source", lambda: "another")
-    support.local(world).domains.look(world)
+    support.local(deployment).domains.look(deployment)
     assert len(rendered) == 1

@@ -23,7 +23,7 @@ async def served(one: Gateway, question: str) -> Hit:
     found, outcome = await one.looked(question)
     assert found.hit is not None
     body = {"model": "m", "messages": [{"role": "user", "content": question}]}
-    one.tier.second_opinion.consider(outcome, found.hit, "m", body, Spend(1000, 1000))
+    one.tier.shadow_sample.consider(outcome, found.hit, "m", body, Spend(1000, 1000))
     await one.tier.close()
     return found.hit
 
@@ -38,7 +38,7 @@ def test_a_hit_that_differs_from_a_fresh_answer_goes_and_its_verdict_turns(valke
     async def check(one: Gateway, two: Gateway) -> None:
         key = CacheKey("a", "e1")
         entry = await one.put(STORED, "3 days", exact="e1")
-        await ExactCache(one.ledger).put(key, json.dumps(answer("3 days")).encode(), semantic_id=entry)
+        await ExactCache(one.entry_store).put(key, json.dumps(answer("3 days")).encode(), semantic_id=entry)
         judged = await one.look(NEW)
         assert judged.hit
         assert await counts(one) == (1, 0)
@@ -46,16 +46,16 @@ def test_a_hit_that_differs_from_a_fresh_answer_goes_and_its_verdict_turns(valke
         await served(one, NEW)
         assert await counts(one) == (0, 1)
         assert one.provider.cases[-1] == {"QUESTION": NEW, "A": "3 days", "B": "9 days"}
-        assert await ExactCache(one.ledger).get(key) is None
+        assert await ExactCache(one.entry_store).get(key) is None
         for gateway in (one, two):
             gateway.provider.says = "yes"
             assert (await gateway.look(NEW)).hit is None
             assert (await gateway.look(STORED)).hit is None
         await two.put(STORED, "3 days")  # The same answer again: for this wording it stays refused.
         assert (await two.look(NEW)).hit is None
-        estimate = await two.tier.second_opinion.estimate("a")
+        estimate = await two.tier.shadow_sample.estimate("a")
         assert (estimate["sampled"], estimate["wrong"]) == (1, 1)
-        assert (await two.tier.second_opinion.estimate("b"))["sampled"] == 0
+        assert (await two.tier.shadow_sample.estimate("b"))["sampled"] == 0
 
     gateways(valkey.url, valkey.prefix, check, count=2, shadow_rate=0.01)
 
@@ -72,7 +72,7 @@ def test_a_hit_that_agrees_or_cannot_be_compared_stays(valkey: Valkey, says: str
         await served(one, NEW)
         assert said((await one.look(NEW)).hit) == "3 days"
         assert await counts(one) == (1, 0)
-        assert (await one.tier.second_opinion.estimate("a"))["sampled"] == sampled
+        assert (await one.tier.shadow_sample.estimate("a"))["sampled"] == sampled
 
     gateways(valkey.url, valkey.prefix, check, shadow_rate=0.01)
 
@@ -86,12 +86,12 @@ def test_checks_of_unjudged_hits_feed_the_bound_and_a_wrong_one_closes_it(valkey
         assert labels.serve_from(0.01) is None
         one.provider.fresh = "3 days"
         hit = await served(one, SIMILAR)
-        assert hit.how == "similarity"
+        assert hit.served_by == "similarity"
         assert await counts(one) == (450, 0)  # There are labels enough, and the sample did not fall on it.
-        one.tier.second_opinion._rate = 1.0
+        one.tier.shadow_sample._rate = 1.0
         await served(one, SIMILAR)
         assert await counts(one) == (451, 0)
-        await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)
+        await take_back(one.entry_store, one.tier.labels, "a", hit.entry_id)
         await one.teach([0.71], right=0, wrong=6)
         assert (await one.tier.labels.of("a")).serve_from(0.02) is None
 
@@ -105,8 +105,8 @@ def test_an_answer_that_an_operator_takes_back_moves_the_threshold(valkey: Valke
             await one.teach([0.71], right=1)
         hit = (await one.look(SIMILAR)).hit
         assert hit
-        assert hit.how == "similarity"
-        assert (await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)).entries == 2
+        assert hit.served_by == "similarity"
+        assert (await take_back(one.entry_store, one.tier.labels, "a", hit.entry_id)).entries == 2
         assert (await one.tier.labels.of("a")).serve_from(0.02) is None
         assert (await one.look(LONG)).hit is None
 
@@ -142,14 +142,14 @@ def test_an_operator_takes_back_by_the_id_of_the_hit_and_twice_does_no_harm(valk
         await one.put(STORED, "3 days")
         hit = (await one.look(NEW)).hit
         assert hit
-        assert (await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)).entries == 2
+        assert (await take_back(one.entry_store, one.tier.labels, "a", hit.entry_id)).entries == 2
         assert await counts(one) == (0, 1)
-        assert (await take_back(one.ledger, one.tier.labels, "a", hit.entry_id)).entries == 0
-        assert (await take_back(one.ledger, one.tier.labels, "b", hit.entry_id)).entries == 0
+        assert (await take_back(one.entry_store, one.tier.labels, "a", hit.entry_id)).entries == 0
+        assert (await take_back(one.entry_store, one.tier.labels, "b", hit.entry_id)).entries == 0
         assert await counts(one) == (0, 1)
         for wrong in ("", "semantic:", "nonsense", "verdict:1"):
             with pytest.raises(ValueError, match="entry id"):
-                await take_back(one.ledger, one.tier.labels, "a", wrong)
+                await take_back(one.entry_store, one.tier.labels, "a", wrong)
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -157,8 +157,10 @@ def test_an_operator_takes_back_by_the_id_of_the_hit_and_twice_does_no_harm(valk
 def test_an_exact_answer_taken_back_takes_its_semantic_twin_along(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         entry = await one.put(STORED, "3 days", exact="e1")
-        await ExactCache(one.ledger).put(CacheKey("a", "e1"), json.dumps(answer("3 days")).encode(), semantic_id=entry)
-        assert (await take_back(one.ledger, one.tier.labels, "a", "exact:e1")).entries == 2
+        await ExactCache(one.entry_store).put(
+            CacheKey("a", "e1"), json.dumps(answer("3 days")).encode(), semantic_id=entry
+        )
+        assert (await take_back(one.entry_store, one.tier.labels, "a", "exact:e1")).entries == 2
         assert (await one.look(STORED)).hit is None
         assert await counts(one) == (0, 0)
 

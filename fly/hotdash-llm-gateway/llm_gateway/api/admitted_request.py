@@ -9,54 +9,54 @@ from ..cache.embedding import Vector
 from ..cache.exact import Hit
 from ..cache.keys import CacheKey, Partition
 from ..cache.single_flight import Lead
-from ..limits.limiter import Grant, Limiter
+from ..limits.limiter import Limiter, Reservation
 from ..limits.pricing import Spend
 from ..outcome import Outcome
 from .request import Request
 
 
 @dataclass
-class Call:
+class AdmittedRequest:
     """An admitted request on its way to an answer.
 
     Attributes:
         request, outcome: what was asked for and what happened to it.
-        grant: its reservation.
+        reservation: what was set aside for it in the limits of its team.
         model: asked first.
         most: what an attempt may cost, by model.
         key: under which the exact tier keeps the answer; None if it may not.
         partition: in which the semantic tier looks for it; None if it may not.
         lead: identical requests wait for this one.
         vector: its question, if it was embedded.
-        booked: its bill has been settled.
+        settled: its bill has been settled.
     """
 
     request: Request
     outcome: Outcome
-    grant: Grant
+    reservation: Reservation
     model: str
     most: dict[str, Spend]
     key: CacheKey | None
     partition: Partition | None
     lead: Lead[Hit | None] | None = None
     vector: Vector | None = None
-    booked: bool = False
+    settled: bool = False
 
     def share(self, hit: Hit | None) -> None:
         """Give requests that wait for this one the answer, or None: each is on its own. Only the first call counts."""
         if self.lead is not None:
             self.lead.finish(hit)
 
-    async def book(self, limiter: Limiter) -> None:
+    async def settle(self, limiter: Limiter) -> None:
         """Replace the reservation by what was really spent; only the first call does anything."""
-        if self.booked:
+        if self.settled:
             return
-        self.booked = True
+        self.settled = True
         self.share(None)
-        due, left = self.outcome.due, self.grant.remaining
+        due, left = self.outcome.billable, self.reservation.remaining
         self.outcome.remaining = replace(
             left,
-            tokens=left.tokens + self.grant.tokens - due.tokens,
-            nano_usd=left.nano_usd + self.grant.nano_usd - due.nano_usd,
+            tokens=left.tokens + self.reservation.tokens - due.tokens,
+            nano_usd=left.nano_usd + self.reservation.nano_usd - due.nano_usd,
         )
-        await asyncio.shield(limiter.settle(self.grant, tokens=due.tokens, nano_usd=due.nano_usd))
+        await asyncio.shield(limiter.settle(self.reservation, tokens=due.tokens, nano_usd=due.nano_usd))

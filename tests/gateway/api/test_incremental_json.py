@@ -9,12 +9,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from llm_gateway.api import stepwise
+from llm_gateway.api import incremental_json
 
 
-@pytest.fixture(autouse=True, params=[1, 7, stepwise.STEP])
+@pytest.fixture(autouse=True, params=[1, 7, incremental_json.STEP])
 def _steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stepwise, "STEP", request.param)
+    monkeypatch.setattr(incremental_json, "STEP", request.param)
 
 
 def anything(random: Random, levels: int = 5) -> Any:
@@ -33,7 +33,7 @@ def test_it_reads_what_json_reads(levels: int) -> None:
     for number in range(2000):
         value = anything(random)
         text = json.dumps(value, indent=[None, 1][number % 2], ensure_ascii=bool(number % 3))
-        assert stepwise.loads(f" {text}\n".encode(), levels) == value
+        assert incremental_json.loads(f" {text}\n".encode(), levels) == value
 
 
 @pytest.mark.parametrize("levels", [0, 2, 6])
@@ -51,22 +51,22 @@ def test_it_refuses_what_json_refuses(levels: int) -> None:
         except ValueError:
             refused += 1
             with pytest.raises(ValueError):
-                stepwise.loads(broken.encode(), levels)
+                incremental_json.loads(broken.encode(), levels)
         else:
-            assert stepwise.loads(broken.encode(), levels) == right
+            assert incremental_json.loads(broken.encode(), levels) == right
     assert refused > 1000
 
 
 @pytest.mark.parametrize("raw", [b"", b"  ", b"\xff\xfe[]", b'{"a" 1}', b"{1:2}", b"[1] x"])
 def test_it_refuses_what_is_no_json(raw: bytes) -> None:
     with pytest.raises(ValueError):
-        stepwise.loads(raw, 3)
+        incremental_json.loads(raw, 3)
 
 
 def test_what_was_read_at_once_is_kept_in_another_form() -> None:
     raw = b'{"data": [{"vector": [1, 2]}, {"vector": []}], "usage": 3}'
     each = lambda value: len(value["vector"]) if isinstance(value, dict) else value  # noqa: E731
-    assert stepwise.loads(raw, 2, each) == {"data": [2, 0], "usage": 3}
+    assert incremental_json.loads(raw, 2, each) == {"data": [2, 0], "usage": 3}
 
 
 def test_others_come_in_while_it_reads() -> None:
@@ -83,7 +83,7 @@ def test_others_come_in_while_it_reads() -> None:
     thread = threading.Thread(target=others)
     thread.start()
     before, began = turns, time.process_time()
-    read = stepwise.loads(vectors, 2)
+    read = incremental_json.loads(vectors, 2)
     during, took = turns - before, time.process_time() - began
     done.set()
     thread.join()

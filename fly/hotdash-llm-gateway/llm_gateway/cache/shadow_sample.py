@@ -18,11 +18,11 @@ from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from .acceptance import ENOUGH, wilson
 from .answers import Keepable
-from .asking import Asker
+from .entry_store import EntryStore
 from .exact import Hit
 from .judge import comparison
+from .judge_client import JudgeClient
 from .labels import LabelStore
-from .ledger import Ledger
 from .purge import confirm, take_back
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ Finding = Literal["agree", "differ", "unknown"]
 MOST_REMEMBERED = 10_000
 
 
-class SecondOpinion:
+class ShadowSample:
     """Runs the checks in the background."""
 
     def __init__(
@@ -39,14 +39,14 @@ class SecondOpinion:
         config: GatewayConfig,
         *,
         store: Store,
-        ledger: Ledger,
+        entries: EntryStore,
         labels: LabelStore,
-        asker: Asker,
+        judge: JudgeClient,
         keepable: Keepable,
     ) -> None:
         self._rate, self._prefix = config.cache.shadow_rate, config.redis.key_prefix
-        self._store, self._ledger, self._labels = store, ledger, labels
-        self._asker, self._keepable = asker, keepable
+        self._store, self._entries, self._labels = store, entries, labels
+        self._judge, self._keepable = judge, keepable
         self._checked: set[str] = set()
 
     def consider(self, outcome: Outcome, hit: Hit, model: str, body: Mapping[str, Any], most: Spend) -> None:
@@ -56,8 +56,8 @@ class SecondOpinion:
             body: the request, for the model.
             most: what an answer to it may cost.
         """
-        if self._rate > 0 and hit.how != "same" and hit.entry_id not in self._checked:
-            self._asker.start(self._sampled(outcome, hit, model, body, most))
+        if self._rate > 0 and hit.served_by != "same" and hit.entry_id not in self._checked:
+            self._judge.start(self._sampled(outcome, hit, model, body, most))
 
     async def estimate(self, team: str) -> dict[str, float]:
         """The share of wrong answers among checked hits, with its 95% Wilson interval. Raises StoreUnavailable."""
@@ -73,14 +73,14 @@ class SecondOpinion:
             if len(self._checked) >= MOST_REMEMBERED:
                 self._checked.clear()
             self._checked.add(hit.entry_id)
-            fresh, _ = await self._asker.call(outcome.team, model, body, most, name="check")
+            fresh, _ = await self._judge.call(outcome.team, model, body, most, name="check")
             found = await self._compared(outcome, hit, body, fresh) if fresh and self._keepable(fresh) else "unknown"
             await self._store.call("HINCRBY", self._key(team), found, 1)
             if found == "differ":
                 log.warning("request %s: %s differs from a fresh answer and is taken back", outcome.id, hit.entry_id)
-                await take_back(self._ledger, self._labels, team, hit.entry_id)
+                await take_back(self._entries, self._labels, team, hit.entry_id)
             elif found == "agree":
-                await confirm(self._ledger, self._labels, team, hit.entry_id)
+                await confirm(self._entries, self._labels, team, hit.entry_id)
         except StoreUnavailable:
             log.info("a check of a hit was lost: Redis is away")
 
@@ -89,7 +89,7 @@ class SecondOpinion:
         if " ".join(served.split()) == " ".join(again.split()):
             return "agree"
         question = str(body["messages"][-1].get("content"))
-        same, _ = await self._asker.ask(outcome.team, comparison(question, served, again), name="check")
+        same, _ = await self._judge.ask(outcome.team, comparison(question, served, again), name="check")
         return "unknown" if same is None else "agree" if same else "differ"
 
     def _key(self, team: str) -> str:

@@ -17,10 +17,10 @@ LARGE = 16 * 1024
 """Bytes from which on a thread is worth its 0.1 ms: reading takes a millisecond for each 50 kB or so."""
 
 
-_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="aside")
+_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="offload")
 
 
-async def aside(size: int, function: Callable[..., T], *arguments: object) -> T:
+async def offload(size: int, function: Callable[..., T], *arguments: object) -> T:
     """Call a function: at once if what it works on is small, else in a thread.
 
     Args:

@@ -11,9 +11,9 @@ from ..store import StoreUnavailable
 from ..upstream.errors import UpstreamError
 from .embeddings import Embeddings
 from .errors import BadRequest, OverLimit
-from .finish import Finish
 from .generation import Generation
 from .moderations import Moderations
+from .recorder import Recorder
 from .refusals import malformed, no_answer, over_limit
 from .reply import Reply
 from .request import API
@@ -28,16 +28,16 @@ RETRY_S = "5"
 
 
 @dataclass(frozen=True)
-class Requests:
+class Dispatcher:
     """What answers the requests of each route."""
 
     generation: Generation
     embeddings: Embeddings
     moderations: Moderations
     stored: Stored
-    finish: Finish
+    recorder: Recorder
 
-    async def answer(
+    async def dispatch(
         self,
         team: Team,
         found: Match,
@@ -75,13 +75,13 @@ class Requests:
         except asyncio.CancelledError:
             # The time for a stop has run out: what the provider will bill is not known.
             outcome.error = "the gateway stopped before there was an answer"
-            self.finish.done(outcome)
+            self.recorder.record(outcome)
             raise
         except Exception as error:
             outcome.status, outcome.error = 500, f"the gateway failed: {type(error).__name__}"
-            self.finish.done(outcome)
+            self.recorder.record(outcome)
             raise
-        self.finish.done(outcome)
+        self.recorder.record(outcome)
         return reply
 
     async def _answer(self, outcome: Outcome, found: Match, raw: bytes, query: str, cache_control: str | None) -> Reply:

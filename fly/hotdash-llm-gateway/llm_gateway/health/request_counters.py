@@ -27,7 +27,7 @@ LAST_REQUEST = "last_request_s"
 DAY_S = 86400
 
 
-class Tally:
+class RequestCounters:
     """Adds up outcomes. Counting never waits; Redis gets the sums every few seconds.
 
     Args:
@@ -65,7 +65,7 @@ class Tally:
         result = what if what in UNANSWERED else ANSWERED
         took_s = self.meters.note(outcome, result, saved_nano_usd=saved_nano_usd)
         new = {what: 1}
-        if spent := outcome.due.nano_usd:
+        if spent := outcome.billable.nano_usd:
             new["spent_nano_usd"] = spent
             new[f"usd:{outcome.kind}:{outcome.model}"] = spent
             if overhead := outcome.overhead.nano_usd:
@@ -75,7 +75,7 @@ class Tally:
         if saved_nano_usd:
             new["saved_nano_usd"] = saved_nano_usd
             new[f"saved:{outcome.tier}"] = saved_nano_usd
-            if outcome.how in ("judge", "similarity"):
+            if outcome.served_by in ("judge", "similarity"):
                 new["semantic_saved_nano_usd"] = saved_nano_usd
         if outcome.escalated and not outcome.hit:
             new["escalated"] = 1

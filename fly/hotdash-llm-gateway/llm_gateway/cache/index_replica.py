@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..store import Store, StoreUnavailable
+from .entry_store import Names, fields_of
 from .index import Index, RowId, Wording
-from .ledger import Names, fields_of
 
 BATCH = 50
 """Rows in one go: what the event loop applies within some two milliseconds."""
@@ -32,7 +32,7 @@ class _Followed:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Mirror:
+class IndexReplica:
     """The index of each team, brought up to date when asked for."""
 
     def __init__(self, store: Store, *, prefix: str, teams: Sequence[str]) -> None:

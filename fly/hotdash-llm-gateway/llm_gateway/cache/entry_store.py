@@ -47,7 +47,7 @@ def value(raw: bytes) -> bytes:
     return raw.partition(b" ")[2]
 
 
-class Ledger:
+class EntryStore:
     """Reads and writes cache entries within each team's budget.
 
     Every method that talks to Redis raises `StoreUnavailable` if it is away or full; the caches take that as a miss.

@@ -9,13 +9,13 @@ from ..config import GatewayConfig, Team
 from ..limits.pricing import Spend, at_most
 from ..upstream.escalation import Choice, choose
 from . import chat_request, responses_request
-from .aside import LARGE
 from .body import parse
+from .offload import LARGE
 from .request import API, Offer, Request
 
 
 @dataclass(frozen=True)
-class Read:
+class Prepared:
     """A request and what follows from it alone."""
 
     request: Request
@@ -24,7 +24,7 @@ class Read:
     partition: Partition | None
 
 
-class Intake:
+class Preparer:
     """Parses requests, with everything that is derived from them."""
 
     def __init__(self, config: GatewayConfig) -> None:
@@ -33,7 +33,7 @@ class Intake:
             config.chat_models, config.default_model, config.default_max_tokens, tuple(config.hosted_tools)
         )
 
-    def read(self, team: Team, raw: bytes, api: API, cache_control: str | None) -> Read:
+    def prepare(self, team: Team, raw: bytes, api: API, cache_control: str | None) -> Prepared:
         """Parse a body and derive what takes time that grows with its size; meant to run in a thread.
 
         Args:
@@ -52,9 +52,9 @@ class Intake:
         choice = self.choice(request)
         if request.stateful or request.body.get("logprobs") or request.body.get("top_logprobs"):
             # Log probabilities do not survive the way from a stream to a kept answer.
-            return Read(request, choice, None, None)
+            return Prepared(request, choice, None, None)
         kept = exact_key(request.identity, team=team.name, model=choice.model, per_user=team.per_user)
-        return Read(request, choice, kept, self._partition(team, request, choice.model) if api == "chat" else None)
+        return Prepared(request, choice, kept, self._partition(team, request, choice.model) if api == "chat" else None)
 
     def choice(self, request: Request) -> Choice:
         """The model to ask first."""

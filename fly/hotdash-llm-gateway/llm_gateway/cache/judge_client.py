@@ -29,7 +29,7 @@ FAILURES, REST_S = 3, 30.0
 """After so many failures in a row the judge is left alone for a while: each wait in vain delays somebody's answer."""
 
 
-class Asker:
+class JudgeClient:
     """Asks for verdicts. Never raises: no verdict is None."""
 
     def __init__(
@@ -117,8 +117,8 @@ class Asker:
             most: what the call may cost.
             name: begins the names of the figures that count it.
         """
-        grant = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)
-        if isinstance(grant, Refusal):
+        reservation = await self._limiter.reserve(team, tokens=most.tokens, nano_usd=most.nano_usd, requests=0)
+        if isinstance(reservation, Refusal):
             self._count(team.name, f"{name}_limited", 1)
             return None, Spend()
         cost = most
@@ -132,7 +132,7 @@ class Asker:
                 cost = Spend()
             return {}, cost
         finally:
-            await self._limiter.settle(grant, tokens=cost.tokens, nano_usd=cost.nano_usd)
+            await self._limiter.settle(reservation, tokens=cost.tokens, nano_usd=cost.nano_usd)
             self._count(team.name, "spent_nano_usd", cost.nano_usd)
             self._count(team.name, f"{name}_nano_usd", cost.nano_usd)
 
