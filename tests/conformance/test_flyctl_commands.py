@@ -9,7 +9,7 @@ import pytest
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE
-from tests.flysim import FlySim
+from tests.flysim.server import FlySim
 
 
 def test_version_and_identity_are_read(fly: Fly, sim: FlySim) -> None:

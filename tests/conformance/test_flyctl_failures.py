@@ -12,7 +12,9 @@ from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from ops.services.fly.explaining import explain
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE, TOML, TOML_WITH_VOLUME, client
-from tests.flysim import Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Fault
+from tests.flysim.server import FlySim
 from tests.lacking import by_design
 
 

@@ -14,7 +14,9 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from tests.conformance.conftest import IMAGE, client
-from tests.flysim import Call, Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Call, Fault
+from tests.flysim.server import FlySim
 from tests.lacking import by_design
 
 

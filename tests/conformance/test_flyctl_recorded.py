@@ -15,7 +15,8 @@ from typing import Any
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE, TOML_WITH_VOLUME
-from tests.flysim import FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.server import FlySim
 
 RECORDING = Path(__file__).with_name("recorded.json")
 _ID = re.compile(r"/(?:[0-9a-f]{14}|[0-9a-f]{24}|vol_[0-9a-f]+)(?=/|$)")

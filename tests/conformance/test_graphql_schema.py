@@ -23,7 +23,7 @@ from graphql import (
 
 from ops.services.fly import Deploy, Fly, redis
 from tests.conformance.conftest import IMAGE
-from tests.flysim import FlySim
+from tests.flysim.server import FlySim
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "fly-graphql-schema.graphql"
 

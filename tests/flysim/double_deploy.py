@@ -252,6 +252,8 @@ def deploy(api: Api, options: Namespace) -> None:
     release = Release(api, app, options.image, config)
     try:
         _release_command(api, app, config, release, options)
+        if not options.process_groups:
+            _take_away(api, app, _groups(config))
         region, wait_s = config.get("primary_region", "ord"), _seconds(options.wait_timeout)
         for group in missing:
             made = _machine_config(config, group, options.image, release.record, volumes.get(group))
@@ -268,6 +270,14 @@ def deploy(api: Api, options: Namespace) -> None:
         raise
     release.mark("complete")
     release.say()
+
+
+def _take_away(api: Api, app: str, groups: dict[str, str]) -> None:
+    """Destroy the machines of groups that the config does not have: only a deploy that names no groups does."""
+    for machine in _machines(api, app):
+        if _group(machine) not in groups:
+            nonce = acquire(api, app, machine["id"], 13)
+            api.v1("DELETE", f"/apps/{app}/machines/{machine['id']}?kill=true", nonce=nonce)
 
 
 def _release_command(api: Api, app: str, config: Json, release: Release, options: Namespace) -> None:
@@ -302,10 +312,8 @@ def restart(api: Api, options: Namespace) -> None:
     entries = []
     for machine in machines:
         made = json.loads(json.dumps(machine["config"]))
-        made["metadata"] |= {
-            "fly_release_id": release.record["id"],
-            "fly_release_version": str(release.record["version"]),
-        }
+        version = str(release.record["version"])
+        made["metadata"] |= {"fly_release_id": release.record["id"], "fly_release_version": version}
         entries.append((machine, made))
     try:
         release.update(entries, 300)
@@ -332,9 +340,7 @@ def scale(api: Api, options: Namespace) -> None:
     if not any(change for _, change in plan):
         print("App already scaled to desired state. No need for changes")
         return
-    nonces = {}
-    for machine in machines:
-        nonces[machine["id"]] = acquire(api, app, machine["id"], 120)
+    nonces = {machine["id"]: acquire(api, app, machine["id"], 120) for machine in machines}
     query = "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { id version imageRef } } }"
     newest = api.query(query, n=app)["app"]["currentReleaseUnprocessed"]
     for group, change in plan:

@@ -149,7 +149,13 @@ class Containers(OwnMachine):
         return operate.logs(self._workspace, self.project, app, group, lines)
 
     def rollback(self, say: Say, *, to: str = "", fast: bool = False) -> str:
-        """Put the last good image back into service, and hold it there."""
+        """Put the last good image back into service, one container at a time, and hold it there.
+
+        Raises:
+            RunbookError: ENGINE-013 with `fast`: containers are never replaced all at once.
+        """
+        if fast:
+            going_back.refuse_fast()
         return going_back.rollback(self._workspace, self.project, self.groups, self._release, say, to)
 
     def end_hold(self) -> str:

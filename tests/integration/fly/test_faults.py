@@ -19,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flysim import Call, Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Call, Fault
+from tests.flysim.server import FlySim
 from tests.lacking import lacking
 from tests.targets.fly.support import GATEWAY, Deployed, Site, described
 
@@ -214,21 +216,19 @@ def _release_leases(sim: FlySim) -> None:
                 machine["lease"] = None
 
 
-def test_a_deploy_whose_report_is_lost_is_judged_by_its_machines(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
+def test_a_deploy_whose_report_is_lost_is_judged_by_its_machines(copied: Site) -> None:
     other = "registry.example.com/gateway:2"
-    place.sim.state.add_image(other)
+    copied.sim.state.add_image(other)
     finished = r"PATCH /api/v1/releases/"
-    place.sim.fail(
+    copied.sim.fail(
         Fault("cut", match=lambda call: bool(re.search(finished, call.operation)) and _completes(call), acted=True)
     )
     start = time.monotonic()
-    done = place.deploy(FLY_IMAGE=other)
+    done = copied.deploy(FLY_IMAGE=other)
     assert done.ok, done.troubles()
     assert time.monotonic() - start < 120
-    digests = {m["image_ref"]["digest"] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
-    assert digests == {place.sim.state.images[other]}
+    digests = {m["image_ref"]["digest"] for m in copied.sim.state.apps[GATEWAY]["machines"].values()}
+    assert digests == {copied.sim.state.images[other]}
 
 
 def _completes(call: Call) -> bool:

@@ -33,83 +33,75 @@ def images(place: Site) -> set[str]:
     return {m["config"]["image"].partition("@")[0] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
 
 
-def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    _, fly = production(place)
+def test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted(copied: Site) -> None:
+    _, fly = production(copied)
     with pytest.raises(RunbookError) as caught:
         fly.rollback(quiet)
     assert caught.value.code == "FLY-047"
-    place.sim.state.add_image(NEXT)
-    second = place.deploy(FLY_IMAGE=NEXT)
+    copied.sim.state.add_image(NEXT)
+    second = copied.deploy(FLY_IMAGE=NEXT)
     assert second.ok, second.troubles()
-    assert images(place) == {NEXT}
-    deployment, fly = production(place, FLY_IMAGE=NEXT)
+    assert images(copied) == {NEXT}
+    deployment, fly = production(copied, FLY_IMAGE=NEXT)
     said = fly.rollback(quiet)
-    assert images(place) == {IMAGES["FLY_IMAGE"]}
+    assert images(copied) == {IMAGES["FLY_IMAGE"]}
     assert IMAGES["FLY_IMAGE"] in said
-    held = place.plan(FLY_IMAGE=NEXT)["deploy.release"].look
+    held = copied.plan(FLY_IMAGE=NEXT)["deploy.release"].look
     assert held.satisfied
     assert "inv deploy.all --release" in held.evidence
     for keys in ((), ("test.smoke",)):  # R2: neither a deploy nor a test goes forward by itself
-        place.deploy(FLY_IMAGE=NEXT, keys=keys)
-        assert images(place) == {IMAGES["FLY_IMAGE"]}
+        copied.deploy(FLY_IMAGE=NEXT, keys=keys)
+        assert images(copied) == {IMAGES["FLY_IMAGE"]}
     end_hold(deployment)
-    third = place.deploy(FLY_IMAGE=NEXT)
+    third = copied.deploy(FLY_IMAGE=NEXT)
     assert third.ok, third.troubles()
-    assert images(place) == {NEXT}
+    assert images(copied) == {NEXT}
 
 
-def test_a_new_image_ends_the_hold_of_a_rollback(place: Site) -> None:
-    assert place.deploy().ok
-    place.sim.state.add_image(NEXT)
-    assert place.deploy(FLY_IMAGE=NEXT).ok
-    production(place, FLY_IMAGE=NEXT)[1].rollback(quiet)
+def test_a_new_image_ends_the_hold_of_a_rollback(copied: Site) -> None:
+    copied.sim.state.add_image(NEXT)
+    assert copied.deploy(FLY_IMAGE=NEXT).ok
+    production(copied, FLY_IMAGE=NEXT)[1].rollback(quiet)
     third = NEXT.replace(":2", ":3")
-    place.sim.state.add_image(third)
-    forward = place.deploy(FLY_IMAGE=third)
+    copied.sim.state.add_image(third)
+    forward = copied.deploy(FLY_IMAGE=third)
     assert forward.ok, forward.troubles()
-    assert images(place) == {third}
+    assert images(copied) == {third}
 
 
-def test_a_held_image_is_kept_well(place: Site) -> None:
+def test_a_held_image_is_kept_well(copied: Site) -> None:
     """A machine that ails under a hold is mended with the image that is held."""
-    assert place.deploy().ok
-    place.sim.state.add_image(NEXT)
-    assert place.deploy(FLY_IMAGE=NEXT).ok
-    production(place, FLY_IMAGE=NEXT)[1].rollback(quiet)
-    place.sim.drift.stop_machine(GATEWAY, "gateway")
-    assert not place.plan(FLY_IMAGE=NEXT)["deploy.release"].look.satisfied
-    mended = place.deploy(FLY_IMAGE=NEXT)
+    copied.sim.state.add_image(NEXT)
+    assert copied.deploy(FLY_IMAGE=NEXT).ok
+    production(copied, FLY_IMAGE=NEXT)[1].rollback(quiet)
+    copied.sim.drift.stop_machine(GATEWAY, "gateway")
+    assert not copied.plan(FLY_IMAGE=NEXT)["deploy.release"].look.satisfied
+    mended = copied.deploy(FLY_IMAGE=NEXT)
     assert mended.ok, mended.troubles()
-    assert images(place) == {IMAGES["FLY_IMAGE"]}
+    assert images(copied) == {IMAGES["FLY_IMAGE"]}
 
 
-def test_rollback_from_an_image_that_never_gets_healthy(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    place.sim.state.add_image(NEXT)
-    place.sim.behaviour.bad_images.add("gateway:2")
-    second = place.deploy(FLY_IMAGE=NEXT, RUNBOOK_HEALTH_WAIT_S="3")
+def test_rollback_from_an_image_that_never_gets_healthy(copied: Site) -> None:
+    copied.sim.state.add_image(NEXT)
+    copied.sim.behaviour.bad_images.add("gateway:2")
+    second = copied.deploy(FLY_IMAGE=NEXT, RUNBOOK_HEALTH_WAIT_S="3")
     assert second.result.exit_code == 1
-    _, fly = production(place)
+    _, fly = production(copied)
     fly.rollback(quiet, fast=True)
-    assert images(place) == {IMAGES["FLY_IMAGE"]}
+    assert images(copied) == {IMAGES["FLY_IMAGE"]}
     assert all(row.health == "healthy" for row in fly.machines())
 
 
-def test_scaling_changes_one_group_and_is_left_alone_by_the_next_deploy(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    _, fly = production(place)
+def test_scaling_changes_one_group_and_is_left_alone_by_the_next_deploy(copied: Site) -> None:
+    _, fly = production(copied)
     said = fly.scale("gateway", 3, quiet)
     assert "count = 3" in said
     rows = fly.machines()
     assert sum(row.group == "gateway" for row in rows) == 3
-    place.sim.forget_calls()
-    again = place.deploy()
+    copied.sim.forget_calls()
+    again = copied.deploy()
     assert again.ok, again.troubles()
-    assert place.sim.mutations == 0
+    assert copied.sim.mutations == 0
     fly.scale("gateway", 1, quiet)
     assert sum(row.group == "gateway" for row in fly.machines()) == 1
     for group, count in (("nobody", 1), ("gateway", 0), ("gateway", 99)):
@@ -156,19 +148,17 @@ def test_logs_say_when_there_are_none_and_go_on_with_what_comes(deployed: Site) 
     deployed.sim.rest.logs[GATEWAY] = []
 
 
-def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_value_is_gone(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    deployment = place.deployment()
+def test_a_rotated_secret_reaches_its_machines_with_one_restart_and_the_old_value_is_gone(copied: Site) -> None:
+    deployment = copied.deployment()
     old = deployment.vault.get("LITELLM_MASTER_KEY").reveal()
     rotate.rotate(deployment.inventory, "LITELLM_MASTER_KEY", confirmed=True)
-    releases = {name: len(app["releases"]) for name, app in place.sim.state.apps.items()}
-    done = place.deploy()
+    releases = {name: len(app["releases"]) for name, app in copied.sim.state.apps.items()}
+    done = copied.deploy()
     assert done.ok, done.troubles()
-    kept = place.sim.state.apps[GATEWAY]["secrets"]["LITELLM_MASTER_KEY"]["value"]
-    assert kept == place.deployment().vault.get("LITELLM_MASTER_KEY").reveal()
+    kept = copied.sim.state.apps[GATEWAY]["secrets"]["LITELLM_MASTER_KEY"]["value"]
+    assert kept == copied.deployment().vault.get("LITELLM_MASTER_KEY").reveal()
     assert kept != old
-    now = {name: len(app["releases"]) for name, app in place.sim.state.apps.items()}
+    now = {name: len(app["releases"]) for name, app in copied.sim.state.apps.items()}
     assert now == {**releases, GATEWAY: releases[GATEWAY] + 1}
 
 
@@ -193,12 +183,11 @@ def test_what_a_rotation_says_to_run_next_puts_the_new_value_in_service(deployed
     assert forgotten == []
 
 
-def test_a_replaced_langfuse_pair_is_found_by_plan_and_deleted_by_deploy(place: Site) -> None:
+def test_a_replaced_langfuse_pair_is_found_by_plan_and_deleted_by_deploy(copied: Site) -> None:
     from ops.services.langfuse_accounts import NOTE
     from ops.standins.langfuse_database import MIGRATIONS
 
-    assert place.deploy().ok
-    deployment = place.deployment()
+    deployment = copied.deployment()
 
     def start() -> None:
         """What Langfuse does in Postgres when it starts."""
@@ -219,27 +208,25 @@ def test_a_replaced_langfuse_pair_is_found_by_plan_and_deleted_by_deploy(place: 
             )
 
     start()
-    assert place.plan()["deploy.accounts"].look.satisfied
+    assert copied.plan()["deploy.accounts"].look.satisfied
     old = deployment.vault.get("LANGFUSE_PUBLIC_KEY").reveal()
     rotate.rotate(deployment.inventory, "LANGFUSE_SECRET_KEY", confirmed=True)
     start()
-    planned = place.plan()["deploy.accounts"].look
+    planned = copied.plan()["deploy.accounts"].look
     assert planned.state is State.DRIFTED
     assert old in planned.diff
-    done = place.deploy()
+    done = copied.deploy()
     assert done.ok, done.troubles()
-    assert place.plan()["deploy.accounts"].look.satisfied
+    assert copied.plan()["deploy.accounts"].look.satisfied
 
 
-def test_a_redis_password_that_was_reset_is_taken_over_and_reaches_the_machines(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    place.sim.state.addons["hotdash-llm-cache"]["password"] = "reset-by-hand-0123456789"
-    planned = place.plan()["setup.redis"].look
+def test_a_redis_password_that_was_reset_is_taken_over_and_reaches_the_machines(copied: Site) -> None:
+    copied.sim.state.addons["hotdash-llm-cache"]["password"] = "reset-by-hand-0123456789"
+    planned = copied.plan()["setup.redis"].look
     assert planned.state is State.DRIFTED
-    done = place.deploy()
+    done = copied.deploy()
     assert done.ok, done.troubles()
-    app = place.sim.state.apps[GATEWAY]
+    app = copied.sim.state.apps[GATEWAY]
     assert "reset-by-hand" in app["secrets"]["GATEWAY_REDIS_URL"]["value"]
     # The edge reads no secret, and goes on.
     versions = {group_of(machine): machine["secrets_version"] for machine in app["machines"].values()}
@@ -250,56 +237,50 @@ def test_a_redis_password_that_was_reset_is_taken_over_and_reaches_the_machines(
     }
 
 
-def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse(place: Site) -> None:
+def test_a_rotated_clickhouse_password_is_changed_in_clickhouse_and_for_langfuse(copied: Site) -> None:
     import json
 
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    rotate.rotate(place.deployment().inventory, "CLICKHOUSE_PASSWORD", confirmed=True)
-    done = place.deploy()
+    rotate.rotate(copied.deployment().inventory, "CLICKHOUSE_PASSWORD", confirmed=True)
+    done = copied.deploy()
     assert done.ok, done.troubles()
-    new = place.deployment().vault.get("CLICKHOUSE_PASSWORD").reveal()
-    assert json.loads((place.root.parent / "clickhouse.json").read_text())["users"]["langfuse"]["password"] == new
-    assert place.sim.state.apps[GATEWAY]["secrets"]["LANGFUSE_CLICKHOUSE_PASSWORD"]["value"] == new
+    new = copied.deployment().vault.get("CLICKHOUSE_PASSWORD").reveal()
+    assert json.loads((copied.root.parent / "clickhouse.json").read_text())["users"]["langfuse"]["password"] == new
+    assert copied.sim.state.apps[GATEWAY]["secrets"]["LANGFUSE_CLICKHOUSE_PASSWORD"]["value"] == new
 
 
-def test_a_rotated_bucket_password_is_changed_in_minio(place: Site, object_store: tuple[str, str, str] | None) -> None:
+def test_a_rotated_bucket_password_is_changed_in_minio(copied: Site, object_store: tuple[str, str, str] | None) -> None:
     from ops.services import s3
 
     if object_store is None:
         pytest.skip(NO_MINIO)
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    deployment = place.deployment()
+    deployment = copied.deployment()
     user, old = deployment.vault.get("S3_ACCESS_KEY_ID"), deployment.vault.get("S3_SECRET_ACCESS_KEY")
     rotate.rotate(deployment.inventory, "S3_SECRET_ACCESS_KEY", confirmed=True)
-    done = place.deploy()
+    done = copied.deploy()
     assert done.ok, done.troubles()
     endpoint = f"http://{object_store[0]}"
-    new = place.deployment().vault.get("S3_SECRET_ACCESS_KEY")
+    new = copied.deployment().vault.get("S3_SECRET_ACCESS_KEY")
     assert s3._opens(s3.Account(endpoint, user, new), "langfuse")
     assert not s3._opens(s3.Account(endpoint, user, old), "langfuse")
 
 
-def test_destroying_asks_for_the_name_takes_everything_down_and_can_be_followed_by_a_deploy(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    _, fly = production(place)
+def test_destroying_asks_for_the_name_takes_everything_down_and_can_be_followed_by_a_deploy(copied: Site) -> None:
+    _, fly = production(copied)
     for said in ("", "yes", MINIO):
         with pytest.raises(RunbookError) as caught:
             fly.check_destroy(said)
         assert caught.value.code == "FLY-049"
     fly.check_destroy(GATEWAY)
-    addresses, said = place.addresses(), []
+    addresses, said = copied.addresses(), []
     assert fly.destroy(said.append) == [GATEWAY, CLICKHOUSE, MINIO, "hotdash-llm-cache"]
     for host in HOSTS:
         for address in addresses:
             assert any(f"DNS provider: {host}." in line and line.endswith(address) for line in said), said
-    assert place.sim.state.apps == {}
-    assert place.sim.state.addons == {}
+    assert copied.sim.state.apps == {}
+    assert copied.sim.state.addons == {}
     assert fly.destroy(quiet) == []
-    (place.root.parent / "clickhouse.json").unlink()
-    again = place.deploy()
+    (copied.root.parent / "clickhouse.json").unlink()
+    again = copied.deploy()
     assert again.ok, again.troubles()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.runbook.step import Status
-from tests.flysim import Call, Fault
+from tests.flysim.faults import Call, Fault
 from tests.targets.fly.support import GATEWAY, Site
 
 READERS = {
@@ -68,7 +68,7 @@ def test_f19_a_read_only_token_is_said_to_be_one(place: Site) -> None:
     assert (outcome.status, outcome.code) == (Status.BLOCKED, "FLY-032")
     assert "may read this organisation, but not change it" in outcome.evidence
     place.sim.heal()
-    done = place.deploy()
+    done = place.deploy(keys=("deploy.app",))
     assert done.ok, done.troubles()
 
 

@@ -26,8 +26,8 @@ from ops.session.compose import compose
 from ops.targets.deployment import Deployment
 from ops.targets.fly.seen import Seen
 from ops.targets.fly.storage import Bucket
-from tests.flysim import FlySim
 from tests.flysim.machines import group_of
+from tests.flysim.server import FlySim
 from tests.targets.fly.edge_stub import EdgeStub
 
 IMAGES = {
