@@ -41,7 +41,7 @@ def throw(asked: dict[str, str], command: str, target: str) -> str:
     Raises:
         RunbookError: GW-001 no gateway did it; RUN-004 the journal cannot be written, and nothing was done.
     """
-    from ops.reports.switches import ROUTE
+    from ops.checks.switches import ROUTE
     from ops.runbook.journal import Journal
     from ops.runbook.lock import operator
 

@@ -1,35 +1,20 @@
-"""The kill switches that are thrown at a deployment's gateways, in words, and who threw them."""
+"""The kill switches of a deployment as reports name them, and who threw them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from ops.runbook.advice import advice
-from ops.runbook.errors import RunbookError
+from ops.checks.switches import thrown
 from ops.targets.deployment import Deployment
 
-ROUTE = "/gateway/admin/switches"
 UNKNOWN = "kill switches: unknown, since no gateway answers"
 
 
 def told(deployment: Deployment) -> tuple[str, ...]:
     """A sentence for each switch that is thrown now, with the way back; says so where nobody can tell."""
-    try:
-        thrown = deployment.target.admin("GET", ROUTE)["thrown"]
-    except (RunbookError, KeyError):
-        return (UNKNOWN,)
-    return tuple(advice(_sentence(name, about)) for name, about in thrown.items())
-
-
-def _sentence(name: str, about: Mapping[str, Any]) -> str:
-    kind, _, which = name.partition(".")
-    since = datetime.fromtimestamp(int(about["since"]), UTC).strftime("%Y-%m-%d %H:%M UTC")
-    why = f" ({about['why']})" if about.get("why") else ""
-    if kind == "team":
-        return f"team {which} is frozen since {since}{why}: inv teams.thaw --team {which}"
-    return f"the {which} cache is off since {since}{why}: inv cache.on --tier {which}"
+    found = thrown(deployment)
+    return (UNKNOWN,) if found is None else tuple(found.values())
 
 
 def history(events: Iterable[Mapping[str, Any]], newest: int) -> list[str]:

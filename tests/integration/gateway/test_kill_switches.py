@@ -62,6 +62,10 @@ def test_a_switch_thrown_at_one_gateway_holds_at_all_over_a_restart_and_while_re
         assert "prod_ceo" in error["message"]
         assert "leaked" not in error["message"], "why is the operators' to know"
         assert ask(one, "hello", "prod_customer").status_code == 200
+        with one.operator() as operator:
+            counted = operator.get("/metrics").text
+        assert 'gateway_frozen_refusals_total{team="prod_ceo"} 1' in counted
+        assert 'gateway_frozen_refusals_total{team="prod_customer"} 0' in counted
         within(lambda: ask(other, "hello").status_code == 403)
         before = sum(provider.calls(model) for model in ("gpt-4o-mini", "gpt-4o"))
         with pytest.raises(openai.PermissionDeniedError, match="frozen"):

@@ -40,9 +40,15 @@ def after(history: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
     oldest = int(seen.at // HOUR_S) - DAYS * 24
     return {
         "last": {**known, **{group: dict(counts) for group, counts in seen.counters.items()}},
-        "minutes": [minute for minute in minutes if minute["at"] > seen.at - MINUTES * 60],
+        "minutes": _kept(minutes, seen.at - MINUTES * 60),
         "hours": {name: counts for name, counts in hours.items() if int(name) > oldest},
     }
+
+
+def _kept(minutes: list[dict[str, Any]], since: float) -> list[dict[str, Any]]:
+    """Those after a moment, and the last one before it: from there on the first of them counts."""
+    before = [minute for minute in minutes if minute["at"] <= since]
+    return [*before[-1:], *minutes[len(before) :]]
 
 
 def counted(history: Mapping[str, Any], now: float, minutes: int) -> defaultdict[str, float]:
@@ -53,6 +59,17 @@ def counted(history: Mapping[str, Any], now: float, minutes: int) -> defaultdict
             for name, count in minute["n"].items():
                 found[name] += count
     return found
+
+
+def measured(history: Mapping[str, Any], now: float, minutes: int) -> float:
+    """How many minutes `counted` counts over: fewer than asked for where the looks began later, none at the first look.
+
+    More where no look was made for a while: what was counted meanwhile stands in the look that ended it.
+    """
+    times = [minute["at"] for minute in history["minutes"]]
+    before = [at for at in times if at <= now - minutes * 60]
+    start = before[-1] if before else times[0] if times else now
+    return max(0.0, now - start) / 60
 
 
 def covers(history: Mapping[str, Any], now: float, minutes: int) -> bool:

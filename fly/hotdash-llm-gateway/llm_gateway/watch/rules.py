@@ -45,6 +45,11 @@ class View:
     history: Mapping[str, Any]
     settings: Settings
 
+    def lately(self, threshold: Threshold) -> str:
+        """Over which time the rule counts, in words; counters say nothing at the first look."""
+        minutes = past.measured(self.history, self.seen.at, threshold.over_min)
+        return f"in {max(1, round(minutes))} min" if minutes else "yet: this is the first look, counting begins with it"
+
 
 def evaluate(seen: Seen, history: Mapping[str, Any], settings: Settings) -> list[Finding]:
     """All findings. What hangs on a source that was not seen is unknown, and so is said of the source."""
@@ -81,7 +86,7 @@ def _errors(view: View, threshold: Threshold) -> Found:
     counts = past.counted(view.history, view.seen.at, threshold.over_min)
     share = counts["failed"] / counts["requests"] if counts["requests"] else 0.0
     enough = counts["requests"] >= max(threshold.least, 1)
-    says = f"{share:.1%} of {counts['requests']:.0f} requests failed in {threshold.over_min} min"
+    says = f"{share:.1%} of {counts['requests']:.0f} requests failed {view.lately(threshold)}"
     says += f" (limit {threshold.limit:.1%})"
     yield "all", enough and share > threshold.limit, share, says
 
@@ -94,7 +99,7 @@ def _latency(view: View, threshold: Threshold) -> Found:
     # The bound below which 95% lie: a histogram says no more.
     p95 = next((bound for bound, count in bounds if count >= 0.95 * total), float("inf")) if total else 0.0
     shown = f"{p95:g} s" if p95 != float("inf") else f"more than {bounds[-1][0] if bounds else 0:g} s"
-    says = f"P95 at most {shown} over {total:.0f} answers in {threshold.over_min} min (limit {threshold.limit:g} s)"
+    says = f"P95 at most {shown} over {total:.0f} answers {view.lately(threshold)} (limit {threshold.limit:g} s)"
     yield "all", enough and p95 > threshold.limit, min(p95, 1e6), says
 
 
@@ -105,7 +110,7 @@ def _hit_rate(view: View, threshold: Threshold) -> Found:
     hits, asked = (sum(each.get(name, 0.0) for each in days) for name in ("hits", "asked"))
     usual, rate = hits / asked if asked else 0.0, now["hits"] / now["asked"] if now["asked"] else 0.0
     enough = min(now["asked"], asked) >= max(threshold.least, 1)
-    says = f"hit rate {rate:.0%} in {threshold.over_min} min, {usual:.0%} in the day before"
+    says = f"hit rate {rate:.0%} {view.lately(threshold)}, {usual:.0%} in the day before"
     says += f" (limit: {threshold.limit:.0%} of that)"
     yield "all", enough and rate < usual * threshold.limit, usual - rate, says
 
@@ -141,7 +146,7 @@ def _traces_waiting(view: View, threshold: Threshold) -> Found:
 
 def _traces_lost(view: View, threshold: Threshold) -> Found:
     lost = past.counted(view.history, view.seen.at, threshold.over_min)["lost"]
-    yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost in {threshold.over_min} min"
+    yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost {view.lately(threshold)}"
 
 
 def _certificate(view: View, threshold: Threshold) -> Found:
