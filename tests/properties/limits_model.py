@@ -14,7 +14,7 @@ from tests.gateway.valkey_server import ValkeyServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fly" / "hotdash-llm-gateway"))
 
-from llm_gateway.limits.limiter import Grant, Limiter, Refusal
+from llm_gateway.limits.limiter import Limiter, Refusal, Reservation
 from llm_gateway.store import Script, Store
 
 SECOND = 1_000_000
@@ -50,7 +50,7 @@ TEAM = Team()
 class Booked:
     """An admission as the clients know it."""
 
-    grant: Grant
+    reservation: Reservation
     process: int
     tokens: int
     nano_usd: int
@@ -135,7 +135,7 @@ class World:
         async def back(limiter: Limiter) -> None:
             while True:
                 answer = await limiter.reserve(TEAM, requests=0, tokens=0, nano_usd=0)
-                if isinstance(answer, Grant) and answer.shared:
+                if isinstance(answer, Reservation) and answer.shared:
                     return
                 await asyncio.sleep(0.01)
 
@@ -176,10 +176,10 @@ class World:
             both.execute()
         self.book = [entry for entry in self.book if entry.process in self.alive]
 
-    def reserve(self, process: int, tokens: int, nano_usd: int) -> Grant | Refusal:
+    def reserve(self, process: int, tokens: int, nano_usd: int) -> Reservation | Refusal:
         """One request; if it is admitted, it must have fitted."""
         answer = self.run(self.alive[process][0].reserve(TEAM, tokens=tokens, nano_usd=nano_usd))
-        if isinstance(answer, Grant):
+        if isinstance(answer, Reservation):
             self.book.append(Booked(answer, process, tokens, nano_usd, answer.shared))
             requests, used, spent = self.figures(answer.at, TOLERANCE)
             assert requests <= TEAM.rpm, f"{requests} requests in a minute"
@@ -189,20 +189,20 @@ class World:
 
     def settle(self, entry: Booked, tokens: int, nano_usd: int) -> None:
         """A request is over and used this much."""
-        if entry.settled or entry.process not in self.alive or self.us - entry.grant.at > CORRECTABLE:
+        if entry.settled or entry.process not in self.alive or self.us - entry.reservation.at > CORRECTABLE:
             return
-        self.run(self.alive[entry.process][0].settle(entry.grant, tokens=tokens, nano_usd=nano_usd))
+        self.run(self.alive[entry.process][0].settle(entry.reservation, tokens=tokens, nano_usd=nano_usd))
         entry.tokens, entry.nano_usd, entry.settled = tokens, nano_usd, True
 
     def figures(self, now: int, tolerance: int = 0) -> tuple[int, int, int]:
         """Requests and tokens of the minute up to `now`, and nano-USD of its day."""
-        window = [entry for entry in self.book if entry.grant.at > now - WINDOW + tolerance]
-        today = [entry for entry in self.book if entry.grant.at // DAY == now // DAY]
+        window = [entry for entry in self.book if entry.reservation.at > now - WINDOW + tolerance]
+        today = [entry for entry in self.book if entry.reservation.at // DAY == now // DAY]
         return len(window), sum(entry.tokens for entry in window), sum(entry.nano_usd for entry in today)
 
     def compare(self) -> None:
         """Redis counts what was used and nothing else; not asked at the very edge of somebody's minute."""
-        if any(abs(entry.grant.at + WINDOW - self.us) < TOLERANCE for entry in self.book):
+        if any(abs(entry.reservation.at + WINDOW - self.us) < TOLERANCE for entry in self.book):
             return
         usage = self.run(next(iter(self.alive.values()))[0].usage(TEAM))
         assert usage.shared

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.gateway.valkey_server import ValkeyServer
-from tests.properties.limits_model import DAY, NOON, SECOND, TEAM, WINDOW, Grant, World
+from tests.properties.limits_model import DAY, NOON, SECOND, TEAM, WINDOW, Reservation, World
 
 PICKS = st.integers(0, 99)
 AMOUNTS = st.one_of(st.just(0), st.integers(0, 10), st.integers(0, 100))
@@ -106,9 +106,9 @@ class Limits(RuleBasedStateMachine):
             self.world.start_redis(empty=False)
         self.world.advance(2 * DAY)
         self.world.everybody_hears()
-        assert isinstance(self.world.reserve(self.pick(0), TEAM.tpm, TEAM.daily_nano_usd), Grant)
+        assert isinstance(self.world.reserve(self.pick(0), TEAM.tpm, TEAM.daily_nano_usd), Reservation)
         for _ in range(TEAM.rpm - 1):
-            assert isinstance(self.world.reserve(self.pick(0), 0, 0), Grant)
+            assert isinstance(self.world.reserve(self.pick(0), 0, 0), Reservation)
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +135,12 @@ def a_busy_day(world: World) -> None:
     world.advance(WINDOW * 2 // 3)
     world.reserve(process, 0, 0)
     world.advance(2 * WINDOW)
-    assert isinstance(world.reserve(process, TEAM.tpm, TEAM.daily_nano_usd), Grant)
-    assert not isinstance(world.reserve(process, 1, 1), Grant)
+    assert isinstance(world.reserve(process, TEAM.tpm, TEAM.daily_nano_usd), Reservation)
+    assert not isinstance(world.reserve(process, 1, 1), Reservation)
     world.settle(world.book[-1], 10, 10)
     world.compare()
     world.advance(WINDOW // 2)
-    assert isinstance(world.reserve(process, 5, 5), Grant)
+    assert isinstance(world.reserve(process, 5, 5), Reservation)
     world.advance(WINDOW * 2 // 3)
     world.compare()
 
