@@ -7,7 +7,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.checks.asking import caller, told, unique
-from ops.checks.switches import heeding
+from ops.checks.switches import explained
 from ops.description.stack import Team
 from ops.runbook import interrupt
 from ops.runbook.errors import RunbookError
@@ -37,9 +37,12 @@ OTHER_QUESTIONS = ("What is your shipping policy?", "Which items can not be retu
 """Another subject, and a negation."""
 
 
-@heeding("exact")
 def exact_cache(deployment: Deployment) -> Look:
     """4.2: the same request three times; the second and third are exact hits under 100 ms."""
+    return explained(_exact_cache(deployment), deployment, "exact")
+
+
+def _exact_cache(deployment: Deployment) -> Look:
     # A system prompt of its own: a similar question of an earlier run must not answer for the first one.
     question, system = "What are your opening hours?", f"You answer for a shop. Conversation {unique()}."
     with caller(deployment, deployment.stack.test_team.key) as gateway:
@@ -87,7 +90,6 @@ def quota(deployment: Deployment, key: str = "") -> Look:
     return satisfied(f"{team.rpm} passed, request {team.rpm + 1}: 429 ({limit}), Retry-After {wait} s")
 
 
-@heeding("semantic")
 def semantic_cache(deployment: Deployment) -> Look:
     """4.3: three wordings of one question and one drawn from several are one answer; two other questions are not.
 
@@ -95,6 +97,10 @@ def semantic_cache(deployment: Deployment) -> Look:
     """
     if not deployment.stack.cache.semantic:
         return unavailable("this stack has no semantic cache (cache.semantic = false)")
+    return explained(_semantic_cache(deployment), deployment, "semantic")
+
+
+def _semantic_cache(deployment: Deployment) -> Look:
     team = deployment.stack.test_team
     if team.semantic != "wait":
         return missing(

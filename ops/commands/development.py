@@ -67,6 +67,18 @@ def architecture(c: Context) -> None:
     print(f"{PAGE} {'drawn anew' if write() else 'is as the code is'}")
 
 
+def picture(c: Context) -> None:
+    """Rehearse, and draw the run into docs/run.svg, the README's picture.
+
+    A rehearsal from nothing is drawn after inv local.down --purge.
+    """
+    if handed_over("dev.picture"):
+        return
+    from ops.development.picture import take
+
+    print(f"drawn into {take()}")
+
+
 def bench(c: Context, name: str, json: bool = False) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
     if handed_over("dev.bench", name, *(["--json"] if json else [])):
@@ -109,6 +121,7 @@ def lock(c: Context, site: bool = False) -> None:
 TASKS: tuple[Task[Any], ...] = (
     task(check),
     task(architecture),
+    task(picture),
     task(bench, name="file name in tests/bench, without .py"),
     task(own_environment, "environment"),
     task(

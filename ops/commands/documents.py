@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from invoke import Context, Exit, Task
@@ -26,7 +27,10 @@ def _would_build(out: str = "") -> str:
 
 
 def handoff(c: Context, target: str = "", out: str = "") -> None:
-    """One page for the team that takes over, with evidence, costs and dates. Exit 1 while a line is open."""
+    """One page for the team that takes over, with evidence, costs and dates. Exit 1 while a line is open.
+
+    In production, once every line holds, it reports the task as complete: that is done by nothing else, and once.
+    """
     from pathlib import Path
 
     from ops.runbook.errors import EXIT_FAILED
@@ -42,12 +46,20 @@ def handoff(c: Context, target: str = "", out: str = "") -> None:
         print(folder / name)
     if not made.complete:
         raise Exit(code=EXIT_FAILED)
+    if deployment.target.production:
+        from ops.session.finishing import finish
+
+        print(finish(deployment), file=sys.stderr)
 
 
 def _would_write(target: str = "", out: str = "") -> str:
     from ops.session.opening import open_deployment
 
-    return f"would write handoff.md and handoff.html in {out or open_deployment(target).paths.state}"
+    deployment = open_deployment(target)
+    said = f"would write handoff.md and handoff.html in {out or deployment.paths.state}"
+    if not deployment.target.production:
+        return said
+    return f"{said} and, if every line holds, report task {deployment.stack.stack.task} as complete"
 
 
 TASKS: tuple[Task[Any], ...] = (

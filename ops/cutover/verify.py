@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from ops.cutover import counters, traffic
 from ops.cutover.counters import Counters
 from ops.cutover.traffic import Newest, Span, Traffic
 from ops.description.stack import Success
-from ops.runbook.errors import RunbookError
+from ops.runbook.unseen import Unseen
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PUBLIC, SECRET
 from ops.targets.deployment import Deployment
-
-T = TypeVar("T")
 
 LOOK_BACK = timedelta(days=7)
 
@@ -63,22 +60,16 @@ def verify(deployment: Deployment, team: str, since: timedelta, cut: datetime | 
     name = deployment.team(team).name
     after = Span(cut or now - since, now)
     before = Span(cut - since, cut) if cut else None
-    unknown: list[str] = []
-
-    def seen(what: str, ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
-        except RunbookError as error:
-            unknown.append(f"{what}: {error.what}")
-            return None
-
+    unknown = Unseen()
     with Langfuse(
         deployment.target.endpoints(), deployment.vault.get(PUBLIC), deployment.vault.get(SECRET)
     ) as langfuse:
-        traffic_after = seen("traces", lambda: traffic.read(langfuse, name, after))
-        traffic_before = seen("traces before the cut", lambda: traffic.read(langfuse, name, before)) if before else None
-        newest = seen("last request", lambda: traffic.newest(langfuse, name, Span(now - LOOK_BACK, now)))
-    counted = seen("counters", lambda: counters.read(deployment, name))
+        traffic_after = unknown.look("traces", lambda: traffic.read(langfuse, name, after))
+        traffic_before = (
+            unknown.look("traces before the cut", lambda: traffic.read(langfuse, name, before)) if before else None
+        )
+        newest = unknown.look("last request", lambda: traffic.newest(langfuse, name, Span(now - LOOK_BACK, now)))
+    counted = unknown.look("counters", lambda: counters.read(deployment, name))
     if counted and counted.lost:
         unknown.append(f"{counted.lost} traces were lost on their way to Langfuse: there were more requests than shown")
     if counted and counted.waiting:

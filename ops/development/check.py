@@ -8,14 +8,13 @@ import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 from ops.description import environments
 from ops.description.environments import development
 from ops.description.paths import ROOT
 from ops.development import not_run
+from ops.development.stages import Check, Stage
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 
@@ -31,6 +30,9 @@ STOCK_BENCHES = ("cpu", "ready")
 SHIPPED_ENVIRONMENT = [PYTHON, str(ROOT / "tasks.py"), "local.environment"]
 """Makes what a gateway is started from, in tests, benchmarks and the rehearsal alike."""
 STOCK_VENV = ROOT / ".venv-stock"
+PEERS_VENV = ROOT / ".venv-peers"
+PEERS_BENCHES = ("converge",)
+"""Benchmarks that are held against other engines: pyinfra and Ansible."""
 REPORTS = ROOT / ".state" / "tests"
 
 
@@ -46,59 +48,39 @@ def check() -> bool:
     gateway = gateway_project()
     shell = [str(path.relative_to(ROOT)) for path in _shell_files(gateway)]
     mypy = str(TOOLS / "mypy")
-    stages: list[tuple[str, list[str]]] = [
-        ("lint", [str(TOOLS / "ruff"), "check", "."]),
-        ("format", [str(TOOLS / "ruff"), "format", "--check", "--quiet", "."]),
-        ("shell", [str(TOOLS / "shellcheck"), "-x", *shell]),
-        ("types of the runbook", [mypy]),
-        ("environment of the gateway's tests", [PYTHON, str(ROOT / "tasks.py"), "dev.gateway"]),
-        (
+    tasks = [PYTHON, str(ROOT / "tasks.py")]
+    preparing = [
+        Stage("lint", [str(TOOLS / "ruff"), "check", "."]),
+        Stage("format", [str(TOOLS / "ruff"), "format", "--check", "--quiet", "."]),
+        Stage("shell", [str(TOOLS / "shellcheck"), "-x", *shell]),
+        Stage("types of the runbook", [mypy]),
+        Stage("environment of the gateway's tests", [*tasks, "dev.gateway"]),
+        Stage(
             "types of the gateway",
             [mypy, "--strict", "--python-executable", str(_gateway_python()), str(gateway / "llm_gateway")],
         ),
-        ("tsx for the progress scripts", [PYTHON, str(ROOT / "tasks.py"), "dev.tsx"]),
-        ("the rehearsal's gateway environment", SHIPPED_ENVIRONMENT),
-        ("other people's clients", [PYTHON, str(ROOT / "tasks.py"), "dev.clients"]),
-        (
-            "tests of the runbook",
-            _tests(
-                "runbook", PYTHON, *(f"--ignore={folder}" for folder in (*FLY_TESTS, CLIENT_TESTS, CONTAINER_TESTS))
-            ),
-        ),
-        ("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
-        ("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
-        ("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
+        Stage("tsx for the progress scripts", [*tasks, "dev.tsx"]),
+        Stage("the rehearsal's gateway environment", SHIPPED_ENVIRONMENT),
+        Stage("other people's clients", [*tasks, "dev.clients"]),
     ]
-    failed = []
+    others = (*FLY_TESTS, CLIENT_TESTS, CONTAINER_TESTS)
+    shown = [
+        Stage("tests of the runbook", _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in others))),
+        Stage("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
+    ]
+    # These mostly wait, for a simulated platform and for containers: as long as the others take, on what those leave.
+    beside = [
+        Stage("tests of the Fly target", _tests("fly", PYTHON, *FLY_TESTS), at_once=True),
+        Stage("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
+        Stage("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
+    ]
     shutil.rmtree(REPORTS, ignore_errors=True)
-
-    def ended(name: str, code: int, start: float) -> None:
-        if code:
-            failed.append(name)
-        print(f"== {name}: {'ok' if code == 0 else f'exit {code}'} ({time.monotonic() - start:.0f} s)", flush=True)
-
-    # The Fly tests mostly wait for a simulated platform: they run beside the others, and speak when they are through.
-    aside, begun = "tests of the Fly target", time.monotonic()
-    with tempfile.TemporaryFile("w+") as said:
-        command = _tests("fly", PYTHON, *FLY_TESTS)
-        beside = subprocess.Popen(
-            command, cwd=ROOT, env=_environment(), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            for name, command in stages:
-                start = time.monotonic()
-                print(f"== {name}", flush=True)
-                ended(name, subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode, start)
-            print(f"== {aside}, begun {time.monotonic() - begun:.0f} s ago", flush=True)
-            code = beside.wait()
-        finally:
-            proc.stop_group(beside)
-        said.seek(0)
-        print(said.read(), end="")
-        ended(aside, code, begun)
-    print("\n".join(not_run.lines(not_run.reasons(sorted(REPORTS.glob("*.xml"))))))
-    print("all green" if not failed else f"failed: {', '.join(failed)}")
-    return not failed
+    run = Check(ROOT, _environment())
+    run.run(preparing, shown, beside)
+    reports = sorted(REPORTS.glob("*.xml"))
+    print("\n".join([*not_run.lines(not_run.reasons(reports)), *not_run.failures(reports)]))
+    print("all green" if not run.failed else f"failed: {', '.join(run.failed)}")
+    return not run.failed
 
 
 def _tests(name: str, python: str, *words: str) -> list[str]:
@@ -114,6 +96,11 @@ def make_gateway_environment() -> None:
 def make_stock_environment() -> None:
     """LiteLLM's own server, the yardstick of the benchmarks, in an environment that no test of ours uses."""
     make_environment(STOCK_VENV, ROOT / "tests" / "bench" / "stock" / "requirements.lock")
+
+
+def make_peers_environment() -> None:
+    """Other engines, which the runbook's own is measured beside."""
+    make_environment(PEERS_VENV, ROOT / "tests" / "bench" / "peers" / "requirements.lock")
 
 
 def make_environment(folder: Path, lock: Path) -> None:
@@ -164,11 +151,14 @@ def bench(name: str, json: bool) -> int:
         raise RunbookError(
             "CLI-007", f"there is no benchmark '{name}'", why=f"there are: {names}", next="inv dev.bench NAME"
         )
-    python = PYTHON
-    if found[name].parent.name == "gateway":
+    python, beside_gateway = PYTHON, found[name].parent.name == "gateway"
+    if beside_gateway or name in PEERS_BENCHES:
         made = subprocess.run(SHIPPED_ENVIRONMENT, cwd=ROOT, env=_environment(), stdout=sys.stderr, check=False)
         if made.returncode:
             return made.returncode
+    if name in PEERS_BENCHES:
+        make_peers_environment()
+    if beside_gateway:
         make_gateway_environment()
         if name in STOCK_BENCHES:
             make_stock_environment()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import calendar
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from ops.monitor import counted, traced
 from ops.monitor.counted import NANO, Counted
 from ops.monitor.figures import Period, day
 from ops.monitor.forecast import Forecast, forecast
 from ops.monitor.report import CENT, TOLERANCE
-from ops.runbook.errors import RunbookError
+from ops.runbook.unseen import Unseen
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PUBLIC, SECRET
 from ops.targets.base import Target
 from ops.targets.deployment import Deployment
-
-T = TypeVar("T")
 
 TIERS = ("exact", "semantic", "alias")
 
@@ -92,19 +89,11 @@ def look(
     limit_usd: float,
 ) -> Costs:
     """The costs, from their two sources. Tests are paid for like anything else, so all teams are in."""
-    unknown: list[str] = []
-
-    def seen(what: str, ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
-        except RunbookError as error:
-            unknown.append(f"{what}: {error.what}")
-            return None
-
+    unknown = Unseen()
     longest = Period.back(timedelta(days=counted.KEPT_DAYS - 1), now)
-    own = seen("the gateway's counts", lambda: counted.read(target, longest, now))
+    own = unknown.look("the gateway's counts", lambda: counted.read(target, longest, now))
     within = _within(own, period) if own else None
-    traces = seen("traces", lambda: by_traces(langfuse, teams, period))
+    traces = unknown.look("traces", lambda: by_traces(langfuse, teams, period))
     if within and own and own.begin > period.begin:
         unknown.append(f"the gateway's counts before {day(own.begin)}: they are kept {counted.KEPT_DAYS} days")
     days_of_month = calendar.monthrange(now.year, now.month)[1]

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from ops.description.stack import Success
 from ops.monitor import counted, traced
 from ops.monitor.counted import Counted
 from ops.monitor.figures import Figures, Period, Seen
-from ops.runbook.errors import RunbookError
+from ops.runbook.unseen import Unseen
 from ops.services.langfuse import Langfuse
 from ops.services.langfuse_accounts import PUBLIC, SECRET
 from ops.targets.base import Target
 from ops.targets.deployment import Deployment
-
-T = TypeVar("T")
 
 TOLERANCE = 0.01
 """The share by which traces and the gateway's counts may differ before it is said."""
@@ -93,24 +91,17 @@ def look(
     goals: Success,
 ) -> Report:
     """The report, from its two sources."""
-    unknown: list[str] = []
-
-    def seen(what: str, ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
-        except RunbookError as error:
-            unknown.append(f"{what}: {error.what}")
-            return None
-
-    traces = seen("traces", lambda: traced.read(langfuse, teams, production, period))
-    own = seen("the gateway's counts", lambda: counted.read(target, period, now))
-    status = seen("the gateway's traces", lambda: target.admin("GET", "/gateway/admin/status"))
+    unknown = Unseen()
+    traces = unknown.look("traces", lambda: traced.read(langfuse, teams, production, period))
+    own = unknown.look("the gateway's counts", lambda: counted.read(target, period, now))
+    status = unknown.look("the gateway's traces", lambda: target.admin("GET", "/gateway/admin/status"))
     fates = (status or {}).get("traces") or {}
     if fates.get("lost"):
         unknown.append(f"traces lost on their way since this gateway started: {fates['lost']}")
     if fates.get("waiting"):
         unknown.append(f"traces on their way to Langfuse: {fates['waiting']}; look again in a moment")
-    unknown.extend(_undelivered((status or {}).get("delivery") or {}))
+    for line in _undelivered((status or {}).get("delivery") or {}):
+        unknown.append(line)
     if own is not None and own.begin > period.begin:
         unknown.append(f"the gateway's counts before {own.begin:%Y-%m-%d}: they are kept {counted.KEPT_DAYS} days")
     best = traces or (own.seen() if own else None)

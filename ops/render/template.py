@@ -60,8 +60,8 @@ def _compiled() -> BytecodeCache | None:
 
 
 def _number(value: float) -> str:
-    """A number as a person writes it: 50 instead of 50.0."""
-    return str(int(value)) if value == int(value) else repr(value)
+    """A number as a person writes it, and as YAML reads one: 50 instead of 50.0, 1.0e-06 instead of 1e-06."""
+    return str(int(value)) if value == int(value) else quoting.yaml(float(value))
 
 
 def fill(template: str, **values: Any) -> str:

@@ -1,7 +1,7 @@
 """Progress reports of a run on production: one sentence per milestone, for a reader who was not there.
 
-A milestone is a phase that is through, a step that failed, what a person must give, two silent hours, and the end.
-After the end nothing more is reported: the task is complete.
+A milestone is a phase that is through, a step that failed, what a person must give, and two silent hours. Once the
+task is complete (`completion.py`) nothing more is reported.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ops.phases.table import phases
 from ops.reports.acceptance import stale_tests
+from ops.reports.completion import HANDOFF, completed
 from ops.reports.recording import DONE, scripts
 from ops.runbook.advice import advice
 from ops.runbook.journal import Journal
@@ -28,11 +29,9 @@ W = TypeVar("W")
 
 EVERY_HOURS = 2.0
 RECENT = 8  # reports among which one that says the same is not said again
-LOG, BLOCKED, COMPLETE = "log-progress.ts", "log-blocked.ts", "complete-task.ts"
+LOG, BLOCKED = "log-progress.ts", "log-blocked.ts"
 GUIDE = "docs/runbooks/llm-gateway-deployment.md"
-TESTING_GUIDE = "docs/runbooks/llm-gateway-testing.md"
 PHASE = re.compile(r"Phase ([0-9]+) ")
-CUTOVER = "Cutover by the development team: docs/runbooks/llm-gateway-cutover.md"
 
 
 def _untold(journal: Journal, steps: Mapping[str, Step[Any]], queued: Sequence[Entry]) -> dict[int, list[str]]:
@@ -63,7 +62,6 @@ class Reporter:
 
     Args:
         everything: all steps of the runbook, of which percent and next action are computed.
-        open_line: looks at the acceptance checklist; the first line that does not hold, or empty.
         wake: called when something is in the outbox.
     """
 
@@ -73,12 +71,10 @@ class Reporter:
         journal: Journal,
         everything: Sequence[Step[Any]],
         outbox: Outbox,
-        open_line: Callable[[], str],
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.workspace = workspace
         self.outbox = outbox
-        self.open_line = open_line
         self.wake = wake
         self.phases = {phase.number: phase for phase in phases()}
         self.steps = {step.key: step for step in sorted(everything, key=lambda step: step.order) if step.phase}
@@ -86,7 +82,7 @@ class Reporter:
         self.done = {key for key, event in last.items() if event["status"] in DONE}
         self.done -= stale_tests(journal, self.steps)
         queued = outbox.queued()
-        self.complete = any(entry.script == COMPLETE for entry in queued)
+        self.complete = completed(outbox)
         self.spoken = queued[-1].at if queued else None
         self.begun = next((event["at"] for event in journal.read()), None)
         self.news: dict[int, list[str]] = {}
@@ -133,26 +129,10 @@ class Reporter:
             self._milestones()
 
     def finished(self, result: Result) -> None:
-        """What a person must give; and completion, once, when the whole checklist holds."""
+        """What a person must give."""
         with self._lock:
             if self.waits and not self.complete:
                 self._report(f"Waiting for a person: {'; '.join(self.waits)}", GUIDE, self.waits[0], BLOCKED)
-            if result.exit_code or self.complete or len(self.done) < len(self.steps):
-                return
-        line = self.open_line()
-        with self._lock:
-            if line:
-                self._report(
-                    f"All steps are done, but the checklist is not: {line}",
-                    TESTING_GUIDE,
-                    f"inv status --target {self.workspace.target_name}",
-                )
-                return
-            self.complete = True
-            name = self.workspace.stack.stack.name
-            summary = f"{name} LLM gateway deployed, tested and documented; {self._where()}. Next: {CUTOVER}"
-            self.outbox.put(COMPLETE, [self.workspace.stack.stack.task, summary])
-            self.wake()
 
     def tick(self) -> None:
         """Report a run that has been silent for two hours, also where the silence began in an earlier command."""
@@ -196,10 +176,10 @@ class Reporter:
         return f"{url} ({release.evidence})" if release and release.good else url
 
     def _next(self) -> str:
-        """The first phase that has something open, and the command for it."""
+        """The first phase that has something open, or else the handing over, and the command for it."""
         number = next((step.phase for key, step in self.steps.items() if key not in self.done), None)
         if number is None:
-            return CUTOVER
+            return f"Handing over: {HANDOFF} --target {self.workspace.target_name}"
         phase = self.phases[number]
         return f"Phase {number} {phase.title}: inv {phase.name}.all --target {self.workspace.target_name}"
 

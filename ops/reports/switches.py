@@ -1,13 +1,11 @@
-"""The kill switches that are thrown at a deployment's gateways, in words, and who threw them."""
+"""The kill switches of a deployment as reports name them, and who threw them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ops.checks.switches import ROUTE, sentence
-from ops.runbook.advice import advice
-from ops.runbook.errors import RunbookError
+from ops.checks.switches import thrown
 from ops.targets.deployment import Deployment
 
 UNKNOWN = "kill switches: unknown, since no gateway answers"
@@ -15,11 +13,8 @@ UNKNOWN = "kill switches: unknown, since no gateway answers"
 
 def told(deployment: Deployment) -> tuple[str, ...]:
     """A sentence for each switch that is thrown now, with the way back; says so where nobody can tell."""
-    try:
-        thrown = deployment.target.admin("GET", ROUTE)["thrown"]
-    except (RunbookError, KeyError):
-        return (UNKNOWN,)
-    return tuple(advice(sentence(name, about)) for name, about in thrown.items())
+    found = thrown(deployment)
+    return (UNKNOWN,) if found is None else tuple(found.values())
 
 
 def history(events: Iterable[Mapping[str, Any]], newest: int) -> list[str]:

@@ -271,7 +271,14 @@ PLAN_MARKS = {
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """A plan for a person: one line a step, differences indented below it."""
+    """A plan for a person: its steps, how many would do something, and what only a person can do."""
+    lines = [*step_lines(plan), f"{plan.pending} of {len(plan.steps)} steps would do something"]
+    lines += you_must([step.look.next for step in plan.steps if step.look is not None and step.look.next])
+    return [redactor(line) for line in lines]
+
+
+def step_lines(plan: Plan) -> list[str]:
+    """The steps of a plan: one line each, differences and what to do next indented below it."""
     lines = []
     for step in plan.steps:
         mark = PLAN_MARKS.get(step.answer, " ")
@@ -288,6 +295,4 @@ def plan_lines(plan: Plan) -> list[str]:
             lines += [f"    {line}" for line in step.look.diff.splitlines()]
         if step.look is not None and step.look.next:
             lines.append(f"    next: {advice(step.look.next)}")
-    lines.append(f"{plan.pending} of {len(plan.steps)} steps would do something")
-    lines += you_must([step.look.next for step in plan.steps if step.look is not None and step.look.next])
     return [redactor(line) for line in lines]

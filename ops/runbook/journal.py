@@ -34,7 +34,7 @@ class Journal:
         Raises:
             RunbookError: RUN-004 when the disk refuses.
         """
-        line = redactor(json.dumps({"v": VERSION, "at": now(), "event": event, **fields}, ensure_ascii=False))
+        line = json.dumps({"v": VERSION, "at": now(), "event": event, **redactor.within(fields)}, ensure_ascii=False)
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_LINK, 0o600)

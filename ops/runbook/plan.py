@@ -62,7 +62,7 @@ class Plan:
         """1 error, 3 a person must give something, 2 changes pending, 0 nothing to do."""
         if any(step.error is not None for step in self.steps):
             return EXIT_FAILED
-        if any(step.look is not None and step.look.state is State.BLOCKED for step in self.steps):
+        if any(step.look is not None and (step.look.state is State.BLOCKED or step.look.next) for step in self.steps):
             return EXIT_BLOCKED
         return EXIT_PENDING if self.pending else EXIT_OK
 

@@ -19,7 +19,7 @@ VERSION = 1
 
 def document(kind: str, **fields: Any) -> str:
     """One versioned JSON document, redacted."""
-    return redactor(json.dumps({"version": VERSION, "kind": kind, **fields}, ensure_ascii=False, indent=2))
+    return json.dumps({"version": VERSION, "kind": kind, **redactor.within(fields)}, ensure_ascii=False, indent=2)
 
 
 def run_document(target: str, steps: Sequence[Step[W]], result: Result) -> str:

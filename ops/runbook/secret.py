@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 REDACTED = "[redacted]"
@@ -48,33 +50,37 @@ class Redactor:
     """Replaces known secret values in text: the second line of defence behind `Secret`."""
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
-        self._ordered: tuple[str, ...] = ()
+        # Longest first: a URL holding a password is replaced whole before the password is.
+        self.values: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def add(self, value: str) -> None:
         """Remember `value`, also as it looks inside JSON and inside a URL.
 
-        Values under six characters are ignored, they would redact ordinary words.
+        Values under six characters are ignored, they would redact ordinary words; white space does not count.
         """
-        if len(value) < _SHORTEST or value in self._values:
+        if len(value.strip()) < _SHORTEST or value in self.values:
             return
+        written = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe="")}
         with self._lock:
-            self._values |= {
-                value,
-                json.dumps(value)[1:-1],
-                json.dumps(value, ensure_ascii=False)[1:-1],
-                quote(value, safe=""),
-            }
-            # Longest first: a URL holding a password is replaced whole before the password is.
-            self._ordered = tuple(sorted(self._values, key=len, reverse=True))
+            self.values = tuple(sorted({*self.values, *written}, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
         """`text` with every known value replaced."""
-        for value in self._ordered:
+        for value in self.values:
             if value in text:
                 text = text.replace(value, REDACTED)
         return text
+
+    def within(self, value: Any) -> Any:
+        """What is about to be written as JSON, with every text in it redacted, so that no value can break the JSON."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {key: self.within(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.within(each) for each in value]
+        return value
 
 
 redactor = Redactor()

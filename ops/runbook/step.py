@@ -33,7 +33,8 @@ class Look:
         evidence: one line a person can check: a name, a version, a count; never a secret.
         diff: for DRIFTED, the readable difference (a unified diff or `have → want` lines).
         until: for UNKNOWN, the number of the step after which it can be known.
-        next: for BLOCKED, exactly what a person must give and where to put it.
+        next: exactly what a person must give and where to put it: for BLOCKED, and for MISSING what remains when the
+            act has done its part.
     """
 
     state: State
@@ -53,9 +54,9 @@ def satisfied(evidence: str) -> Look:
     return Look(State.SATISFIED, evidence)
 
 
-def missing(evidence: str) -> Look:
-    """It is not there yet."""
-    return Look(State.MISSING, evidence)
+def missing(evidence: str, next: str = "") -> Look:
+    """It is not there yet; `next` says what a person must give, beside what the act brings."""
+    return Look(State.MISSING, evidence, next=next)
 
 
 def drifted(evidence: str, diff: str = "") -> Look:

@@ -31,13 +31,13 @@ def ask(stack: Stack, plan: Plan, effects: Mapping[str, str], yes: bool) -> None
     ]
     if not pending:
         return
-    from ops.runbook.console import plan_lines
+    from ops.runbook.console import step_lines
     from ops.runbook.table import fitted
     from ops.session.cost import estimate
 
     said = [f"  {step.number:<6} {effects[step.key]}" for step in pending]
     monthly = sum(item.usd for item in estimate(stack))
-    lines = [*plan_lines(replace(plan, steps=tuple(pending)))[:-1], "", "what that does:", *said]
+    lines = [*step_lines(replace(plan, steps=tuple(pending))), "", "what that does:", *said]
     lines.append(f"the whole stack costs about {monthly:.0f} USD a month; inv plan --cost has the items")
     for line in fitted(lines, sys.stderr):
         print(redactor(line), file=sys.stderr)

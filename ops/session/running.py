@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ops.reports.milestones import Reporter
     from ops.runbook.courier import Courier
     from ops.runbook.journal import Journal
+    from ops.runbook.progress import Entry
     from ops.runbook.run import Observer, Result
 
 
@@ -149,16 +150,12 @@ def _reporting(
     deployment: Deployment, journal: Journal, steps: dict[str, Step[Deployment]]
 ) -> tuple[Courier, Reporter]:
     """The reporter of a run on production, and who carries its reports."""
-    from ops.reports import acceptance
     from ops.reports.milestones import Reporter
     from ops.reports.recording import outbox, scripts
     from ops.runbook.courier import Courier
 
-    def open_line() -> str:
-        return next((line.text for line in acceptance.gather(deployment).lines if line.met is False), "")
-
     box = outbox(deployment)
-    reporter = Reporter(deployment, journal, list(steps.values()), box, open_line)
+    reporter = Reporter(deployment, journal, list(steps.values()), box)
     courier = Courier(box, scripts(deployment), reporter.tick)
     reporter.wake = courier.wake
     return courier, reporter
@@ -171,13 +168,21 @@ def _deliver(courier: Courier, patience: float | None) -> None:
     finally:
         left = courier.outbox.undelivered()
         if left:
-            _say(advice(f"progress: {len(left)} reports not delivered: {', '.join(entry.name for entry in left)}"))
-            whys = [f"{entry.name}: {entry.why}" for entry in left if entry.why]
-            if courier.problem is not None:
-                whys.append(courier.problem.what)
-            for why in whys:
-                _say(f"  why:  {why}")
-            _say(advice("  next: inv progress.show, then inv progress.flush or inv progress.drop NAME"))
+            _say(advice(undelivered(left, courier.problem)))
+
+
+def undelivered(left: Sequence[Entry], problem: RunbookError | None) -> str:
+    """Which reports have not arrived, why, and what to do."""
+    whys = [f"{entry.name}: {entry.why}" for entry in left if entry.why]
+    if problem is not None:
+        whys.append(problem.what)
+    return "\n".join(
+        [
+            f"progress: {len(left)} reports not delivered: {', '.join(entry.name for entry in left)}",
+            *(f"  why:  {why}" for why in whys),
+            "  next: inv progress.show, then inv progress.flush or inv progress.drop NAME",
+        ]
+    )
 
 
 def _run(

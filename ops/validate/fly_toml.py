@@ -31,8 +31,10 @@ def gateway(text: str, stack: Stack) -> list[str]:
         "ui": stack.ports.ui,
         "worker": stack.ports.worker,
     }
-    if set(groups) != set(ports):
-        faults.append(f"processes: {', '.join(sorted(groups))} instead of {', '.join(sorted(ports))}")
+    # The watch listens nowhere.
+    wanted = {*ports, *(("watch",) if stack.watch.on else ())}
+    if set(groups) != wanted:
+        faults.append(f"processes: {', '.join(sorted(groups))} instead of {', '.join(sorted(wanted))}")
     faults += _processes(data, groups)
     faults += _services(data, groups)
     for group, port in ports.items():

@@ -38,17 +38,18 @@ def look(inventory: Inventory) -> Look:
             next=f"inv vault.rotate {next(iter(survey.faults))} (or restore {inventory.vault.previous.name})",
         )
     wanted = ", ".join(survey.awaited)
+    give = f"put {wanted} into {inventory.settings_file}, then inv setup.secrets" if wanted else ""
     parts = [f"{len(survey.there)} secrets in the vault"]
     if survey.to_make or survey.to_take:
         counts = (("to make", len(survey.to_make)), ("to take from .env", len(survey.to_take)))
         parts += [f"{count} {word}" for word, count in counts if count]
         if wanted:
-            parts.append(f"then still to be given: {wanted}")
-        return missing(", ".join(parts))
+            parts.append(f"then only you can give: {_sentence(survey.awaited)}")
+        return missing(", ".join(parts), next=give)
     if survey.awaited:
         return blocked(
             f"{len(survey.there)} secrets in the vault; only you can give: {_sentence(survey.awaited)}",
-            next=f"put {wanted} into {inventory.settings_file}, then inv setup.secrets",
+            next=give,
         )
     if survey.later:
         steps = sorted(set(survey.later.values()))

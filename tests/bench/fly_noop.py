@@ -32,7 +32,8 @@ from typing import Any
 import pytest
 
 from ops.runbook.secret import Secret
-from tests.flysim import Call, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Call
 from tests.flysim.state import Json
 from tests.integration.checkout import Checkout
 from tests.services.real_servers import minio, postgres
@@ -50,11 +51,11 @@ from ops.runbook import run
 from ops.session.compose import compose
 import time
 start = time.monotonic()
-world = compose("fly", environ, pathlib.Path(root))
-with world.target.exclusive():
-    steps = all_steps(world)
+deployment = compose("fly", environ, pathlib.Path(root))
+with deployment.target.exclusive():
+    steps = all_steps(deployment)
     keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
-    result = run.run(run.with_needs(steps, keys), world, [])
+    result = run.run(run.with_needs(steps, keys), deployment, [])
 print(json.dumps({"exit": result.exit_code, "seconds": time.monotonic() - start}))
 """
 
@@ -134,7 +135,8 @@ def once(place: Site, checkout: Checkout, latency_s: float) -> Run:
     typed = checkout.inv("deploy.all", "--target", "fly", "--yes", cwd=checkout.root, **settings)
     command_s = time.monotonic() - start
     assert typed.returncode == 0, typed.stdout + typed.stderr
-    assert place.sim.mutations == 0, "a run with nothing to do changed something"
+    changed = [call.operation for call in place.sim.mutating_calls()]
+    assert not changed, f"a run with nothing to do changed something: {changed}"
     return Run(said["seconds"], command_s, len(calls), chain(calls, latency_s))
 
 
@@ -157,7 +159,7 @@ def deployed(flyctl: Path) -> Iterator[tuple[Site, Checkout]]:
         compileall.compile_dir(checkout.root / "ops", quiet=1)  # as ./inv does once
         place = replace(place, root=checkout.root)
         administrator = {"MINIO_ROOT_USER": Secret(store.user), "MINIO_ROOT_PASSWORD": Secret(store.password)}
-        place.world().vault.put(administrator, origin="generated")
+        place.deployment().vault.put(administrator, origin="generated")
         first = place.deploy()
         assert first.ok, first.troubles()
         yield place, checkout

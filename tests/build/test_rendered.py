@@ -18,7 +18,7 @@ from ops.runbook.step import State
 from ops.targets.deployment import Deployment
 from ops.validate import tools
 from tests.flysim import binaries
-from tests.render.support import contents, world
+from tests.render.support import contents, deployment
 
 PARTS = [steps.DOCKERFILE, steps.SCRIPTS, steps.CONFIG, steps.FLY]
 EACH = pytest.mark.parametrize("part", PARTS, ids=[part.key for part in PARTS])
@@ -30,7 +30,7 @@ def quiet(text: str) -> None:
 
 @EACH
 def test_from_nothing_to_satisfied_and_then_nothing_more(part: Rendered, tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     assert part.look(here).state is State.MISSING
     said: list[str] = []
     part.act(here, said.append)
@@ -43,7 +43,7 @@ def test_from_nothing_to_satisfied_and_then_nothing_more(part: Rendered, tmp_pat
 
 @EACH
 def test_looking_leaves_no_trace(part: Rendered, tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     files.write(here.stack, here.gateway_dir, part.files(here.stack))
     before = contents(tmp_path)
     assert "not validated yet" in part.look(here).evidence
@@ -53,7 +53,7 @@ def test_looking_leaves_no_trace(part: Rendered, tmp_path: Path) -> None:
 
 @EACH
 def test_validating_leaves_nothing_but_a_private_note(part: Rendered, tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     files.write(here.stack, here.gateway_dir, part.files(here.stack))
     before = set(contents(tmp_path))
     part.act(here, quiet)
@@ -63,7 +63,7 @@ def test_validating_leaves_nothing_but_a_private_note(part: Rendered, tmp_path: 
 
 
 def test_a_change_by_hand_is_drift_with_a_difference_and_is_put_right(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     steps.SCRIPTS.act(here, quiet)
     script = here.gateway_dir / "bin" / "start-edge.sh"
     good = script.read_text()
@@ -76,7 +76,7 @@ def test_a_change_by_hand_is_drift_with_a_difference_and_is_put_right(tmp_path: 
 
 
 def test_a_damaged_note_means_validate_again(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     steps.CONFIG.act(here, quiet)
     note = here.paths.state / "validated" / "config.json"
     for damage in ("", "[]", '{"subject": 1}', "null"):
@@ -87,7 +87,7 @@ def test_a_damaged_note_means_validate_again(tmp_path: Path) -> None:
 
 
 def test_another_lock_means_validate_again_and_a_bad_one_is_refused(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     steps.DOCKERFILE.act(here, quiet)
     lock = here.gateway_dir / "requirements.lock"
     lock.write_text("--index-url https://packages.example\nlitellm==1.0\n")
@@ -100,24 +100,24 @@ def test_another_lock_means_validate_again_and_a_bad_one_is_refused(tmp_path: Pa
 
 
 def test_an_image_that_may_change_under_its_name_is_a_warning(tmp_path: Path) -> None:
-    here = world(tmp_path, STORAGE__IMAGE='"registry.example/minio:latest"')
+    here = deployment(tmp_path, STORAGE__IMAGE='"registry.example/minio:latest"')
     steps.FLY.act(here, quiet)
     assert "storage.image is not pinned: pin by digest before production" in steps.FLY.look(here).evidence
-    pinned = world(tmp_path / "pinned", STORAGE__IMAGE=f'"registry.example/minio:1@sha256:{"1" * 64}"')
+    pinned = deployment(tmp_path / "pinned", STORAGE__IMAGE=f'"registry.example/minio:1@sha256:{"1" * 64}"')
     steps.FLY.act(pinned, quiet)
     assert "pin by digest" not in steps.FLY.look(pinned).evidence
 
 
 def test_a_stack_whose_machines_fly_does_not_have_is_refused_with_the_key(tmp_path: Path) -> None:
     with pytest.raises(RunbookError) as caught:
-        world(tmp_path, FLY__GROUPS__UI__MEMORY_MB="3000")
+        deployment(tmp_path, FLY__GROUPS__UI__MEMORY_MB="3000")
     assert caught.value.code == "STACK-002"
     assert "fly.groups.ui.memory_mb" in caught.value.what
     assert not any(tmp_path.rglob("fly.toml")), "before anything is written"
 
 
 def test_a_folder_where_a_file_cannot_be_written_is_said_plainly(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     (here.gateway_dir / "bin").write_text("a file where a folder must be\n")
     with pytest.raises(RunbookError) as caught:
         steps.SCRIPTS.act(here, quiet)
@@ -136,19 +136,19 @@ def broken(here: Deployment, name: str, text: str) -> Deployment:
 
 
 def test_hadolint_finds_what_is_wrong_and_names_the_line(tmp_path: Path) -> None:
-    here = broken(world(tmp_path), "Dockerfile", "FROM alpine\nRUN cd /tmp\n")
+    here = broken(deployment(tmp_path), "Dockerfile", "FROM alpine\nRUN cd /tmp\n")
     found = [str(finding) for finding in tools.hadolint(place(here), "Dockerfile")]
     assert any(line.startswith("Dockerfile: 1 DL3006") for line in found), found
 
 
 def test_shellcheck_finds_what_is_wrong_and_names_the_script(tmp_path: Path) -> None:
-    here = broken(world(tmp_path), "bin/start-edge.sh", "#!/bin/sh\necho $1 [[ a ]]\n")
+    here = broken(deployment(tmp_path), "bin/start-edge.sh", "#!/bin/sh\necho $1 [[ a ]]\n")
     found = [str(finding) for finding in tools.shellcheck(place(here), SCRIPTS)]
     assert any(line.startswith("bin/start-edge.sh: 2:") for line in found), found
 
 
 def test_caddy_finds_what_is_wrong_and_names_the_line(tmp_path: Path) -> None:
-    here = broken(world(tmp_path), "config/Caddyfile", ":8080 {\n\treverse_prxy a:1\n}\n")
+    here = broken(deployment(tmp_path), "config/Caddyfile", ":8080 {\n\treverse_prxy a:1\n}\n")
     found = tools.caddy(place(here), "config/Caddyfile")
     assert "Caddyfile:2" in found[0].text, found
     here = broken(here, "config/Caddyfile", ":8080 {\n  respond 200\n}\n")
@@ -158,7 +158,7 @@ def test_caddy_finds_what_is_wrong_and_names_the_line(tmp_path: Path) -> None:
 def test_yaml_that_is_none_and_secrets_in_it_are_found(tmp_path: Path) -> None:
     from ops.validate import litellm
 
-    here = broken(world(tmp_path), "config/litellm.config.yaml", "model_list: [\n")
+    here = broken(deployment(tmp_path), "config/litellm.config.yaml", "model_list: [\n")
     assert "not YAML" in litellm.config(here.gateway_dir, "config/litellm.config.yaml")[0].text
     secret = "sk-" + "a" * 30
     here = broken(here, "config/litellm.config.yaml", f"model_list: []\ngateway: {{a: {secret}}}\n")
@@ -170,7 +170,7 @@ def test_a_tool_that_is_not_there_is_said_and_nothing_is_called_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    here = world(tmp_path / "checkout")
+    here = deployment(tmp_path / "checkout")
     here.environ["PATH"] = str(tmp_path)
     steps.SCRIPTS.act(here, quiet)
     assert "not checked: shellcheck is not on this machine" in steps.SCRIPTS.look(here).evidence
@@ -184,14 +184,14 @@ def test_tools_are_given_no_variable_of_the_operator(tmp_path: Path, monkeypatch
     tool.chmod(0o755)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", "not-for-tools")
-    here = world(tmp_path / "checkout")
+    here = deployment(tmp_path / "checkout")
     files.write(here.stack, here.gateway_dir)
     assert tools.hadolint(place(here), "Dockerfile") == []
     assert "not-for-tools" not in seen.read_text()
 
 
 def test_flyctl_itself_accepts_the_files_where_it_is_there(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     here.environ["PATH"] += ":" + str(Path(__file__).resolve().parents[2] / ".tools" / "bin")
     if tools.find(place(here), "flyctl") is None:
         pytest.skip(binaries.WHY_NOT)
@@ -206,7 +206,7 @@ def test_what_has_been_validated_is_not_rendered_again_until_something_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look with nothing to do costs no template engine; each thing that rendering depends on brings it back."""
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     steps.SCRIPTS.act(here, quiet)
     rendered: list[str] = []
     render = files.render
@@ -218,7 +218,7 @@ def test_what_has_been_validated_is_not_rendered_again_until_something_changes(
     assert steps.SCRIPTS.look(here).state is State.DRIFTED
     script.chmod(0o755)
     rendered.clear()
-    other = world(tmp_path / "other", FLY__GROUPS__UI__MEMORY_MB="1024")
+    other = deployment(tmp_path / "other", FLY__GROUPS__UI__MEMORY_MB="1024")
     shutil.copytree(here.gateway_dir, other.gateway_dir, dirs_exist_ok=True)
     shutil.copytree(here.paths.state, other.paths.state)
     assert steps.SCRIPTS.look(other).satisfied, "what it changes is in another file"

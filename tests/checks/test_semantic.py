@@ -17,8 +17,14 @@ from tests.checks.scripted import Reply, Request, Script, serving
 SEEDS = [str(seed) for seed in range(10)]
 
 
-def looked(judge: str, *, tier: str = "semantic", seed: str = "1", **overrides: str) -> Look:
-    """What 4.3 says of a gateway whose judge says yes to all, no to all, or reads; hits come from the tier."""
+def looked(
+    judge: str, *, tier: str = "semantic", seed: str = "1", thrown: dict[str, Any] | None = None, **overrides: str
+) -> Look:
+    """What 4.3 says of a gateway whose judge says yes to all, no to all, or reads; hits come from the tier.
+
+    Args:
+        thrown: its kill switches.
+    """
     answers: dict[str, str] = {}
 
     def answer(request: Request) -> Reply:
@@ -33,10 +39,10 @@ def looked(judge: str, *, tier: str = "semantic", seed: str = "1", **overrides: 
 
     with serving(Script(answer)) as endpoints:
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"))
-        target = SimpleNamespace(endpoints=lambda: endpoints, admin=lambda *_: {"thrown": {}})
+        target = SimpleNamespace(endpoints=lambda: endpoints, admin=lambda method, path: {"thrown": thrown or {}})
         stack, environ = compose("local", overrides).stack, {"RUNBOOK_SEED": seed}
-        world: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
-        return semantic_cache(cast(Deployment, world))
+        deployment: Any = SimpleNamespace(stack=stack, target=target, vault=vault, environ=environ)
+        return semantic_cache(cast(Deployment, deployment))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -52,6 +58,17 @@ def test_a_judge_that_does_not_read_is_red_with_every_draw(judge: str, complaint
     look = looked(judge, seed=seed)
     assert not look.satisfied
     assert complaint in look.evidence
+
+
+OFF = {"since": 0, "why": "wrong answers"}
+
+
+@pytest.mark.parametrize(("name", "says"), [("cache.semantic", True), ("cache.exact", False), ("team.admin", False)])
+def test_a_tier_that_an_operator_has_switched_off_is_named_with_the_way_back(name: str, says: bool) -> None:
+    look = looked("no", thrown={name: OFF})
+    assert not look.satisfied
+    why = "the semantic cache is off since 1970-01-01 00:00 UTC (wrong answers): inv cache.on --tier semantic"
+    assert (look.evidence == why) is says, look.evidence
 
 
 def test_an_answer_by_an_alias_does_not_pass() -> None:

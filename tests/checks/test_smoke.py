@@ -44,8 +44,8 @@ def looked(
     with serving(Script(answer)) as endpoints:
         vault = SimpleNamespace(get=lambda name: Secret("sk-test"), replaced=lambda: replaced or {})
         target = SimpleNamespace(endpoints=lambda: endpoints)
-        world: Any = SimpleNamespace(stack=compose("local", overrides).stack, target=target, vault=vault)
-        return smoke(cast(Deployment, world))
+        deployment: Any = SimpleNamespace(stack=compose("local", overrides).stack, target=target, vault=vault)
+        return smoke(cast(Deployment, deployment))
 
 
 def test_a_gateway_that_can_do_all_is_green_and_says_what_was_tried(models: Models) -> None:

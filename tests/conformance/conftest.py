@@ -10,7 +10,8 @@ import pytest
 
 from ops.runbook.secret import Secret
 from ops.services.fly import Fly
-from tests.flysim import FlySim, binaries, said
+from tests.flysim import binaries, said
+from tests.flysim.server import FlySim
 
 IMAGE = "registry.example.com/gateway:1"
 NEXT_IMAGE = "registry.example.com/gateway:2"

@@ -12,7 +12,9 @@ from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from ops.services.fly.explaining import explain
 from tests.conformance.conftest import IMAGE, NEXT_IMAGE, TOML, TOML_WITH_VOLUME, client
-from tests.flysim import Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Fault
+from tests.flysim.server import FlySim
 from tests.lacking import by_design
 
 
@@ -52,7 +54,7 @@ def test_a_missing_token_is_for_a_person_to_give(sim: FlySim, binary: Path, tmp_
     assert (error.code, error.blocked) == ("FLY-003", True)
 
 
-@pytest.mark.parametrize("look", ["whoami", "apps", "secrets", "certs", "redis", "cert"])
+@pytest.mark.parametrize("look", ["whoami", "apps", "secrets", "redis", "cert"])
 def test_a_wrong_token_is_told_the_same_way_by_every_api(sim: FlySim, binary: Path, tmp_path: Path, look: str) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **sim.environment}
     fly = Fly(Secret("fo1_wrong-token"), tmp_path / "state", binary=str(binary), environ=environ)
@@ -60,7 +62,6 @@ def test_a_wrong_token_is_told_the_same_way_by_every_api(sim: FlySim, binary: Pa
         "whoami": fly.whoami,
         "apps": lambda: fly.apps("personal"),
         "secrets": lambda: fly.secrets("one"),
-        "certs": lambda: fly.certs("one"),
         "redis": lambda: fly.redis.all("personal"),
         "cert": lambda: fly.cert("one", "gateway.example.com"),
     }
@@ -88,7 +89,7 @@ def test_an_unknown_organisation_is_named(fly: Fly) -> None:
     assert failure(lambda: fly.apps("no-such-org")).code == "FLY-006"
 
 
-@pytest.mark.parametrize("call", ["secrets", "volumes", "ips", "certs", "releases", "deploy_secrets"])
+@pytest.mark.parametrize("call", ["secrets", "volumes", "ips", "releases", "deploy_secrets"])
 def test_an_app_that_is_not_there_is_told_apart(fly: Fly, call: str) -> None:
     assert failure(lambda: getattr(fly, call)("nowhere")).code == "FLY-005"
 
@@ -109,22 +110,6 @@ def test_restarting_an_app_without_machines_says_so(one: Fly) -> None:
 
 def test_scaling_before_the_first_deploy_says_deploy_first(one: Fly, toml: Path) -> None:
     assert failure(lambda: one.scale_count("one", {"edge": 2}, config=toml)).code == "FLY-013"
-
-
-@pytest.mark.parametrize(
-    ("wrong", "hint"),
-    [("[[services]]\ninternal_port = 1\nprotocol = 'tcp'\n", "services"), ("no_such_key = 1\n", "no_such_key")],
-)
-def test_a_wrong_config_is_refused_with_flyctls_findings(fly: Fly, tmp_path: Path, wrong: str, hint: str) -> None:
-    path = tmp_path / "wrong.toml"
-    path.write_text(wrong + TOML if "key" in wrong else TOML + wrong)
-    error = failure(lambda: fly.config_validate(path))
-    assert error.code == "FLY-014"
-    assert hint in error.why
-
-
-def test_a_config_that_is_not_there_is_a_config_error(fly: Fly, tmp_path: Path) -> None:
-    assert failure(lambda: fly.config_validate(tmp_path / "absent.toml")).code == "FLY-014"
 
 
 def test_an_image_nobody_has_is_an_image_error_and_makes_no_release(one: Fly, toml: Path, sim: FlySim) -> None:

@@ -14,7 +14,9 @@ from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from tests.conformance.conftest import IMAGE, client
-from tests.flysim import Call, Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Call, Fault
+from tests.flysim.server import FlySim
 from tests.lacking import by_design
 
 
@@ -29,7 +31,7 @@ def converge(fly: Fly, toml: Path) -> None:
         fly.allocate_shared_v4("one")
     if "v6" not in kinds:
         fly.allocate_v6("one")
-    if "gateway.example.com" not in fly.certs("one"):
+    if fly.cert("one", "gateway.example.com") is None:
         fly.add_cert("one", "gateway.example.com")
     if "cache" not in fly.redis.all("personal"):
         fly.redis.create("cache", "personal", "ord", "Fixed 250MB")

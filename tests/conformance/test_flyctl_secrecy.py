@@ -11,7 +11,9 @@ import pytest
 from ops.runbook.secret import Secret
 from ops.services.fly import Deploy, Fly, FlyError
 from tests.conformance.conftest import IMAGE, client
-from tests.flysim import Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Fault
+from tests.flysim.server import FlySim
 
 VALUES = {"OPENAI_API_KEY": "sk-" + "q7Jx" * 10, "SALT": "9f8e7d6c5b4a3928" * 2, "URL": "redis://u:p4ssw0rd-zz@h:6379"}
 

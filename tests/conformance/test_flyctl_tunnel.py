@@ -14,7 +14,8 @@ from ops.targets.fly import ssh
 from ops.targets.fly.tunnel import tunnel
 from tests.conformance.conftest import client
 from tests.conformance.test_flyctl_secrecy import files_with, processes_of
-from tests.flysim import FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.server import FlySim
 
 
 @pytest.fixture

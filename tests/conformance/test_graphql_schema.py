@@ -23,7 +23,7 @@ from graphql import (
 
 from ops.services.fly import Deploy, Fly, redis
 from tests.conformance.conftest import IMAGE
-from tests.flysim import FlySim
+from tests.flysim.server import FlySim
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "fly-graphql-schema.graphql"
 
@@ -62,7 +62,6 @@ def live(fly: Fly, toml: Path) -> None:
     fly.status("one")
     fly.releases("one")
     fly.scale_count("one", {"worker": 2}, config=toml)
-    fly.config_show("one")
     fly.deploy_secrets("one")
     database = fly.redis.create("cache", "personal", "ord", "Fixed 250MB")
     fly.redis.update(database, eviction=True)

@@ -18,8 +18,8 @@ from ops.description.paths import ROOT
 from ops.services.fly import Deploy, Fly
 from ops.targets.fly import comparing, machine_config
 from tests.conformance.conftest import IMAGE
-from tests.flysim import FlySim
 from tests.flysim.machines import group_of
+from tests.flysim.server import FlySim
 
 RECORDING = Path(__file__).with_name("machine_configs.json")
 RENDERED = ROOT / "fly" / "hotdash-llm-gateway"

@@ -34,6 +34,9 @@ def copied(folder: Path) -> Path:
 
 def test_the_same_files_give_the_same_layers(built: Built, made: Made, engine: Engine, tmp_path: Path) -> None:
     """Copied elsewhere, with other dates, and every line done anew; podman's history alone tells them apart."""
+    if engine.kind == "docker":
+        assert any("docker dates files" in caveat for caveat in built.caveats)
+        return
     copied(tmp_path)
     name = f"localhost/{made.prefix}-again"
     build_image(made.workspace(tmp_path / "state", tmp_path), lambda line: None, tag=name, fresh=True)

@@ -99,8 +99,8 @@ def test_a_broken_file_is_said_in_one_sentence(tmp_path: Path, change: tuple[str
 
 
 def test_the_plan_names_the_key_and_where_it_lies_for_people_and_for_programs() -> None:
-    world = compose("local", {})
-    made = replace(settings.settings(world, "prod_ceo"), reach="")
+    deployment = compose("local", {})
+    made = replace(settings.settings(deployment, "prod_ceo"), reach="")
     lines = "\n".join(show.plan_lines(made, "fly"))
     told = json.loads(show.plan_document(made, "fly"))
     assert "PROD_CEO_KEY" in lines

@@ -90,13 +90,13 @@ def seen(
     monkeypatch.setattr(verify, "Langfuse", lambda *access: langfuse)
     monkeypatch.setattr(Holding, "__exit__", lambda self, *details: None)
     real = compose("local", {})
-    world = SimpleNamespace(
+    deployment = SimpleNamespace(
         stack=real.stack,
         team=real.team,
         target=SimpleNamespace(endpoints=lambda: None, admin=ask),
         vault=SimpleNamespace(get=lambda name: None),
     )
-    return verify.verify(cast(Deployment, world), SHOP, timedelta(hours=1), cut, NOW)
+    return verify.verify(cast(Deployment, deployment), SHOP, timedelta(hours=1), cut, NOW)
 
 
 STORED = Holding(

@@ -1,6 +1,4 @@
-"""A simulated Fly control plane for tests: Machines API, GraphQL and REST on one loopback port."""
+"""A simulated Fly control plane for tests: Machines API, GraphQL and REST on one loopback port.
 
-from tests.flysim.faults import Call, Fault
-from tests.flysim.server import FlySim
-
-__all__ = ["Call", "Fault", "FlySim"]
+Nothing is imported here: each command of the double is a process, and must not load the simulator to run.
+"""

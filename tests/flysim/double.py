@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.flysim.double_api import Api, Failed, flag, show
-from tests.flysim.double_deploy import acquire, await_state, deploy, restart, scale, validate
+from tests.flysim.double_deploy import acquire, await_state, deploy, restart, scale
 from tests.flysim.double_network import (
     certs_add,
     certs_check,
-    certs_list,
-    certs_remove,
     ips_allocate,
     ips_list,
     ips_release,
@@ -221,11 +219,6 @@ def volumes_extend(api: Api, options: Namespace) -> None:
     api.v1("PUT", f"{path}/extend", {"size_gb": int(options.size)})
 
 
-def volumes_destroy(api: Api, options: Namespace) -> None:
-    """`volumes destroy`."""
-    api.v1("DELETE", f"/apps/{options.app}/volumes/{options.words[0]}")
-
-
 def status(api: Api, options: Namespace) -> None:
     """`status --json`."""
     app = api.query(
@@ -316,14 +309,6 @@ def scale_show(api: Api, options: Namespace) -> None:
     )
 
 
-def config_show(api: Api, options: Namespace) -> None:
-    """`config show`."""
-    app = api.query(
-        "query($n: String!) { app(name: $n) { currentReleaseUnprocessed { configDefinition } } }", n=options.app
-    )["app"]
-    show((app["currentReleaseUnprocessed"] or {}).get("configDefinition") or {})
-
-
 COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("version",): version,
     ("auth", "whoami"): whoami,
@@ -338,15 +323,12 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("volumes", "list"): volumes_list,
     ("volumes", "create"): volumes_create,
     ("volumes", "extend"): volumes_extend,
-    ("volumes", "destroy"): volumes_destroy,
     ("ips", "list"): ips_list,
     ("ips", "allocate-v4"): ips_allocate("v4"),
     ("ips", "allocate-v6"): ips_allocate("v6"),
     ("ips", "release"): ips_release,
-    ("certs", "list"): certs_list,
     ("certs", "add"): certs_add,
     ("certs", "check"): certs_check,
-    ("certs", "remove"): certs_remove,
     ("status",): status,
     ("releases",): releases,
     ("machines", "list"): machines_list,
@@ -356,6 +338,4 @@ COMMANDS: dict[tuple[str, ...], Callable[[Api, Namespace], None]] = {
     ("scale", "show"): scale_show,
     ("scale", "count"): scale,
     ("deploy",): deploy,
-    ("config", "validate"): validate,
-    ("config", "show"): config_show,
 }

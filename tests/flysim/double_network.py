@@ -63,12 +63,6 @@ def ips_release(api: Api, options: Namespace) -> None:
         print(f"Released {address} from {options.app}")
 
 
-def certs_list(api: Api, options: Namespace) -> None:
-    """`certs list --json`."""
-    path = f"/apps/{options.app}/certificates?limit=50"
-    show(api.v1("GET", path, wrap="failed to list certificates")["certificates"])
-
-
 def certs_add(api: Api, options: Namespace) -> None:
     """`certs add --json`."""
     show(
@@ -86,8 +80,3 @@ def certs_check(api: Api, options: Namespace) -> None:
     show(
         api.v1("POST", f"/apps/{options.app}/certificates/{options.words[0]}/check", wrap="failed to check certificate")
     )
-
-
-def certs_remove(api: Api, options: Namespace) -> None:
-    """`certs remove`."""
-    api.v1("DELETE", f"/apps/{options.app}/certificates/{options.words[0]}", wrap="failed to delete certificate")

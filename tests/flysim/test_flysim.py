@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.flysim import Call, Fault
+from tests.flysim.faults import Call, Fault
 from tests.flysim.server import FlySim
 from tests.flysim.state import image_parts
 
@@ -192,3 +192,10 @@ def test_it_runs_as_a_process_keeps_its_state_and_stops_on_sigterm(tmp_path: Pat
             if process.stdout is not None:
                 process.stdout.close()
         assert process.returncode == 0
+
+
+def test_a_command_of_the_double_does_not_load_the_simulator() -> None:
+    """Each is a process of its own, and a deploy starts thirty."""
+    loaded = "import sys, tests.flysim.double; print(sorted({'graphql', 'http.server', 'httpx'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / "fly/hotdash-llm-gateway/llm_gateway/cache"
-DECIDES = ("semantic_tier", "wording", "vetoes", "acceptance", "judge", "second_opinion")
+DECIDES = ("semantic_tier", "wording", "vetoes", "acceptance", "judge", "shadow_sample")
 """The order of a look-up, what is the same wording, what differs exactly, what similarity was shown to be good for,
 what the judge is asked, and what is done about what was served wrongly. Beside it stands what finds, keeps records and
-talks to others (index, answers, mirror, labels, asking, embedding, purge): it never says whether an answer is right."""
+talks to others (index, answers, index_replica, labels, judge_client, embedding, purge): it never says whether an
+answer is right."""
 
 
 def test_what_decides_about_similarity_has_under_700_lines_comments_included() -> None:

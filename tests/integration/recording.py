@@ -34,7 +34,7 @@ OPTIONS: dict[str, list[str]] = {
 # The servers write these all the time, flyctl its notes, and Python what it has compiled.
 FOREIGN = {"data", "logs", "flyctl", ".venv", ".venv-gateway", ".venv-rehearsal", ".venv-dev", "__pycache__"}
 SHORT_LIVED_MS = 120_000
-GATEWAYS_OWN = (b"gw:tally:", b"gw:limits:")
+GATEWAYS_OWN = (b"gw:tally:", b"gw:limits:", b"gw:history:")
 
 
 def files(*roots: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stacks and worlds for the rendering tests."""
+"""Stacks and deployments for the rendering tests."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def stack(file: Path = STACK_FILE, **overrides: str) -> Stack:
     return read(file, {f"STACK__{name}": value for name, value in overrides.items()})
 
 
-def world(root: Path, file: Path = STACK_FILE, **overrides: str) -> Deployment:
-    """A world whose checkout is `root`, an empty folder, with the lock that the image installs from."""
+def deployment(root: Path, file: Path = STACK_FILE, **overrides: str) -> Deployment:
+    """A deployment whose checkout is `root`, an empty folder, with the lock that the image installs from."""
     environ = {f"STACK__{name}": value for name, value in overrides.items()}
     result = compose("local", {**environ, "RUNBOOK_STACK": str(file), "PATH": os.environ["PATH"]}, root=root)
     result.gateway_dir.mkdir(parents=True)

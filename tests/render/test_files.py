@@ -12,7 +12,7 @@ from ops.description.paths import ROOT
 from ops.render import render_all
 from ops.render.files import names
 from ops.render.template import HEADER
-from tests.render.support import contents, stack, world
+from tests.render.support import contents, deployment, stack
 
 
 def test_the_committed_files_are_what_the_committed_stack_renders() -> None:
@@ -50,7 +50,7 @@ def test_two_processes_render_the_same_texts() -> None:
 
 
 def test_writing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     assert write(here.stack, here.gateway_dir) == list(names(here.stack))
     before = contents(tmp_path)
     assert drift(here.stack, here.gateway_dir) == ""
@@ -59,14 +59,14 @@ def test_writing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
 
 
 def test_only_scripts_can_be_executed(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     write(here.stack, here.gateway_dir)
     executable = {name for name in names(here.stack) if os.access(here.gateway_dir / name, os.X_OK)}
     assert executable == {name for name in names(here.stack) if name.startswith("bin/")}
 
 
 def test_files_that_are_not_rendered_are_left_alone(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     own = here.gateway_dir / "bin" / "own.sh"
     own.parent.mkdir()
     own.write_text("mine\n")
@@ -76,7 +76,7 @@ def test_files_that_are_not_rendered_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_an_edited_file_shows_as_a_difference_and_is_put_right(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     write(here.stack, here.gateway_dir)
     file = here.gateway_dir / "fly.toml"
     file.write_text(file.read_text().replace('primary_region = "ord"', 'primary_region = "fra"'))
@@ -88,7 +88,7 @@ def test_an_edited_file_shows_as_a_difference_and_is_put_right(tmp_path: Path) -
 
 
 def test_a_file_cut_off_in_the_middle_of_a_line_is_drift_that_reads_well(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     write(here.stack, here.gateway_dir)
     file = here.gateway_dir / "fly.toml"
     file.write_text(file.read_text()[:100])
@@ -96,7 +96,7 @@ def test_a_file_cut_off_in_the_middle_of_a_line_is_drift_that_reads_well(tmp_pat
 
 
 def test_a_script_that_lost_its_permission_is_drift(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     write(here.stack, here.gateway_dir)
     script = here.gateway_dir / "bin" / "start-edge.sh"
     script.chmod(0o644)
@@ -106,7 +106,7 @@ def test_a_script_that_lost_its_permission_is_drift(tmp_path: Path) -> None:
 
 
 def test_other_permissions_of_readers_are_not_drift(tmp_path: Path) -> None:
-    here = world(tmp_path)
+    here = deployment(tmp_path)
     write(here.stack, here.gateway_dir)
     (here.gateway_dir / "fly.toml").chmod(0o600)
     assert drift(here.stack, here.gateway_dir) == ""

@@ -32,6 +32,14 @@ def test_what_is_rendered_is_without_fault(file: Path) -> None:
     assert fly_toml.private(rendered(described, "clickhouse/fly.toml"), described.clickhouse.app) == []
 
 
+def test_the_watch_is_a_group_where_it_is_on_and_a_fault_where_it_is_not() -> None:
+    described = stack()
+    watched = stack(WATCH__ON="true")
+    assert fly_toml.gateway(rendered(watched), watched) == []
+    assert any("watch" in fault for fault in fly_toml.gateway(rendered(watched), described))
+    assert any("watch" in fault for fault in fly_toml.gateway(rendered(described), watched))
+
+
 def test_the_object_stores_app_is_without_fault() -> None:
     assert fly_toml.private(rendered(stack(), "minio/fly.toml"), stack().storage.app) == []
 

@@ -74,3 +74,10 @@ def test_the_gateways_own_parser_takes_it(file: Path, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) == len(stack(file).teams)
+
+
+@pytest.mark.parametrize("usd", ["0.000001", "0.1", "25", "1e-9", "123456789.5"])
+def test_a_number_of_any_size_arrives_as_a_number(usd: str) -> None:
+    """YAML 1.1 takes 1e-06 for a text."""
+    found = config(TEAMS__PROD_CEO__DAILY_USD=usd)["gateway"]["teams"]["prod_ceo"]["daily_usd"]
+    assert found == float(usd)

@@ -16,7 +16,7 @@ import pytest
 from ops.build.files import write
 from ops.render import processes
 from ops.render.processes import Variable
-from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack, world
+from tests.render.support import SECOND_STACK_FILE, STACK_FILE, deployment, stack
 
 SHELLS = [shell for shell in (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "ash"]) if shutil.which(shell[0])]
 TELL = f"""#!{sys.executable} -I
@@ -34,9 +34,9 @@ class Rig:
     """A rendered folder, and stand-ins that report their arguments and environment as JSON."""
 
     def __init__(self, root: Path, file: Path = STACK_FILE) -> None:
-        self.world = world(root / "a checkout", file)
-        write(self.world.stack, self.world.gateway_dir)
-        self.bin = self.world.gateway_dir / "bin"
+        self.deployment = deployment(root / "a checkout", file)
+        write(self.deployment.stack, self.deployment.gateway_dir)
+        self.bin = self.deployment.gateway_dir / "bin"
         self.tell = root / "tell"
         self._program(self.tell, TELL)
         self.tools = root / "tools"
@@ -105,8 +105,8 @@ def rig(tmp_path: Path) -> Rig:
 def test_a_process_gets_its_own_variables_under_its_own_names_and_no_other(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]], shell: list[str]
 ) -> None:
-    variables = process(rig.world.stack)
-    others = {v.source for _, other in PROCESSES for v in other(rig.world.stack)} - {v.source for v in variables}
+    variables = process(rig.deployment.stack)
+    others = {v.source for _, other in PROCESSES for v in other(rig.deployment.stack)} - {v.source for v in variables}
     env = {
         **rig.environment(variables),
         **{name: f"foreign {name}" for name in others},
@@ -130,8 +130,8 @@ def test_a_process_gets_its_own_variables_under_its_own_names_and_no_other(
 def test_what_is_optional_is_passed_on_where_it_is_set_and_absent_where_not(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
 ) -> None:
-    variables = [v for v in process(rig.world.stack) if not v.required]
-    env = rig.environment(process(rig.world.stack))
+    variables = [v for v in process(rig.deployment.stack) if not v.required]
+    env = rig.environment(process(rig.deployment.stack))
     # As the image presets PORT and an operator may have NODE_OPTIONS: the process's own name is no way in.
     strays = {v.name: "stray" for v in variables if v.name != v.source}
     bare = rig.run(script, {**env, **strays})["env"]
@@ -147,8 +147,8 @@ def test_what_is_optional_is_passed_on_where_it_is_set_and_absent_where_not(
 def test_every_missing_variable_is_named_at_once_and_nothing_starts(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
 ) -> None:
-    required = [v.source for v in process(rig.world.stack) if v.required]
-    env = rig.environment(process(rig.world.stack))
+    required = [v.source for v in process(rig.deployment.stack) if v.required]
+    env = rig.environment(process(rig.deployment.stack))
     absent, empty = required[0], required[-1]
     del env[absent]
     env[empty] = ""
@@ -164,7 +164,7 @@ def test_every_missing_variable_is_named_at_once_and_nothing_starts(
 @EACH
 def test_values_never_become_arguments(rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]) -> None:
     rig.record_arguments()
-    told = rig.run(script, rig.environment(process(rig.world.stack)))
+    told = rig.run(script, rig.environment(process(rig.deployment.stack)))
     assert "value of" not in json.dumps(told["argv"])
     assert rig.seen.exists()
     assert "value of" not in rig.seen.read_text()
@@ -175,7 +175,7 @@ def test_variables_named_like_the_scripts_own_do_no_harm_and_go_no_further(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
 ) -> None:
     own = dict.fromkeys(("name", "value", "missing", "here", "script", "IFS", "CDPATH"), "exported")
-    told = rig.run(script, {**rig.environment(process(rig.world.stack)), **own, "CDPATH": "/tmp:/"})["env"]
+    told = rig.run(script, {**rig.environment(process(rig.deployment.stack)), **own, "CDPATH": "/tmp:/"})["env"]
     assert isinstance(told, dict)
     assert not {"name", "value", "missing", "here", "script", "CDPATH"} & told.keys()
 
@@ -185,7 +185,7 @@ def test_values_with_quotes_spaces_dollars_and_line_ends_arrive_whole(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
 ) -> None:
     nasty = "a b  'c' \"d\" $HOME `id` $(id) \\n * ? é\nPATH=/x\n"
-    variables = process(rig.world.stack)
+    variables = process(rig.deployment.stack)
     first = next(v for v in variables if v.required)
     told = rig.run(script, {**rig.environment(variables), first.source: nasty})["env"]
     assert isinstance(told, dict)
@@ -196,7 +196,7 @@ def test_values_with_quotes_spaces_dollars_and_line_ends_arrive_whole(
 def test_a_signal_reaches_the_process_itself(
     rig: Rig, script: str, process: Callable[..., tuple[Variable, ...]]
 ) -> None:
-    started = rig.start(script, {**rig.environment(process(rig.world.stack)), "LANG": "wait"})
+    started = rig.start(script, {**rig.environment(process(rig.deployment.stack)), "LANG": "wait"})
     try:
         assert started.stdout is not None
         started.stdout.readline()
@@ -208,16 +208,16 @@ def test_a_signal_reaches_the_process_itself(
 
 
 def test_the_gateway_is_started_from_its_own_folder_with_the_rendered_configuration(rig: Rig) -> None:
-    told = rig.run("start-litellm.sh", rig.environment(processes.gateway(rig.world.stack)))
+    told = rig.run("start-litellm.sh", rig.environment(processes.gateway(rig.deployment.stack)))
     env = told["env"]
     assert isinstance(env, dict)
     assert told["argv"] == ["-m", "llm_gateway"]
-    assert told["cwd"] == str(rig.world.gateway_dir.resolve())
-    assert Path(env["CONFIG_FILE_PATH"]).samefile(rig.world.gateway_dir / "config" / "litellm.config.yaml")
+    assert told["cwd"] == str(rig.deployment.gateway_dir.resolve())
+    assert Path(env["CONFIG_FILE_PATH"]).samefile(rig.deployment.gateway_dir / "config" / "litellm.config.yaml")
 
 
 def test_a_gateway_python_that_is_not_there_is_named(rig: Rig) -> None:
-    env = {**rig.environment(processes.gateway(rig.world.stack)), "GATEWAY_PYTHON": "/nowhere/python"}
+    env = {**rig.environment(processes.gateway(rig.deployment.stack)), "GATEWAY_PYTHON": "/nowhere/python"}
     started = rig.start("start-litellm.sh", env)
     _, err = started.communicate(timeout=30)
     assert started.returncode == 2
@@ -226,15 +226,15 @@ def test_a_gateway_python_that_is_not_there_is_named(rig: Rig) -> None:
 
 
 def test_langfuse_is_started_through_its_own_entrypoint_in_its_own_folder(rig: Rig) -> None:
-    ui = rig.run("start-langfuse.sh", rig.environment(processes.ui(rig.world.stack)))
-    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.world.stack)))
+    ui = rig.run("start-langfuse.sh", rig.environment(processes.ui(rig.deployment.stack)))
+    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.deployment.stack)))
     assert (ui["argv"], ui["cwd"]) == (["node", "./web/server.js"], str(rig.langfuse))
     assert (worker["argv"], worker["cwd"]) == (["node", "worker/dist/index.js"], str(rig.langfuse))
 
 
 def test_langfuse_listens_where_it_must_and_nowhere_else(rig: Rig) -> None:
-    ui = rig.run("start-langfuse.sh", rig.environment(processes.ui(rig.world.stack)))["env"]
-    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.world.stack)))["env"]
+    ui = rig.run("start-langfuse.sh", rig.environment(processes.ui(rig.deployment.stack)))["env"]
+    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.deployment.stack)))["env"]
     assert isinstance(ui, dict)
     assert isinstance(worker, dict)
     assert (ui["HOSTNAME"], ui["PORT"]) == ("::", "3000")
@@ -243,7 +243,7 @@ def test_langfuse_listens_where_it_must_and_nowhere_else(rig: Rig) -> None:
 
 
 def test_the_worker_runs_only_the_queue_consumers_that_are_needed(rig: Rig) -> None:
-    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.world.stack)))["env"]
+    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.deployment.stack)))["env"]
     assert isinstance(worker, dict)
     consumers = {name: value for name, value in worker.items() if name.startswith("QUEUE_CONSUMER_")}
     assert consumers["QUEUE_CONSUMER_OTEL_INGESTION_QUEUE_IS_ENABLED"] == "true"
@@ -255,12 +255,12 @@ def test_the_worker_runs_only_the_queue_consumers_that_are_needed(rig: Rig) -> N
 def test_l2_l6_l7_langfuse_is_told_what_an_outage_a_large_query_and_a_stop_need(rig: Rig) -> None:
     """L2, L6, L7."""
     image = {"NEXT_MANUAL_SIG_HANDLE": "true"}  # as Langfuse's own image sets it
-    ui = rig.run("start-langfuse.sh", {**rig.environment(processes.ui(rig.world.stack)), **image})["env"]
-    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.world.stack)))["env"]
+    ui = rig.run("start-langfuse.sh", {**rig.environment(processes.ui(rig.deployment.stack)), **image})["env"]
+    worker = rig.run("start-langfuse-worker.sh", rig.environment(processes.worker(rig.deployment.stack)))["env"]
     assert isinstance(ui, dict)
     assert isinstance(worker, dict)
     assert worker["LANGFUSE_INGESTION_CLICKHOUSE_MAX_ATTEMPTS"] == "120"
-    query_bytes = rig.world.stack.clickhouse.memory_mb * 1024**2 // 2
+    query_bytes = rig.deployment.stack.clickhouse.memory_mb * 1024**2 // 2
     assert 0.3 < int(ui["CLICKHOUSE_MAX_BYTES_BEFORE_EXTERNAL_GROUP_BY"]) / query_bytes < 0.35
     # With it, Langfuse's web process takes 110 seconds to leave; Fly kills it after 60.
     assert "NEXT_MANUAL_SIG_HANDLE" not in ui
@@ -268,7 +268,7 @@ def test_l2_l6_l7_langfuse_is_told_what_an_outage_a_large_query_and_a_stop_need(
 
 
 def test_the_edge_is_given_no_secret_at_all(rig: Rig) -> None:
-    secrets = {name: f"value of {name}" for name in processes.secrets(rig.world.stack)}
+    secrets = {name: f"value of {name}" for name in processes.secrets(rig.deployment.stack)}
     told = rig.run("start-edge.sh", {**rig.environment(()), **secrets})
     env = told["env"]
     argv = told["argv"]
@@ -276,7 +276,7 @@ def test_the_edge_is_given_no_secret_at_all(rig: Rig) -> None:
     assert isinstance(argv, list)
     assert env.keys() <= {"PATH", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LC_CTYPE"}
     assert argv[0] == "run"
-    assert Path(argv[2]).samefile(rig.world.gateway_dir / "config" / "Caddyfile")
+    assert Path(argv[2]).samefile(rig.deployment.gateway_dir / "config" / "Caddyfile")
 
 
 def test_another_companys_teams_keep_their_own_key_names(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ops.build import rendered as steps
 from ops.build.files import drift, write
 from ops.description.paths import ROOT
 from ops.render import render_all
-from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack, world
+from tests.render.support import SECOND_STACK_FILE, STACK_FILE, deployment, stack
 
 # Names of programs, and plain words, which any stack's files hold.
 ORDINARY = {"langfuse", "minio", "tigris", "admin", "content", "analytics"}
@@ -80,7 +80,7 @@ def test_the_runbook_itself_knows_no_company() -> None:
 
 
 def test_it_renders_validates_and_settles(tmp_path: Path) -> None:
-    here = world(tmp_path, SECOND_STACK_FILE)
+    here = deployment(tmp_path, SECOND_STACK_FILE)
     write(here.stack, here.gateway_dir)
     assert drift(here.stack, here.gateway_dir) == ""
     assert not (here.gateway_dir / "minio").exists()

@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ops.reports.completion import complete
 from ops.reports.milestones import Reporter
 from ops.reports.recording import Recorder, outbox, scripts
 from ops.runbook import proc, run
-from ops.runbook.courier import Courier
+from ops.runbook.courier import Courier, deliver
 from ops.runbook.files import write_atomic
 from ops.runbook.journal import Journal
 from ops.runbook.lock import held
@@ -45,36 +46,36 @@ class Production:
         return {name: self.vault.get(name).reveal() for name in self.vault.names()}
 
 
-def look_secrets(world: Production) -> Look:
-    lacking = set(MADE) - set(world.vault.names())
+def look_secrets(production: Production) -> Look:
+    lacking = set(MADE) - set(production.vault.names())
     return missing(f"no {sorted(lacking)}") if lacking else satisfied("all there")
 
 
-def act_secrets(world: Production, say: Say) -> None:
+def act_secrets(production: Production, say: Say) -> None:
     for name in MADE:
-        if not world.vault.has(name):
-            world.vault.put({name: Secret(secrets.token_hex(16))}, origin="generated")
+        if not production.vault.has(name):
+            production.vault.put({name: Secret(secrets.token_hex(16))}, origin="generated")
 
 
-def look_handed(world: Production) -> Look:
-    if world.handed.exists() and json.loads(world.handed.read_text()) == world.values():
+def look_handed(production: Production) -> Look:
+    if production.handed.exists() and json.loads(production.handed.read_text()) == production.values():
         return satisfied("handed over")
     return missing("not handed over")
 
 
-def act_handed(world: Production, say: Say) -> None:
-    write_atomic(world.handed, json.dumps(world.values()), 0o600)
-    world.vault.mark_sent("gateway", {name: Secret(value) for name, value in world.values().items()})
+def act_handed(production: Production, say: Say) -> None:
+    write_atomic(production.handed, json.dumps(production.values()), 0o600)
+    production.vault.mark_sent("gateway", {name: Secret(value) for name, value in production.values().items()})
 
 
 def file_step(number: str, key: str, needs: tuple[str, ...]) -> Step[Production]:
     """A step whose program makes a file."""
 
-    def look(world: Production) -> Look:
-        return satisfied("there") if (world.folder / key).exists() else missing("not there")
+    def look(production: Production) -> Look:
+        return satisfied("there") if (production.folder / key).exists() else missing("not there")
 
-    def act(world: Production, say: Say) -> None:
-        proc.run(["/bin/sh", "-c", 'echo done >"$1.new"; mv "$1.new" "$1"', "sh", world.folder / key])
+    def act(production: Production, say: Say) -> None:
+        proc.run(["/bin/sh", "-c", 'echo done >"$1.new"; mv "$1.new" "$1"', "sh", production.folder / key])
 
     return Step(number, key, key.title(), "makes a file", look, act, needs=needs)
 
@@ -89,17 +90,20 @@ STEPS: list[Step[Any]] = [
 
 
 def main(folder: Path) -> int:
-    """A whole deploy; its exit code."""
-    world = compose("fly", {"PROGRESS_REPOSITORY": str(folder / "repository")})
-    world = dataclasses.replace(world, paths=dataclasses.replace(world.paths, state=folder / "state"))
-    journal, box = Journal(folder / "state" / "journal.jsonl"), outbox(world)
+    """A whole deploy and the handing over; its exit code."""
+    deployment = compose("fly", {"PROGRESS_REPOSITORY": str(folder / "repository")})
+    deployment = dataclasses.replace(deployment, paths=dataclasses.replace(deployment.paths, state=folder / "state"))
+    journal, box = Journal(folder / "state" / "journal.jsonl"), outbox(deployment)
     with held(folder / "state" / "lock", "inv deploy.all"):
-        reporter = Reporter(world, journal, STEPS, box, lambda: "")
-        courier = Courier(box, scripts(world), reporter.tick)
+        reporter = Reporter(deployment, journal, STEPS, box)
+        courier = Courier(box, scripts(deployment), reporter.tick)
         reporter.wake = courier.wake
         courier.start()
         result = run.run(STEPS, Production(folder), [Recorder(journal, "fly", "inv deploy.all"), reporter])
         courier.finish(lambda text: None)
+    if result.exit_code == 0:
+        complete(deployment)
+        deliver(box, scripts(deployment))
     return result.exit_code
 
 

@@ -1,4 +1,4 @@
-"""A small world for the engine's tests: steps over a dictionary."""
+"""A small deployment for the engine's tests: steps over a dictionary."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Deployment = dict[str, Any]
 def put(
     number: str, key: str, needs: tuple[str, ...] = (), act: Callable[[Deployment, Say], None] | None = None
 ) -> Step[Deployment]:
-    """A step that is satisfied once the world holds its key."""
+    """A step that is satisfied once the deployment holds its key."""
 
-    def look(world: Deployment) -> Look:
-        return satisfied(f"{key} is there") if key in world else missing(f"no {key}")
+    def look(deployment: Deployment) -> Look:
+        return satisfied(f"{key} is there") if key in deployment else missing(f"no {key}")
 
-    def do(world: Deployment, say: Say) -> None:
-        world.setdefault("order", []).append(key)
-        world[key] = True
+    def do(deployment: Deployment, say: Say) -> None:
+        deployment.setdefault("order", []).append(key)
+        deployment[key] = True
 
     return Step(number, key, key.title(), f"puts {key}", look, act or do, needs=needs)
 

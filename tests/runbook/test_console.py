@@ -67,7 +67,7 @@ def test_a_plan_marks_each_answer() -> None:
 def stuck(number: str, key: str, needs: tuple[str, ...] = ()) -> Step[Deployment]:
     """A step that waits for a person."""
     return dataclasses.replace(
-        put(number, key, needs), look=lambda world: blocked(f"no {key}", next=f"put {key.upper()} into .env")
+        put(number, key, needs), look=lambda deployment: blocked(f"no {key}", next=f"put {key.upper()} into .env")
     )
 
 
@@ -104,7 +104,7 @@ def test_evidence_is_folded_and_never_cut(width: int, monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", str(width))
     digest = "registry.fly.io/hotdash-llm-gateway@sha256:" + "8a79" * 16
     out = terminal()
-    run([dataclasses.replace(put("3.3.3", "a"), look=lambda world: satisfied(digest))], {}, [Live(out, ["a"])])
+    run([dataclasses.replace(put("3.3.3", "a"), look=lambda deployment: satisfied(digest))], {}, [Live(out, ["a"])])
     shown = plain(out.getvalue())
     assert "…" not in shown
     assert digest in "".join(shown.split())

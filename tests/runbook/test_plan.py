@@ -6,13 +6,14 @@ import dataclasses
 import json
 
 from ops.runbook import plan
+from ops.runbook.console import plan_lines
 from ops.runbook.errors import RunbookError
 from ops.runbook.report import plan_document
-from ops.runbook.step import Look, Step, blocked, drifted, satisfied
+from ops.runbook.step import Look, Step, blocked, drifted, missing, satisfied
 from tests.runbook.support import Deployment, put
 
 
-def refuse(world: Deployment) -> Look:
+def refuse(deployment: Deployment) -> Look:
     raise RunbookError("PG-001", "the server does not answer", next="inv setup.schema")
 
 
@@ -27,11 +28,11 @@ def test_nothing_to_do_is_exit_code_0() -> None:
 
 
 def test_pending_changes_are_exit_code_2_and_nothing_is_touched() -> None:
-    world: Deployment = {}
-    made = plan.make([put("1.1", "a")], world)
+    deployment: Deployment = {}
+    made = plan.make([put("1.1", "a")], deployment)
     assert [step.answer for step in made.steps] == ["differs"]
     assert made.exit_code == 2
-    assert world == {}
+    assert deployment == {}
 
 
 def test_a_look_that_fails_while_its_need_is_open_is_not_knowable_yet() -> None:
@@ -51,7 +52,7 @@ def test_a_look_that_fails_with_all_needs_met_is_an_error_and_exit_code_1() -> N
 
 
 def test_a_bug_in_a_look_is_an_error_not_a_traceback() -> None:
-    def broken(world: Deployment) -> Look:
+    def broken(deployment: Deployment) -> Look:
         raise KeyError("oops")
 
     made = plan.make([with_look(put("1.1", "a"), broken)], {})
@@ -60,7 +61,7 @@ def test_a_bug_in_a_look_is_an_error_not_a_traceback() -> None:
 
 
 def test_a_check_is_listed_but_not_run() -> None:
-    def explode(world: Deployment) -> Look:
+    def explode(deployment: Deployment) -> Look:
         raise AssertionError("a plan must not run tests")
 
     made = plan.make([dataclasses.replace(with_look(put("4.1", "t"), explode), check=True)], {})
@@ -69,14 +70,14 @@ def test_a_check_is_listed_but_not_run() -> None:
 
 
 def test_something_only_a_person_can_give_is_exit_code_3() -> None:
-    made = plan.make([with_look(put("1.1", "a"), lambda world: blocked("no key", next="edit .env"))], {})
+    made = plan.make([with_look(put("1.1", "a"), lambda deployment: blocked("no key", next="edit .env"))], {})
     assert made.exit_code == 3
 
 
 def test_the_json_has_a_version_and_the_steps_in_order() -> None:
     steps = [
-        with_look(put("1.2", "b"), lambda world: drifted("old", "old → new")),
-        with_look(put("1.1", "a"), lambda world: satisfied("x")),
+        with_look(put("1.2", "b"), lambda deployment: drifted("old", "old → new")),
+        with_look(put("1.1", "a"), lambda deployment: satisfied("x")),
     ]
     document = json.loads(plan_document("local", plan.make(steps, {})))
     assert document["version"] == 1
@@ -101,7 +102,7 @@ def test_the_json_has_a_version_and_the_steps_in_order() -> None:
 def test_what_only_a_person_can_give_is_awaited_from_no_step() -> None:
     """R10: without a token every look of production fails, and no step of ours will make one."""
 
-    def look(world: Deployment) -> Look:
+    def look(deployment: Deployment) -> Look:
         raise RunbookError("FLY-003", "no token", next="put FLY_API_TOKEN into .env", blocked=True)
 
     first = put("1.1", "a")
@@ -110,3 +111,13 @@ def test_what_only_a_person_can_give_is_awaited_from_no_step() -> None:
     assert made.exit_code == 3
     (waiting,) = [step.look for step in made.steps if step.key == "b"]
     assert (waiting.evidence, waiting.next) == ("no token", "put FLY_API_TOKEN into .env")  # type: ignore[union-attr]
+
+
+def test_what_a_step_can_only_begin_without_a_person_is_exit_code_3() -> None:
+    """R10: a plan that says 2 although the deploy will end with "you must"."""
+    made = plan.make(
+        [with_look(put("1.1", "a"), lambda deployment: missing("2 to make", next="put KEY into .env"))], {}
+    )
+    assert [step.answer for step in made.steps] == ["differs"]
+    assert (made.pending, made.exit_code) == (1, 3)
+    assert plan_lines(made)[-2:] == ["you must:", "  - put KEY into .env"]

@@ -23,28 +23,28 @@ from tests.runbook.support import Deployment, Watcher, put
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def statuses(steps: list[Step[Deployment]], world: Deployment, **options: bool) -> dict[str, str]:
-    result = run(steps, world, [], **options)
+def statuses(steps: list[Step[Deployment]], deployment: Deployment, **options: bool) -> dict[str, str]:
+    result = run(steps, deployment, [], **options)
     return {key: outcome.status.value for key, outcome in result.outcomes.items()}
 
 
 def test_a_missing_thing_is_made_and_looked_at_again() -> None:
-    world: Deployment = {}
-    assert statuses([put("1.1", "a")], world) == {"a": "changed"}
-    assert world["a"] is True
+    deployment: Deployment = {}
+    assert statuses([put("1.1", "a")], deployment) == {"a": "changed"}
+    assert deployment["a"] is True
 
 
 def test_a_second_run_changes_nothing() -> None:
-    world: Deployment = {}
+    deployment: Deployment = {}
     steps = [put("1.1", "a"), put("1.2", "b", ("a",))]
-    statuses(steps, world)
-    world["order"].clear()
-    assert statuses(steps, world) == {"a": "ok", "b": "ok"}
-    assert world["order"] == []
+    statuses(steps, deployment)
+    deployment["order"].clear()
+    assert statuses(steps, deployment) == {"a": "ok", "b": "ok"}
+    assert deployment["order"] == []
 
 
 def test_a_step_is_done_when_looking_says_so_not_when_act_returns() -> None:
-    lazy = put("1.1", "a", act=lambda world, say: None)
+    lazy = put("1.1", "a", act=lambda deployment, say: None)
     result = run([lazy], {}, [])
     assert result.outcomes["a"].status is Status.FAILED
     assert result.outcomes["a"].code == "RUN-002"
@@ -52,10 +52,10 @@ def test_a_step_is_done_when_looking_says_so_not_when_act_returns() -> None:
 
 
 def test_needs_come_first_whatever_the_order_of_the_list() -> None:
-    world: Deployment = {}
+    deployment: Deployment = {}
     steps = {step.key: step for step in (put("1.3", "c", ("b",)), put("1.1", "a"), put("1.2", "b", ("a",)))}
-    run(with_needs(steps, ["c"]), world, [])
-    assert world["order"] == ["a", "b", "c"]
+    run(with_needs(steps, ["c"]), deployment, [])
+    assert deployment["order"] == ["a", "b", "c"]
 
 
 def test_selecting_a_step_brings_in_only_what_it_needs() -> None:
@@ -64,10 +64,10 @@ def test_selecting_a_step_brings_in_only_what_it_needs() -> None:
 
 
 def test_a_step_may_wait_for_another_without_needing_it() -> None:
-    world: Deployment = {}
-    fails = put("1.2", "b", act=lambda world, say: None)
+    deployment: Deployment = {}
+    fails = put("1.2", "b", act=lambda deployment, say: None)
     last = dataclasses.replace(put("1.1", "a"), after=("b", "not part of the run"))
-    assert statuses([last, fails], world) == {"b": "failed", "a": "changed"}
+    assert statuses([last, fails], deployment) == {"b": "failed", "a": "changed"}
     assert [step.key for step in with_needs({"a": last, "b": fails}, ["a"])] == ["a"]
 
 
@@ -75,9 +75,9 @@ def test_steps_that_do_not_need_each_other_run_at_the_same_time() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
     def act(key: str) -> Step[Deployment]:
-        def do(world: Deployment, say: object) -> None:
+        def do(deployment: Deployment, say: object) -> None:
             meeting.wait()
-            world[key] = True
+            deployment[key] = True
 
         return put("1.1", key, act=do)
 
@@ -85,7 +85,7 @@ def test_steps_that_do_not_need_each_other_run_at_the_same_time() -> None:
 
 
 def test_what_needs_a_failed_step_is_blocked_and_the_rest_goes_on() -> None:
-    def fail(world: Deployment, say: object) -> None:
+    def fail(deployment: Deployment, say: object) -> None:
         raise RunbookError("X-001", "it broke", next="mend it")
 
     steps = [put("1.1", "a", act=fail), put("1.2", "b", ("a",)), put("1.3", "c", ("b",)), put("1.4", "d")]
@@ -102,14 +102,14 @@ def test_what_needs_a_failed_step_is_blocked_and_the_rest_goes_on() -> None:
 
 
 def test_what_only_a_person_can_give_ends_with_exit_code_3() -> None:
-    step = dataclasses.replace(put("1.1", "a"), look=lambda world: blocked("no key", next="put it in .env"))
+    step = dataclasses.replace(put("1.1", "a"), look=lambda deployment: blocked("no key", next="put it in .env"))
     result = run([step], {}, [])
     assert result.exit_code == 3
     assert result.outcomes["a"].next == "put it in .env"
 
 
 def test_what_the_target_lacks_is_skipped_with_its_reason_and_stops_nobody() -> None:
-    absent = dataclasses.replace(put("1.1", "a"), look=lambda world: unavailable("no Docker here"))
+    absent = dataclasses.replace(put("1.1", "a"), look=lambda deployment: unavailable("no Docker here"))
     result = run([absent, put("1.2", "b", ("a",))], {}, [])
     assert result.outcomes["a"].status is Status.SKIPPED
     assert result.outcomes["a"].evidence == "no Docker here"
@@ -118,8 +118,8 @@ def test_what_the_target_lacks_is_skipped_with_its_reason_and_stops_nobody() -> 
 
 
 def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> None:
-    good = dataclasses.replace(put("4.1", "good"), look=lambda world: satisfied("200"), check=True)
-    bad = dataclasses.replace(put("4.2", "bad"), look=lambda world: missing("500"), check=True)
+    good = dataclasses.replace(put("4.1", "good"), look=lambda deployment: satisfied("200"), check=True)
+    bad = dataclasses.replace(put("4.2", "bad"), look=lambda deployment: missing("500"), check=True)
     result = run([good, bad], {}, [])
     assert result.outcomes["good"].status is Status.OK
     assert result.outcomes["bad"].status is Status.FAILED
@@ -128,52 +128,52 @@ def test_a_check_runs_every_time_and_anything_but_satisfied_is_a_failure() -> No
 
 def test_what_a_test_needs_is_looked_at_and_not_brought_about() -> None:
     """R2: a test that lacks something says what, and which command brings it."""
-    world: Deployment = {"a": True}
-    check = dataclasses.replace(put("4.1", "check", ("b",)), look=lambda world: satisfied("200"), check=True)
+    deployment: Deployment = {"a": True}
+    check = dataclasses.replace(put("4.1", "check", ("b",)), look=lambda deployment: satisfied("200"), check=True)
     steps = [put("1.1", "a"), put("1.2", "b", ("a",)), check]
-    result = run(steps, world, [], brought_by={"a": "inv make", "b": "inv make"})
-    assert world == {"a": True}
+    result = run(steps, deployment, [], brought_by={"a": "inv make", "b": "inv make"})
+    assert deployment == {"a": True}
     assert {key: outcome.status.value for key, outcome in result.outcomes.items()} == {
         "a": "ok",
         "b": "failed",
         "check": "blocked",
     }
     assert (result.outcomes["b"].code, result.outcomes["b"].next, result.exit_code) == ("RUN-007", "inv make", 1)
-    world["b"] = True
-    assert run(steps, world, [], brought_by={"a": "inv make", "b": "inv make"}).exit_code == 0
+    deployment["b"] = True
+    assert run(steps, deployment, [], brought_by={"a": "inv make", "b": "inv make"}).exit_code == 0
 
 
 def test_after_a_need_has_changed_old_looks_are_not_believed() -> None:
     """b looks satisfied before a acts, and is not afterwards: it must be made again."""
-    world: Deployment = {"b": True}
+    deployment: Deployment = {"b": True}
 
-    def act(world: Deployment, say: object) -> None:
-        world["a"] = True
-        del world["b"]
+    def act(deployment: Deployment, say: object) -> None:
+        deployment["a"] = True
+        del deployment["b"]
 
-    assert statuses([put("1.1", "a", act=act), put("1.2", "b", ("a",))], world) == {
+    assert statuses([put("1.1", "a", act=act), put("1.2", "b", ("a",))], deployment) == {
         "a": "changed",
         "b": "changed",
     }
-    assert world["b"] is True
+    assert deployment["b"] is True
 
 
 def test_old_looks_are_not_believed_after_a_far_need_has_changed_either() -> None:
     """c needs b needs a: a changes, b stays as it is, and c's old look is of no use."""
-    world: Deployment = {"b": True, "c": True}
+    deployment: Deployment = {"b": True, "c": True}
 
-    def act(world: Deployment, say: object) -> None:
-        world["a"] = True
-        del world["c"]
+    def act(deployment: Deployment, say: object) -> None:
+        deployment["a"] = True
+        del deployment["c"]
 
     steps = [put("1.1", "a", act=act), put("1.2", "b", ("a",)), put("1.3", "c", ("b",))]
-    assert statuses(steps, world) == {"a": "changed", "b": "ok", "c": "changed"}
+    assert statuses(steps, deployment) == {"a": "changed", "b": "ok", "c": "changed"}
 
 
 def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> None:
     together = threading.Barrier(4, timeout=10)
 
-    def look(world: Deployment) -> Look:
+    def look(deployment: Deployment) -> Look:
         together.wait()
         return satisfied("there")
 
@@ -185,7 +185,7 @@ def test_looks_are_made_all_at_once_so_nothing_to_do_takes_one_looks_time() -> N
 def test_an_unexpected_exception_is_a_failure_with_a_crash_log_not_a_traceback() -> None:
     value = Secret("hunter2-hunter2")
 
-    def explode(world: Deployment, say: object) -> None:
+    def explode(deployment: Deployment, say: object) -> None:
         raise ValueError(f"bad {value.reveal()}")
 
     logged: list[str] = []
@@ -199,9 +199,9 @@ def test_an_unexpected_exception_is_a_failure_with_a_crash_log_not_a_traceback()
 def test_observers_hear_everything_and_secrets_are_redacted() -> None:
     value = Secret("s3cr3t-value")
 
-    def act(world: Deployment, say: object) -> None:
+    def act(deployment: Deployment, say: object) -> None:
         say(f"using {value.reveal()}")  # type: ignore[operator]
-        world["a"] = True
+        deployment["a"] = True
 
     watcher = Watcher()
     run([put("1.1", "a", act=act)], {}, [watcher])
@@ -212,15 +212,15 @@ def test_observers_hear_everything_and_secrets_are_redacted() -> None:
 
 
 def test_a_drifted_thing_is_changed_and_the_difference_is_kept() -> None:
-    world: Deployment = {"a": "old"}
+    deployment: Deployment = {"a": "old"}
 
-    def look(world: Deployment) -> Look:
-        return satisfied("new") if world["a"] == "new" else drifted("old", "old → new")
+    def look(deployment: Deployment) -> Look:
+        return satisfied("new") if deployment["a"] == "new" else drifted("old", "old → new")
 
-    def act(world: Deployment, say: object) -> None:
-        world["a"] = "new"
+    def act(deployment: Deployment, say: object) -> None:
+        deployment["a"] = "new"
 
-    result = run([Step("1.1", "a", "A", "", look, act)], world, [])
+    result = run([Step("1.1", "a", "A", "", look, act)], deployment, [])
     assert result.outcomes["a"].status is Status.CHANGED
     assert result.outcomes["a"].diff == "old → new"
 
@@ -233,7 +233,7 @@ from ops.runbook import interrupt, proc
 from ops.runbook.run import run
 from ops.runbook.step import Step, missing
 interrupt.install()
-def act(world, say):
+def act(deployment, say):
     print("acting", flush=True)
     if sys.argv[1] == "child":
         proc.run([sys.executable, "-c", "import time; time.sleep(600)"])

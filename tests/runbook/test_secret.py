@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 
+from ops.runbook import report
 from ops.runbook.secret import REDACTED, Secret, redactor
 
 
@@ -37,3 +38,14 @@ def test_the_redactor_replaces_values_longest_first() -> None:
     Secret("postgres://user:inner-password@host/db")
     text = redactor("connect to postgres://user:inner-password@host/db with inner-password")
     assert text == f"connect to {REDACTED} with {REDACTED}"
+
+
+@pytest.mark.parametrize("value", ["version", '", "exit_code": 0, "', " " * 8, 'with "quotes"\\'])
+def test_no_value_breaks_a_document_that_programs_read(value: str) -> None:
+    Secret(value)
+    said = report.document("plan", next=f"give {value}", steps=[{"evidence": (value, 1, None)}], exit_code=3)
+    read = json.loads(said)
+    assert list(read) == ["version", "kind", "next", "steps", "exit_code"]
+    assert read["exit_code"] == 3
+    if value.strip():
+        assert (read["next"], read["steps"]) == (f"give {REDACTED}", [{"evidence": [REDACTED, 1, None]}])

@@ -25,11 +25,11 @@ from tests.runbook.support import Deployment, Watcher, put
 def failing(times: int, code: str = "NET-1", *, blocked: bool = False) -> Step[Deployment]:
     """A step whose first `times` acts fail."""
 
-    def act(world: Deployment, say: object) -> None:
-        world["tries"] = world.get("tries", 0) + 1
-        if world["tries"] <= times:
+    def act(deployment: Deployment, say: object) -> None:
+        deployment["tries"] = deployment.get("tries", 0) + 1
+        if deployment["tries"] <= times:
             raise RunbookError(code, "the line broke", next="mend the line", blocked=blocked)
-        world["a"] = True
+        deployment["a"] = True
 
     return dataclasses.replace(put("1.1", "a", act=act), retry=Retry(("NET-1",), times=2, pause_s=0.0))
 
@@ -58,9 +58,9 @@ def test_one_that_does_not_pass_ends_after_the_last_try_with_what_to_do(tmp_path
 
 @pytest.mark.parametrize("step", [failing(1, "OTHER"), failing(1, blocked=True)], ids=["another code", "a person must"])
 def test_only_what_the_rule_names_is_tried_again(step: Step[Deployment]) -> None:
-    world: Deployment = {}
-    assert not run([step], world, []).outcomes["a"].good
-    assert world["tries"] == 1
+    deployment: Deployment = {}
+    assert not run([step], deployment, []).outcomes["a"].good
+    assert deployment["tries"] == 1
 
 
 def test_by_default_nothing_is_tried_again_and_the_limit_is_half_an_hour() -> None:
@@ -73,7 +73,7 @@ def test_a_step_past_its_limit_is_stopped_with_its_child_and_says_what_to_do(tmp
     mark = tmp_path / "pid"
     program = f"import os,time; open({str(mark)!r},'w').write(str(os.getpid())); time.sleep(600)"
 
-    def act(world: Deployment, say: object) -> None:
+    def act(deployment: Deployment, say: object) -> None:
         proc.run([sys.executable, "-c", program], timeout=600)
 
     slow = dataclasses.replace(put("1.1", "a", act=act), limit_s=2.0)
@@ -89,7 +89,7 @@ def test_a_step_past_its_limit_is_stopped_with_its_child_and_says_what_to_do(tmp
 
 @pytest.mark.parametrize("how", ["wait", "retry"])
 def test_waiting_and_trying_again_end_at_the_limit_too(how: str) -> None:
-    def waits(world: Deployment, say: object) -> None:
+    def waits(deployment: Deployment, say: object) -> None:
         if how == "retry":
             raise RunbookError("NET-1", "the line broke")
         interrupt.wait_until(lambda: False, what="nothing", timeout=600)
@@ -106,13 +106,13 @@ def test_a_step_that_cannot_be_stopped_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(runner, "LATE_S", 0.05)
     release, other = threading.Event(), threading.Event()
 
-    def stuck(world: Deployment, say: object) -> None:
+    def stuck(deployment: Deployment, say: object) -> None:
         release.wait(60)
 
-    def later(world: Deployment, say: object) -> None:
+    def later(deployment: Deployment, say: object) -> None:
         release.set()
         other.wait(1)
-        world["c"] = True
+        deployment["c"] = True
 
     watcher = Watcher()
     steps = [
@@ -126,7 +126,7 @@ def test_a_step_that_cannot_be_stopped_is_given_up(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_look_of_a_plan_has_the_same_limit() -> None:
-    def look(world: Deployment) -> object:
+    def look(deployment: Deployment) -> object:
         interrupt.sleep(600)
         raise AssertionError
 

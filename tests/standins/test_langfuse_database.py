@@ -77,7 +77,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with postgres(tmp_path_factory.mktemp("postgres")) as server:
         password = secrets.token_hex(12)
         with psycopg.connect(server.url().reveal(), autocommit=True) as connection:
@@ -91,12 +91,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def server(start: Callable[..., Any], world: World, langfuse_env: dict[str, str]) -> Any:
-    return start("langfuse", env={**langfuse_env, **world.env()})
+def server(start: Callable[..., Any], deployment: World, langfuse_env: dict[str, str]) -> Any:
+    return start("langfuse", env={**langfuse_env, **deployment.env()})
 
 
-def test_its_tables_are_made_in_its_schema_and_nowhere_else(server: Any, world: World) -> None:
-    tables = world.rows("SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'lf_app'")
+def test_its_tables_are_made_in_its_schema_and_nowhere_else(server: Any, deployment: World) -> None:
+    tables = deployment.rows("SELECT schemaname, tablename FROM pg_tables WHERE tableowner = 'lf_app'")
     assert sorted(tables) == [
         ("langfuse", "_prisma_migrations"),
         ("langfuse", "api_keys"),
@@ -105,25 +105,25 @@ def test_its_tables_are_made_in_its_schema_and_nowhere_else(server: Any, world: 
         ("langfuse", "standin_projects"),
         ("langfuse", "users"),
     ]
-    assert world.rows("SELECT id FROM langfuse.standin_projects") == [("the-project",)]
+    assert deployment.rows("SELECT id FROM langfuse.standin_projects") == [("the-project",)]
 
 
-def test_it_says_where_it_migrated_and_where_it_reads_without_credentials(server: Any, world: World) -> None:
+def test_it_says_where_it_migrated_and_where_it_reads_without_credentials(server: Any, deployment: World) -> None:
     answer = httpx.get(server.url + "/_control/info", timeout=10)
     database = answer.json()["database"]
-    assert database["direct_url"] == f"127.0.0.1:{world.server.port}"
-    assert database["database_url"] == database["connected"] == f"127.0.0.1:{world.forward.port}"
+    assert database["direct_url"] == f"127.0.0.1:{deployment.server.port}"
+    assert database["database_url"] == database["connected"] == f"127.0.0.1:{deployment.forward.port}"
     assert database["migrations"] == [name for name, _ in MIGRATIONS]
-    assert world.password not in answer.text
+    assert deployment.password not in answer.text
 
 
 def test_a_second_start_applies_no_migration_twice(
-    start: Callable[..., Any], server: Any, world: World, langfuse_env: dict[str, str]
+    start: Callable[..., Any], server: Any, deployment: World, langfuse_env: dict[str, str]
 ) -> None:
-    before = world.rows("SELECT migration_name, started_at FROM langfuse._prisma_migrations ORDER BY 1")
-    second = start("langfuse", env={**langfuse_env, **world.env()})
-    assert world.rows("SELECT migration_name, started_at FROM langfuse._prisma_migrations ORDER BY 1") == before
-    booted = {row[0] for row in world.rows("SELECT pid FROM langfuse.standin_boots")}
+    before = deployment.rows("SELECT migration_name, started_at FROM langfuse._prisma_migrations ORDER BY 1")
+    second = start("langfuse", env={**langfuse_env, **deployment.env()})
+    assert deployment.rows("SELECT migration_name, started_at FROM langfuse._prisma_migrations ORDER BY 1") == before
+    booted = {row[0] for row in deployment.rows("SELECT pid FROM langfuse.standin_boots")}
     assert {server.process.pid, second.process.pid} <= booted
 
 
@@ -133,47 +133,47 @@ def projects(server: Any, env: dict[str, str]) -> int:
 
 
 def test_a_pair_from_the_environment_is_made_once_and_stays_valid_until_it_is_deleted(
-    start: Callable[..., Any], server: Any, world: World, langfuse_env: dict[str, str]
+    start: Callable[..., Any], server: Any, deployment: World, langfuse_env: dict[str, str]
 ) -> None:
     new = {**langfuse_env, "LANGFUSE_PUBLIC_KEY": f"pk-lf-{secrets.token_hex(8)}"}
     new["LANGFUSE_SECRET_KEY"] = f"sk-lf-{secrets.token_hex(8)}"
     assert projects(server, langfuse_env) == 200
     assert projects(server, new) == 401
-    second = start("langfuse", env={**new, **world.env()})
+    second = start("langfuse", env={**new, **deployment.env()})
     assert projects(second, new) == projects(second, langfuse_env) == 200
     # The same public key with another secret: what is there is not changed.
-    third = start("langfuse", env={**new, "LANGFUSE_SECRET_KEY": "sk-lf-another", **world.env()})
+    third = start("langfuse", env={**new, "LANGFUSE_SECRET_KEY": "sk-lf-another", **deployment.env()})
     assert projects(third, new) == 200
     assert projects(third, {**new, "LANGFUSE_SECRET_KEY": "sk-lf-another"}) == 401
-    world.execute(f"DELETE FROM langfuse.api_keys WHERE public_key = '{new['LANGFUSE_PUBLIC_KEY']}'")
+    deployment.execute(f"DELETE FROM langfuse.api_keys WHERE public_key = '{new['LANGFUSE_PUBLIC_KEY']}'")
     assert projects(second, new) == projects(third, new) == 401
     assert projects(second, langfuse_env) == 200
 
 
 def test_the_pair_cannot_be_checked_while_the_database_is_away(
-    server: Any, world: World, langfuse_env: dict[str, str]
+    server: Any, deployment: World, langfuse_env: dict[str, str]
 ) -> None:
-    world.forward.down()
+    deployment.forward.down()
     try:
-        world.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lf_app'")
+        deployment.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lf_app'")
         assert projects(server, langfuse_env) == 500
     finally:
-        world.forward.up()
+        deployment.forward.up()
     assert projects(server, langfuse_env) == 200
 
 
-def test_health_is_503_while_the_pooled_port_is_away_and_200_afterwards(server: Any, world: World) -> None:
+def test_health_is_503_while_the_pooled_port_is_away_and_200_afterwards(server: Any, deployment: World) -> None:
     assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
-    world.forward.down()
+    deployment.forward.down()
     try:
         away = httpx.get(server.url + HEALTH, timeout=20)
         assert away.status_code == 503
-        assert world.password not in away.text
+        assert deployment.password not in away.text
         assert httpx.get(server.url + "/api/public/health", timeout=10).status_code == 200
     finally:
-        world.forward.up()
+        deployment.forward.up()
     assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
-    world.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lf_app'")
+    deployment.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lf_app'")
     assert httpx.get(server.url + HEALTH, timeout=10).status_code == 200
 
 
@@ -188,21 +188,21 @@ def test_health_is_503_while_the_pooled_port_is_away_and_200_afterwards(server: 
     ],
 )
 def test_a_failed_migration_ends_it_with_exit_code_1_and_no_secret(
-    start: Callable[..., Any], world: World, langfuse_env: dict[str, str], change: dict[str, str], said: str
+    start: Callable[..., Any], deployment: World, langfuse_env: dict[str, str], change: dict[str, str], said: str
 ) -> None:
-    filled = {k: v.format(password=world.password, port=world.server.port) for k, v in change.items()}
-    server = start("langfuse", env={**langfuse_env, **world.env(), **filled}, wait=False)
+    filled = {k: v.format(password=deployment.password, port=deployment.server.port) for k, v in change.items()}
+    server = start("langfuse", env={**langfuse_env, **deployment.env(), **filled}, wait=False)
     assert server.process.wait(30) == 1
     server.thread.join(10)
     log = "\n".join(server.lines)
     assert said in log
-    assert world.password not in log
+    assert deployment.password not in log
     assert "Traceback" not in log
 
 
-def test_the_server_sees_no_search_path_left_behind(world: World, server: Any) -> None:
-    seen = world.rows("SELECT current_setting('search_path')")
+def test_the_server_sees_no_search_path_left_behind(deployment: World, server: Any) -> None:
+    seen = deployment.rows("SELECT current_setting('search_path')")
     assert seen == [('"$user", public',)]
     httpx.get(server.url + HEALTH, timeout=10).raise_for_status()
-    assert "set_config('search_path'" in world.server.log.read_text()
-    assert "SET search_path" not in world.server.log.read_text()
+    assert "set_config('search_path'" in deployment.server.log.read_text()
+    assert "SET search_path" not in deployment.server.log.read_text()

@@ -70,6 +70,16 @@ def test_what_only_a_person_can_give_is_named_with_the_place_for_it(tmp_path: Pa
     assert here.vault.has("LANGFUSE_SALT"), "what can be made is made meanwhile"
 
 
+@pytest.mark.parametrize("value", ["", "http//nonsense"], ids=["not given", "malformed"])
+def test_a_plan_before_the_first_deploy_says_what_only_a_person_can_give(tmp_path: Path, value: str) -> None:
+    """R10, R14: also while there is more to do than to give, and a value that is refused is not called missing."""
+    found = setup.look(inventory(tmp_path, "fly", {**given(), "SUPABASE_DIRECT_URL": value}))
+    assert found.state is State.MISSING
+    assert "SUPABASE_DIRECT_URL" in found.evidence
+    assert ("is refused (PG-001)" in found.evidence) == bool(value)
+    assert found.next == f"put SUPABASE_DIRECT_URL into {tmp_path / '.env'}, then inv setup.secrets"
+
+
 def test_nothing_that_is_there_is_changed(tmp_path: Path) -> None:
     here = inventory(tmp_path, "fly", given())
     setup.act(here, quiet)

@@ -110,7 +110,7 @@ class App:
 
     def _our_own_failure(self, error: Exception) -> Reply:
         """What is neither the client's nor the provider's doing is told as what it is, and counted."""
-        self._gateway.tally.own_failures[type(error).__name__] += 1
+        self._gateway.counters.own_failures[type(error).__name__] += 1
         log.error("a request failed for a reason of our own: %s", described(error))
         return error_reply(500, "the gateway failed; its log says why", kind="internal_error")
 
@@ -149,7 +149,7 @@ class App:
             return self._unknown_key(headers, scope)
         if (frozen := self._gateway.switches.frozen(team.name)) is not None:
             await _drain(headers, receive)
-            self._gateway.tally.add(team.name, "frozen", 1)
+            self._gateway.counters.add(team.name, "frozen", 1)
             return team_frozen(team, frozen)
         if found.route is Route.MODELS:
             return json_reply(200, {"object": "list", "data": [self._model(name) for name in self._models()]})
@@ -161,7 +161,7 @@ class App:
         refused = unreadable(headers)
         raw = b"" if refused else await self._body(headers, receive)
         query = scope.get("query_string", b"").decode("latin-1")
-        reply = await self._gateway.requests.answer(
+        reply = await self._gateway.dispatcher.dispatch(
             team, found, raw, query=query, cache_control=headers.get("cache-control"), refused=refused
         )
         if reply.status not in (400, 404, 415, 422):
@@ -220,7 +220,7 @@ class App:
         if wait_s := self._wrong_keys.wait_s(address):
             return _slow_down("too many requests with a wrong key from this address", wait_s)
         self._wrong_keys.failed(address)
-        self._gateway.tally.wrong_keys += 1
+        self._gateway.counters.wrong_keys += 1
         return error_reply(
             401,
             "Incorrect API key provided: no team has this key; send one as 'Authorization: Bearer KEY'",

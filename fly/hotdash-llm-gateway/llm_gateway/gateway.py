@@ -8,23 +8,23 @@ import time
 
 from .api.background import Background
 from .api.chat_answer import ChatAnswers
+from .api.dispatch import Dispatcher
 from .api.embeddings import Embeddings
-from .api.finish import Finish
 from .api.generation import Generation
 from .api.moderations import Moderations
 from .api.ownership import Ownership
-from .api.requests import Requests
+from .api.recorder import Recorder
 from .api.stored import Stored
 from .cache.embedding import Embedder
+from .cache.entry_store import EntryStore
 from .cache.exact import ExactCache
-from .cache.ledger import Ledger
 from .cache.semantic_tier import SemanticTier
 from .config import GatewayConfig
 from .environment import Environment
 from .health.loop_delay import LoopDelay
 from .health.meters import Meters
+from .health.request_counters import RequestCounters
 from .health.selftest import SelfTest
-from .health.tally import Tally
 from .limits.limiter import Limiter
 from .store import Store
 from .switches import Switches
@@ -58,7 +58,7 @@ class Gateway:
         self._deployments = Deployments(config.litellm)
         self._provider = Provider(self._deployments)
         semantic = config.cache.semantic
-        self.ledger = Ledger(
+        self.entry_store = EntryStore(
             self.store,
             prefix=prefix,
             bytes_per_team=config.cache.bytes_per_team,
@@ -68,9 +68,9 @@ class Gateway:
                 "verdict": semantic.ttl_s if semantic else config.cache.exact_ttl_s,
             },
         )
-        self.exact = ExactCache(self.ledger, on=lambda: self.switches.cache_on("exact"))
+        self.exact = ExactCache(self.entry_store, on=lambda: self.switches.cache_on("exact"))
         models = frozenset((*config.chat_models, *config.embedding_models, *config.prices))
-        self.tally = Tally(self.store, prefix=prefix, meters=Meters(frozenset(config.teams), models))
+        self.counters = RequestCounters(self.store, prefix=prefix, meters=Meters(frozenset(config.teams), models))
         self.embedder: Embedder | None = None
         self.semantic: SemanticTier | None = None
         if semantic:
@@ -80,11 +80,11 @@ class Gateway:
                 config,
                 semantic,
                 store=self.store,
-                ledger=self.ledger,
+                entry_store=self.entry_store,
                 embedder=self.embedder,
                 upstream=self._provider,
                 limiter=self.limiter,
-                count=self.tally.add,
+                count=self.counters.add,
                 keepable=ChatAnswers().keepable,
                 on=lambda: self.switches.cache_on("semantic"),
             )
@@ -93,7 +93,7 @@ class Gateway:
             config,
             store=self.store,
             limiter=self.limiter,
-            exact=ExactCache(self.ledger),
+            exact=ExactCache(self.entry_store),
             deployments=self._deployments,
         )
         self.loop_delay = LoopDelay()
@@ -102,13 +102,13 @@ class Gateway:
         self.tracer: Tracer | None = None
         self.delivery: Delivery | None = None
         if config.langfuse and environment.langfuse:
-            self.delivery = Delivery(environment.langfuse, config.teams, self.tally.history)
+            self.delivery = Delivery(environment.langfuse, config.teams, self.counters.history)
             self.tracer = connect(config.langfuse, environment.langfuse)
         given = {name: team.provider_ids for name, team in config.teams.items()}
         self._ownership = Ownership(self.store, given)
-        finish = Finish(config, tally=self.tally, tracer=self.tracer)
+        recorder = Recorder(config, counters=self.counters, tracer=self.tracer)
         limiter, provider = self.limiter, self._provider
-        self._background_responses = Background(config, limiter=limiter, provider=provider, finish=finish)
+        self._background_responses = Background(config, limiter=limiter, provider=provider, recorder=recorder)
         generation = Generation(
             config,
             limiter=limiter,
@@ -117,14 +117,14 @@ class Gateway:
             provider=provider,
             ownership=self._ownership,
             background=self._background_responses,
-            finish=finish,
+            recorder=recorder,
         )
-        self.requests = Requests(
+        self.dispatcher = Dispatcher(
             generation,
-            Embeddings(config, limiter=limiter, exact=self.exact, provider=provider, finish=finish),
-            Moderations(config, limiter=limiter, provider=provider, finish=finish),
-            Stored(config, limiter=limiter, provider=provider, ownership=self._ownership, finish=finish),
-            finish,
+            Embeddings(config, limiter=limiter, exact=self.exact, provider=provider, recorder=recorder),
+            Moderations(config, limiter=limiter, provider=provider, recorder=recorder),
+            Stored(config, limiter=limiter, provider=provider, ownership=self._ownership, recorder=recorder),
+            recorder,
         )
 
     async def warm(self) -> None:
@@ -136,10 +136,10 @@ class Gateway:
         await self.store.start()
         await self.limiter.start(self.config.teams.values())
         if self.semantic is not None:
-            self._background.append(asyncio.create_task(self.semantic.mirror.load()))
+            self._background.append(asyncio.create_task(self.semantic.replica.load()))
         self._background.append(asyncio.create_task(self.switches.run()))
         self._background.append(asyncio.create_task(self._self_test.until_passed()))
-        self._background.append(asyncio.create_task(self.tally.run()))
+        self._background.append(asyncio.create_task(self.counters.run()))
         self._background.append(asyncio.create_task(self.loop_delay.run()))
         if self.delivery is not None:
             self._background.append(asyncio.create_task(self.delivery.run()))
@@ -154,7 +154,7 @@ class Gateway:
             await self.semantic.close()
         await self._background_responses.close()
         await self._ownership.close()
-        await self.tally.flush()
+        await self.counters.flush()
         await self.limiter.close()
         if self.tracer is not None:
             counts = await asyncio.to_thread(self.tracer.close, FLUSH_S)

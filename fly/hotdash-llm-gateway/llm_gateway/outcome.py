@@ -46,11 +46,11 @@ class Outcome:
     first_token_ns: int | None = None
     provider_ns: int = 0
     lookup_ns: int = 0
-    asked: str | None = None
+    requested_model: str | None = None
     model: str | None = None
     tier: Tier = "bypass"
     similarity: float | None = None
-    how: str | None = None
+    served_by: str | None = None
     entry_id: str | None = None
     escalated: bool = False
     fallback: str | None = None
@@ -59,7 +59,7 @@ class Outcome:
     provider_headers: Mapping[str, str] = field(default_factory=dict)
     end_user: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    asked_for: Any = None
+    input: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     answer: Any = None
     usage: Mapping[str, Any] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Outcome:
         self.first_token_ns = time.time_ns()
 
     @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
+    def waiting_for_provider(self) -> Iterator[None]:
         """The provider is waited for meanwhile."""
         began = time.monotonic_ns()
         try:
@@ -90,14 +90,14 @@ class Outcome:
         return self.tier in ("exact", "semantic", "alias")
 
     @property
-    def due(self) -> Spend:
+    def billable(self) -> Spend:
         """What its own reservation is settled with."""
         return self.spend + self.overhead + self.unsettled
 
     @property
     def total(self) -> Spend:
         """All that was paid for this request."""
-        return self.due + self.judged
+        return self.billable + self.judged
 
     def headers(self) -> dict[str, str]:
         """The response headers that say what happened and what is left."""

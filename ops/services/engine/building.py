@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,17 +42,34 @@ class Build:
     timestamp: int = 0
     fresh: bool = False
 
-    def arguments(self, engine: Engine) -> list[str]:
-        """The engine's arguments. Docker dates only what its builder can; podman dates every file."""
+    def arguments(self, engine: Engine, dockerfile: Path | None = None) -> list[str]:
+        """The engine's arguments. Docker dates only what its builder can; podman dates every file.
+
+        Args:
+            dockerfile: a file to read in its place.
+        """
         podman = engine.kind == "podman"
-        words = ["build", *engine.options.build, "-f", str(self.dockerfile), "-t", self.tag]
+        words = ["build", *engine.options.build, "-f", str(dockerfile or self.dockerfile), "-t", self.tag]
         # podman's own default format has no SHELL, which the Dockerfile needs.
         words += ["--format", "docker", "--layers", "--timestamp", str(self.timestamp)] if podman else []
-        words += [] if podman else ["--progress", "plain", "--build-arg", f"{DATE}={self.timestamp}"]
-        scheme = "container-image" if podman else "docker-image"
-        for name, instead in sorted(self.bases.items()):
-            words += ["--build-context", f"{name}={scheme}://{instead}"]
+        words += [] if podman else ["--build-arg", f"{DATE}={self.timestamp}"]
         return [*words, *(["--no-cache"] if self.fresh else []), str(self.context)]
+
+    @contextlib.contextmanager
+    def on_bases(self) -> Iterator[Path]:
+        """The Dockerfile, or a copy that starts from `bases`: an option for it is known only to newer builders."""
+        if not self.bases:
+            yield self.dockerfile
+            return
+        lines = self.dockerfile.read_text().splitlines(keepends=True)
+        for number, line in enumerate(lines):
+            words = line.split()
+            if words[:1] == ["FROM"] and words[1] in self.bases:
+                lines[number] = line.replace(words[1], self.bases[words[1]])
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / self.dockerfile.name
+            copy.write_text("".join(lines))
+            yield copy
 
 
 def build(engine: Engine, wanted: Build, log: Path, say: Say) -> str:
@@ -75,7 +94,9 @@ def build(engine: Engine, wanted: Build, log: Path, say: Say) -> str:
             say(f"building {wanted.tag} ({now - start:.0f} s): {redactor(at)[:120]}")
             spoken = now
 
-    code = follow(engine.words(*wanted.arguments(engine)), lines.append, idle=idle, timeout=BUILD_S)
+    with wanted.on_bases() as dockerfile:
+        words = engine.words(*wanted.arguments(engine, dockerfile))
+        code = follow(words, lines.append, idle=idle, timeout=BUILD_S)
     if code != 0:
         said = "\n".join(lines)
         full = NO_ROOM in said.lower()

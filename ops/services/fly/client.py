@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ops.runbook.secret import Secret
 from ops.services import build_log
@@ -181,12 +179,6 @@ class Fly:
             timeout=WRITE_S,
         )
 
-    def destroy_volume(self, app: str, volume: str) -> None:
-        """Destroy a volume and what is on it."""
-        self.cli.run(
-            f"destroying the volume {volume} of {app}", "volumes", "destroy", volume, "-y", "-a", app, timeout=WRITE_S
-        )
-
     def status(self, app: str) -> AppStatus | None:
         """The app with its machines, or None when there is no such app."""
         try:
@@ -254,11 +246,6 @@ class Fly:
         raw = self.cli.json(f"listing the releases of {app}", "releases", "-a", app)
         return sorted((Release.read(r) for r in rows(raw)), key=lambda r: -r.version)
 
-    def certs(self, app: str) -> dict[str, Certificate]:
-        """The app's hostnames and their certificates, without the DNS records each needs."""
-        raw = self.cli.json(f"listing the certificates of {app}", "certs", "list", "-a", app)
-        return {c.hostname: c for c in map(Certificate.read, rows(raw))}
-
     def cert(self, app: str, hostname: str) -> Certificate | None:
         """One hostname's certificate in full, or None. Only reads: starts no validation."""
         doing = f"reading the certificate of {hostname}"
@@ -278,11 +265,6 @@ class Fly:
         """Validate now, and issue when DNS is right. Not a look: five failed tries an hour are all one has."""
         doing = f"checking the certificate of {hostname}"
         return Certificate.read(self.cli.json(doing, "certs", "check", hostname, "-a", app, timeout=WRITE_S))
-
-    def remove_cert(self, app: str, hostname: str) -> None:
-        """Remove a hostname and its certificates."""
-        doing = f"removing the hostname {hostname} from {app}"
-        self.cli.run(doing, "certs", "remove", hostname, "-y", "-a", app, timeout=WRITE_S)
 
     def ips(self, app: str) -> list[IpAddress]:
         """The app's addresses."""
@@ -340,16 +322,3 @@ class Fly:
         raw = self.api.rest(doing, f"/apps/{segment(app)}/logs" + (f"?{query}" if query else ""))
         found = [LogLine.read(pick(row, "attributes", default={})) for row in listed(doing, raw, "data")]
         return found, str(pick(pick(raw, "meta"), "next_token", default="") or after)
-
-    def config_validate(self, config: Path) -> None:
-        """Let flyctl check a fly.toml strictly; FLY-014 with flyctl's findings. No network."""
-        self.cli.run(f"checking {config.name}", "config", "validate", "-c", str(config.resolve()), "--strict")
-
-    def config_show(self, app: str) -> dict[str, Any]:
-        """The config of the newest release."""
-        done = self.cli.run(f"reading the deployed config of {app}", "config", "show", "-a", app)
-        try:
-            shown = json.loads(done.stdout)
-        except ValueError:
-            raise FlyError(errors.BAD_ANSWER, f"the deployed config of {app} is not JSON", done.last_words) from None
-        return dict(shown) if isinstance(shown, dict) else {}

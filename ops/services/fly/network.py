@@ -57,7 +57,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, raw: Raw) -> Certificate:
-        """From `certs list`, `certs add`, `certs check` or the Machines API."""
+        """From `certs add`, `certs check` or the Machines API."""
         held = list(rows(pick(raw, "certificates")))
         active = [c for c in held if pick(c, "status") == "active"]
         needs = pick(raw, "dns_requirements", default={})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.journal import now
@@ -45,6 +45,19 @@ def rollback(workspace: Workspace, project: Project, groups: Groups, release: Re
         project.memory.put("hold", "gateway", {"image": image, "instead_of": wanted, "at": now()})
     release.act(workspace, say)
     return f"{project.app} runs {image}, all groups healthy; it stays until {LIFT}, or a new image"
+
+
+def refuse_fast() -> NoReturn:
+    """Say that containers are replaced one at a time only.
+
+    Raises:
+        RunbookError: ENGINE-013.
+    """
+    raise RunbookError(
+        "ENGINE-013",
+        "containers are replaced one at a time, so there is no --fast here; nothing was changed",
+        next="inv deploy.rollback --target containers",
+    )
 
 
 def end_hold(project: Project) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ops.runbook.secret import Secret
-
 if TYPE_CHECKING:
     from ops.targets.containers.project import Project
 
@@ -20,8 +18,3 @@ def from_within(project: Project, value: str) -> str:
         if name in known:
             value = value.replace(f"@127.0.0.1:{known[name]}/", f"@{project.host(name)}:{port}/")
     return value
-
-
-def secret_from_within(project: Project, value: Secret) -> Secret:
-    """As `from_within`, of a secret."""
-    return Secret(from_within(project, value.reveal()))

@@ -159,7 +159,7 @@ class Pooled:
     def look(self, workspace: Workspace) -> Look:
         """Whether Langfuse works over the pooled URL."""
         if self.secrets.stage != "pooled":
-            return missing("Langfuse works over the direct connection")
+            return missing("Langfuse has not been told to use the pooled connection")
         for found in (self.secrets.look(workspace), self.release.look(workspace)):
             if not found.satisfied:
                 return found

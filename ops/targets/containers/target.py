@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, Step, blocked, satisfied
 from ops.services.endpoints import Endpoints
+from ops.targets import own_machine
 from ops.targets.base import Machine, Part, Requirement
 from ops.targets.containers import destroying, doctor, domains, going_back, operate, stores
 from ops.targets.containers.app import App
@@ -21,12 +21,13 @@ from ops.targets.containers.release import GatewayImage, Pooled, Release
 from ops.targets.containers.secrets import Secrets
 from ops.targets.containers.servers import Postgres, Redis
 from ops.targets.fly import inside
+from ops.targets.own_machine import OwnMachine
 
 if TYPE_CHECKING:
     from ops.targets.workspace import Workspace
 
 
-class Containers:
+class Containers(OwnMachine):
     """A rehearsal in containers. Making one reads and changes nothing.
 
     Args:
@@ -34,7 +35,6 @@ class Containers:
     """
 
     name = "containers"
-    production = False
     after_destroy = "nothing of it is left, its vault included"
     # What Fly and Supabase simply have comes first, and the image is built before it is run.
     extra_needs: Mapping[str, tuple[str, ...]] = {
@@ -63,10 +63,6 @@ class Containers:
         self.release: Part = self._release
         self.domains: Part = Domains(self.project, self.groups)
         self.pooled: Part = Pooled(secrets, self._release)
-
-    def exclusive(self) -> contextlib.AbstractContextManager[None]:
-        """A rehearsal is this checkout's alone; the run's own lock is enough."""
-        return contextlib.nullcontext()
 
     def preparation(self) -> Sequence[Step[Workspace]]:
         """The engine, what stands for Supabase, and the image that Fly's builder makes in production."""
@@ -119,13 +115,7 @@ class Containers:
     def endpoints(self) -> Endpoints:
         """The port of the proxy in the URLs, and where to connect: the names need not resolve."""
         port = self.project.ports.peek("edge_https")
-        names = self._workspace.stack.domains
-        return Endpoints(
-            gateway=f"https://{names.gateway}:{port}",
-            langfuse=f"https://{names.langfuse}:{port}",
-            connect=f"127.0.0.1:{port}",
-            ca=domains.authority(self.project),
-        )
+        return own_machine.endpoints(self._workspace.stack.domains, port, domains.authority(self.project))
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask a gateway's admin route, from inside its container."""
@@ -159,7 +149,13 @@ class Containers:
         return operate.logs(self._workspace, self.project, app, group, lines)
 
     def rollback(self, say: Say, *, to: str = "", fast: bool = False) -> str:
-        """Put the last good image back into service, and hold it there."""
+        """Put the last good image back into service, one container at a time, and hold it there.
+
+        Raises:
+            RunbookError: ENGINE-013 with `fast`: containers are never replaced all at once.
+        """
+        if fast:
+            going_back.refuse_fast()
         return going_back.rollback(self._workspace, self.project, self.groups, self._release, say, to)
 
     def end_hold(self) -> str:

@@ -29,7 +29,7 @@ class Pooled:
     def look(self, workspace: Workspace) -> Look:
         """Whether Langfuse has the pooled URL and its machines are healthy."""
         if self.secrets.stage(workspace) != POOLED:
-            return missing("Langfuse works over the direct connection")
+            return missing("Langfuse has not been told to use the pooled connection")
         handed = self.secrets.look(workspace)
         if not handed.satisfied:
             return handed

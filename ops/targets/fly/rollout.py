@@ -56,9 +56,9 @@ class Rollout:
             if standing.refused:
                 line, command = standing.refused[0]
                 raise RunbookError("FLY-052", line, next=command, blocked=True)
-            behind = self._behind(standing)
-            if behind:
-                self._deploy(behind)
+            behind, gone = self._behind(standing), self._gone(standing)
+            if behind or gone:
+                self._deploy(behind, gone=gone)
                 standing = self._judge()
             if standing.few or standing.many:
                 self._count_machines(standing)
@@ -74,7 +74,8 @@ class Rollout:
                 self.say(f"taking {seen.name} back into service")
                 self._machine(f"uncordoning {seen.name}", "uncordon", seen.machine.id)
             self._mend()
-            self.remember(last, deployed=bool(behind), renewed=[*behind, *restarted], digests=digests)
+            deployed = list(self.wanted.groups) if gone else behind
+            self.remember(last, deployed=bool(deployed), renewed=[*deployed, *restarted], digests=digests)
 
     def _judge(self) -> Standing:
         return judge(self.account, self.wanted, self.secrets)
@@ -82,13 +83,18 @@ class Rollout:
     def _behind(self, standing: Standing) -> list[str]:
         """The groups a deploy has to bring forward: without machines, or with machines of another description."""
         late = {seen.machine.group for seen in standing.late}
-        # A machine of a group that is no more goes with any deploy.
-        if late - set(self.wanted.groups):
-            return list(self.wanted.groups)
         return [group for group in self.wanted.groups if group in late or standing.few.get(group) == 0]
 
-    def _deploy(self, behind: list[str]) -> None:
-        """Deploy; the group others depend on first, and everybody else once it is healthy."""
+    def _gone(self, standing: Standing) -> bool:
+        """Whether there are machines of a group that is no more."""
+        return any(seen.machine.group not in self.wanted.groups for seen in standing.late)
+
+    def _deploy(self, behind: list[str], *, gone: bool) -> None:
+        """Deploy; the group others depend on first, and everybody else once it is healthy.
+
+        Args:
+            gone: take the machines of groups that are no more away, which flyctl does only where no groups are named.
+        """
         wanted = self.wanted
         # Whatever is remembered of the last deploy is not true of this one.
         self.account.memory.forget("deployed", wanted.app)
@@ -102,8 +108,8 @@ class Rollout:
             image = release.image if release else image
             self.gate({wanted.first}, newer_than=before)
         others = tuple(group for group in behind if group != wanted.first)
-        if others:
-            self._release(image, others)
+        if others or gone:
+            self._release(image, () if gone else others)
 
     def _newest(self) -> int:
         releases = self.account.releases(self.wanted.app)

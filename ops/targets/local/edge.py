@@ -12,6 +12,7 @@ from ops.targets.local.ports import has_ipv6
 from ops.targets.local.program import Program
 
 if TYPE_CHECKING:
+    from ops.render import RehearsalEdge
     from ops.targets.local.rehearsal import Rehearsal
     from ops.targets.workspace import Workspace
 
@@ -33,11 +34,11 @@ def program(layout: Layout) -> Program:
     return Program(NAME, command, PORTS, stop_s=35, priority=60)
 
 
-def caddyfile(workspace: Workspace, layout: Layout, ports: dict[str, int]) -> str:
-    """The edge's rules, rendered for this machine from the same template as production's."""
+def _here(layout: Layout, ports: dict[str, int]) -> RehearsalEdge:
+    """What of the edge's rules is this machine's."""
     from ops import render
 
-    edge = render.RehearsalEdge(
+    return render.RehearsalEdge(
         http_port=ports.get("edge_http", 0),
         https_port=ports.get("edge_https", 0),
         gateway_port=ports.get("gateway", 0),
@@ -47,7 +48,23 @@ def caddyfile(workspace: Workspace, layout: Layout, ports: dict[str, int]) -> st
         log_file=layout.logs / "edge-access.log",
         bind=("127.0.0.1", "[::1]") if has_ipv6() else ("127.0.0.1",),
     )
-    return render.caddyfile(workspace.stack, rehearsal=edge)
+
+
+def caddyfile(workspace: Workspace, layout: Layout, ports: dict[str, int]) -> str:
+    """The edge's rules, rendered for this machine from the same template as production's."""
+    from ops import render
+
+    return render.caddyfile(workspace.stack, rehearsal=_here(layout, ports))
+
+
+def _origin(workspace: Workspace, layout: Layout, ports: dict[str, int], text: str) -> str:
+    """Digest of a Caddyfile and all that it was rendered from: as long as it holds, rendering finds the same again."""
+    from ops.description import typed
+    from ops.render import files
+    from ops.validate import stamp
+
+    here = repr(_here(layout, ports))
+    return stamp.digest([typed.encode(workspace.stack).decode(), files.source(), here, text])
 
 
 class Edge:
@@ -57,18 +74,24 @@ class Edge:
         self.rehearsal = rehearsal
         self.layout = rehearsal.layout
 
+    @property
+    def _note(self) -> Path:
+        return self.layout.data(NAME) / "origin"
+
     def _written(self) -> str:
         return read(self.layout.data(NAME) / "Caddyfile") or ""
 
     def look(self, workspace: Workspace) -> Look:
         """Whether Caddy runs by the wanted Caddyfile and both public names answer 200 over TLS."""
-        ports = self.rehearsal.ports.known()
-        wanted = caddyfile(workspace, self.layout, ports)
-        if not self._written():
+        ports, written = self.rehearsal.ports.known(), self._written()
+        if not written:
             return missing("the edge is not configured")
-        if self._written() != wanted:
-            return drifted("the edge's Caddyfile is not what the stack says", _difference(self._written(), wanted))
-        found = self.rehearsal.standing(program(self.layout), wanted)
+        # Rendering takes longer than all of the rest, so a look that finds nothing new does without.
+        if read(self._note) != _origin(workspace, self.layout, ports, written):
+            wanted = caddyfile(workspace, self.layout, ports)
+            if written != wanted:
+                return drifted("the edge's Caddyfile is not what the stack says", _difference(written, wanted))
+        found = self.rehearsal.standing(program(self.layout), written)
         if not found.satisfied:
             return found
         port, domains = ports["edge_https"], workspace.stack.domains
@@ -104,6 +127,7 @@ class Edge:
         text = caddyfile(workspace, self.layout, ports)
         if text != self._written():
             write_private(self.layout.data(NAME) / "Caddyfile", text)
+        write_private(self._note, _origin(workspace, self.layout, ports, text))
         # A socket left by a killed one would keep it from starting.
         if not self.rehearsal.runs(NAME):
             (self.layout.run / "caddy.sock").unlink(missing_ok=True)

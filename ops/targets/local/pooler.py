@@ -6,7 +6,6 @@ import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
@@ -126,8 +125,3 @@ class Pooler:
         if self._kind():
             return "pgbouncer (transaction pooling)"
         return "plain forward (no pgbouncer here: nothing is pooled)"
-
-
-def port_of(url: str) -> int:
-    """The port a connection URL names, 0 for none."""
-    return urlsplit(url).port or 0

@@ -103,7 +103,7 @@ class Pooled:
         """Whether the Langfuse stand-in has the pooled URL, runs, and says itself that it uses it."""
         layout, ports = self.rehearsal.layout, self.rehearsal.ports
         if langfuse.stage(layout) != langfuse.POOLED:
-            return missing("Langfuse works over the direct connection")
+            return missing("Langfuse has not been told to use the pooled connection")
         handed = self.secrets.look(workspace)
         if not handed.satisfied:
             return handed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import Look, Say, Step, unavailable
 from ops.services.endpoints import Endpoints
+from ops.targets import own_machine
 from ops.targets.base import Part, Requirement
 from ops.targets.local.app import App
 from ops.targets.local.daemon import Daemon
@@ -24,6 +24,7 @@ from ops.targets.local.secrets import Secrets
 from ops.targets.local.storage import Storage
 from ops.targets.local.valkey import Valkey
 from ops.targets.no_machines import NoMachines
+from ops.targets.own_machine import OwnMachine
 
 if TYPE_CHECKING:
     from ops.targets.workspace import Workspace
@@ -48,7 +49,7 @@ class Absent:
         return
 
 
-class Local(NoMachines):
+class Local(OwnMachine, NoMachines):
     """The rehearsal. Making one reads and changes nothing.
 
     Args:
@@ -57,7 +58,6 @@ class Local(NoMachines):
 
     name = "local"
     instead = "the rehearsal has inv local.status and inv local.logs"
-    production = False
     # What Fly and Supabase simply have, a rehearsal must bring up first.
     extra_needs: Mapping[str, tuple[str, ...]] = {
         **dict.fromkeys(("build.dockerfile", "build.scripts", "build.fly"), ("local.packages",)),
@@ -88,10 +88,6 @@ class Local(NoMachines):
         self.release: Part = release
         self.domains: Part = Edge(self.rehearsal)
         self.pooled: Part = Pooled(self.rehearsal, secrets, release)
-
-    def exclusive(self) -> contextlib.AbstractContextManager[None]:
-        """A rehearsal is this checkout's alone; the run's own lock is enough."""
-        return contextlib.nullcontext()
 
     def preparation(self) -> Sequence[Step[Workspace]]:
         """The machine's own part of a rehearsal: what Fly and Supabase bring in production."""
@@ -146,13 +142,7 @@ class Local(NoMachines):
     def endpoints(self) -> Endpoints:
         """The edge's port in the URLs, and where to connect: the names need not resolve."""
         port = self.rehearsal.ports.peek("edge_https")
-        domains = self._workspace.stack.domains
-        return Endpoints(
-            gateway=f"https://{domains.gateway}:{port}",
-            langfuse=f"https://{domains.langfuse}:{port}",
-            connect=f"127.0.0.1:{port}",
-            ca=authority(self.layout),
-        )
+        return own_machine.endpoints(self._workspace.stack.domains, port, authority(self.layout))
 
     def admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         """Ask the gateway's admin route on its own port.

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GATEWAY = ROOT / "fly" / "hotdash-llm-gateway"
 sys.path[:0] = [str(ROOT), str(GATEWAY)]
 
-from llm_gateway.limits.limiter import Grant, Limiter  # noqa: E402
+from llm_gateway.limits.limiter import Limiter, Reservation  # noqa: E402
 from llm_gateway.store import Store  # noqa: E402
 
 from tests.gateway.valkey_server import ValkeyServer  # noqa: E402
@@ -77,7 +77,7 @@ async def hammer(limiter: Limiter, team: Team, clients: int, seconds: float, out
         while time.monotonic() < end:
             asked += 1
             answer = await limiter.reserve(team, tokens=100, nano_usd=100)
-            if isinstance(answer, Grant):
+            if isinstance(answer, Reservation):
                 rows.append((answer.at, answer.shared))
                 await limiter.settle(answer, tokens=60, nano_usd=60)
             else:
@@ -96,7 +96,7 @@ async def spend(limiter: Limiter, team: Team, clients: int, seconds: float, out:
             while time.monotonic() < end:
                 estimate = chance.randrange(1_000, 20_000)
                 answer = await limiter.reserve(team, tokens=10, nano_usd=estimate)
-                if isinstance(answer, Grant):
+                if isinstance(answer, Reservation):
                     cost = chance.randrange(estimate // 2, estimate + 1)
                     bills.write(f"{cost}\n")
                     await asyncio.sleep(chance.uniform(0, 0.05))
@@ -129,12 +129,12 @@ async def mix(limiter: Limiter, team: Team, clients: int, out: Path) -> None:
             asking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 answer = await asking
-                if isinstance(answer, Grant):
+                if isinstance(answer, Reservation):
                     await limiter.settle(answer, tokens=0, nano_usd=0)
             return
         estimate = chance.randrange(1_000, 1_000_000)
         answer = await limiter.reserve(team, tokens=2_000, nano_usd=estimate)
-        if not isinstance(answer, Grant):
+        if not isinstance(answer, Reservation):
             raise RuntimeError(f"refused: {answer}")
         cost = 0 if kind == "error" else estimate if kind == "timeout" else chance.randrange(estimate)
         if kind == "judged":

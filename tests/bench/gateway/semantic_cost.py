@@ -35,9 +35,9 @@ import numpy as np
 from llm_gateway import startup
 from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.embedding import Embedder
+from llm_gateway.cache.entry_store import EntryStore
+from llm_gateway.cache.index_replica import IndexReplica
 from llm_gateway.cache.keys import CacheKey
-from llm_gateway.cache.ledger import Ledger
-from llm_gateway.cache.mirror import Mirror
 from llm_gateway.cache.purge import purge_team
 from llm_gateway.cache.semantic_tier import SemanticTier
 from llm_gateway.config import Embedding
@@ -50,7 +50,7 @@ from llm_gateway.upstream import provider as upstream
 from numpy.typing import NDArray
 
 from tests.bench.gateway.goals import tell
-from tests.gateway.cache.semantic_gateways import Grants, Provider, answer, ask_part, config
+from tests.gateway.cache.semantic_gateways import Provider, Reservations, answer, ask_part, config
 from tests.gateway.valkey_server import ValkeyServer
 
 DIMENSIONS = 1024
@@ -124,16 +124,16 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     encoding()
     startup.settle()  # As the gateway does before it serves: else the collector walks all of LiteLLM now and then.
     store = Store(url, prefix="gw:", timeout_s=10)
-    ledger = Ledger(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
+    entry_store = EntryStore(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
     provider = Given(says="no")
     tier = SemanticTier(
         settings,
         settings.cache.semantic,
         store=store,
-        ledger=ledger,
+        entry_store=entry_store,
         embedder=cast(Embedder, provider),
         upstream=cast(upstream.Provider, provider),
-        limiter=cast(Limiter, Grants()),
+        limiter=cast(Limiter, Reservations()),
         count=lambda team, name, value: None,
         keepable=ChatAnswers().keepable,
     )
@@ -159,11 +159,11 @@ async def measure(url: str, entries: int) -> dict[str, float]:
     accounted = int(await store.call("GET", "gw:used:{a}"))
     answer_bytes = len(json.dumps(answer(ANSWER), separators=(",", ":")))
 
-    late, began = Mirror(store, prefix="gw:", teams=["a"]), time.perf_counter()
+    late, began = IndexReplica(store, prefix="gw:", teams=["a"]), time.perf_counter()
     async with Stalls() as rebuilding:
         await late.sync("a")
     rebuilt_s = time.perf_counter() - began
-    await tier.mirror.sync("a")
+    await tier.replica.sync("a")
 
     random = np.random.default_rng(4)
     kinds: dict[str, Callable[[int], str]] = {
@@ -195,7 +195,7 @@ async def measure(url: str, entries: int) -> dict[str, float]:
             await tier.labels.add("a", percent / 100, "doubt", right=right)
 
     refused = ask_part(REFUSED)
-    for _, near in (await tier.mirror.sync("a")).nearest(tier.answers.room(refused), made[0], 100):
+    for _, near in (await tier.replica.sync("a")).nearest(tier.answers.partition_id(refused), made[0], 100):
         await tier.labels.refuse("a", tier.answers.wording_id(refused), near.entry, near.stamp)
 
     taken: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in kinds}
@@ -220,9 +220,9 @@ async def measure(url: str, entries: int) -> dict[str, float]:
             f"lookup, {name}: p95 ms, median round": wall_ms[len(wall_ms) // 2],
             f"lookup, {name}: p95 ms, worst round": wall_ms[-1],
         }
-    await purge_team(ledger, "a")
+    await purge_team(entry_store, "a")
     async with Stalls() as purging:
-        left = len(await tier.mirror.sync("a"))
+        left = len(await tier.replica.sync("a"))
     if left:
         raise RuntimeError(f"{left} entries are still known after a purge")
     await tier.close()

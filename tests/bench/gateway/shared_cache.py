@@ -37,9 +37,9 @@ sys.path.insert(0, str(PACKAGE))
 
 import llm_gateway  # noqa: F401  (before numpy: it says how many threads numpy may use)
 import numpy as np
+from llm_gateway.cache.entry_store import EntryStore
 from llm_gateway.cache.exact import pack
 from llm_gateway.cache.index import quantise
-from llm_gateway.cache.ledger import Ledger
 from llm_gateway.store import Store
 
 DIMENSIONS = 1024
@@ -73,7 +73,7 @@ def entries(operator: httpx.Client) -> int:
 async def fill(url: str, count: int) -> None:
     """Entries as gateways write them, in partitions of 100."""
     store = Store(url, prefix="gw:", timeout_s=5)
-    ledger = Ledger(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
+    entry_store = EntryStore(store, prefix="gw:", bytes_per_team=1 << 30, ttl_s=TTL_S)  # type: ignore[arg-type]
     random = np.random.default_rng(5)
     value = pack({}, {"choices": [{"message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}]})
     for number in range(count):
@@ -83,7 +83,7 @@ async def fill(url: str, count: int) -> None:
             "q": f"Where can I find article number {number} of the handbook, please?",
             "v": quantise(vector / np.linalg.norm(vector)).tobytes(),
         }
-        await ledger.keep(TEAM, "semantic", f"entry {number}", value, row=row)
+        await entry_store.keep(TEAM, "semantic", f"entry {number}", value, row=row)
     await store.close()
 
 

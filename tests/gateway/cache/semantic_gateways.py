@@ -12,14 +12,14 @@ from typing import Any, cast
 import numpy as np
 from llm_gateway.api.chat_answer import ChatAnswers
 from llm_gateway.cache.embedding import Embedder, EmbeddingFailed, Vector
+from llm_gateway.cache.entry_store import EntryStore
 from llm_gateway.cache.exact import Hit
 from llm_gateway.cache.keys import CacheKey, Partition, partition
-from llm_gateway.cache.ledger import Ledger
 from llm_gateway.cache.semantic_tier import Lookup, SemanticTier
 from llm_gateway.config import GatewayConfig, parse
 from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.pricing import Spend
-from llm_gateway.limits.reservations import Grant, Refusal, Remaining
+from llm_gateway.limits.reservations import Refusal, Remaining, Reservation
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
 from llm_gateway.upstream import provider as upstream
@@ -105,24 +105,24 @@ class Provider:
 
 
 @dataclass
-class Grants:
-    """A limiter that grants everything or nothing, and notes the tokens that are booked and were reserved for them."""
+class Reservations:
+    """A limiter that grants everything or nothing, and notes the tokens that are booked and were reserved."""
 
     full: bool = False
     booked: list[int] = field(default_factory=list)
     reserved: list[int] = field(default_factory=list)
     open: int = 0
 
-    async def reserve(self, team: Any, *, tokens: int, nano_usd: int, requests: int) -> Grant | Refusal:
+    async def reserve(self, team: Any, *, tokens: int, nano_usd: int, requests: int) -> Reservation | Refusal:
         assert requests == 0, "a verdict or a check is no request of the client"
         if self.full:
             return Refusal("usd", 60.0, Remaining(0, 0, 0))
         self.open += 1
-        return Grant("g", team.name, tokens, nano_usd, Remaining(0, 0, 0), at=0)
+        return Reservation("g", team.name, tokens, nano_usd, Remaining(0, 0, 0), at=0)
 
-    async def settle(self, grant: Grant, *, tokens: int, nano_usd: int) -> None:
+    async def settle(self, reservation: Reservation, *, tokens: int, nano_usd: int) -> None:
         self.open -= 1
-        self.reserved.append(grant.tokens)
+        self.reserved.append(reservation.tokens)
         self.booked.append(tokens)
 
 
@@ -150,10 +150,10 @@ class Gateway:
 
     config: GatewayConfig
     store: Store
-    ledger: Ledger
+    entry_store: EntryStore
     tier: SemanticTier
     provider: Provider
-    limiter: Grants
+    limiter: Reservations
     counts: Counter[tuple[str, str]]
 
     def outcome(self, part: Partition) -> Outcome:
@@ -200,8 +200,8 @@ def gateways(
         for _ in range(count):
             store = Store(url, prefix=prefix, timeout_s=10, breaker_open_s=0.1)
             ttl = {"exact": 1000, "semantic": 1000, "verdict": 1000}
-            ledger = Ledger(store, prefix=prefix, bytes_per_team=budget, ttl_s=ttl)  # type: ignore[arg-type]
-            provider, limiter, counts = Provider(), Grants(), Counter[tuple[str, str]]()
+            entry_store = EntryStore(store, prefix=prefix, bytes_per_team=budget, ttl_s=ttl)  # type: ignore[arg-type]
+            provider, limiter, counts = Provider(), Reservations(), Counter[tuple[str, str]]()
 
             def add(team: str, name: str, value: int, counts: Counter[tuple[str, str]] = counts) -> None:
                 counts[team, name] += value
@@ -210,14 +210,14 @@ def gateways(
                 settings,
                 settings.cache.semantic,
                 store=store,
-                ledger=ledger,
+                entry_store=entry_store,
                 embedder=cast(Embedder, provider),
                 upstream=cast(upstream.Provider, provider),
                 limiter=cast(Limiter, limiter),
                 count=add,
                 keepable=ChatAnswers().keepable,
             )
-            made.append(Gateway(settings, store, ledger, tier, provider, limiter, counts))
+            made.append(Gateway(settings, store, entry_store, tier, provider, limiter, counts))
         try:
             await check(*made)
         finally:

@@ -109,28 +109,28 @@ def test_a_response_is_keyed_by_its_input_and_by_all_the_provider_knows_besides(
     assert len({key(each) for each in (body, *others)}) == len(others) + 1
     listed = body | {"input": [{"role": "user", "content": [{"type": "input_text", "text": body["input"]}]}]}
     assert key(listed) == key(body) == key(body | {"store": True})
-    room = partition(body, team="a", model="m")
-    assert room
-    assert room.question == body["input"]
+    part = partition(body, team="a", model="m")
+    assert part
+    assert part.question == body["input"]
     chat = partition(ASK, team="a", model="m")
     assert chat
-    assert room.key != chat.key
+    assert part.key != chat.key
 
 
 def test_team_and_answering_model_are_part_of_every_key() -> None:
     assert len({key(ASK), key(ASK, team="b"), key(ASK, model="gpt-4o")}) == 3
-    rooms = [partition(ASK, team=team, model=model) for team, model in [("a", "m"), ("b", "m"), ("a", "n")]]
-    assert len({room.key for room in rooms if room}) == 3
+    parts = [partition(ASK, team=team, model=model) for team, model in [("a", "m"), ("b", "m"), ("a", "n")]]
+    assert len({part.key for part in parts if part}) == 3
 
 
 def test_a_forged_team_in_the_body_stays_in_the_callers_team() -> None:
     forged = ASK | {"metadata": {"user_api_key_team_id": "b", "team": "b"}, "team": "b", "cache": {"namespace": "b"}}
     assert exact_key(forged, team="a", model="m") != exact_key(ASK, team="b", model="m")
-    room, other = partition(forged, team="a", model="m"), partition(ASK, team="b", model="m")
-    assert room
+    part, other = partition(forged, team="a", model="m"), partition(ASK, team="b", model="m")
+    assert part
     assert other
-    assert room.team == "a"
-    assert room.key != other.key
+    assert part.team == "a"
+    assert part.key != other.key
 
 
 @pytest.mark.parametrize(
@@ -162,25 +162,25 @@ def test_only_plain_text_questions_have_a_partition(body: dict[str, Any]) -> Non
 
 
 def test_the_last_question_is_not_part_of_the_partition_and_all_else_is() -> None:
-    def room(*messages: tuple[str, str], **more: Any) -> tuple[str, str]:
+    def part(*messages: tuple[str, str], **more: Any) -> tuple[str, str]:
         body = {"messages": [{"role": role, "content": text} for role, text in messages], **more}
         found = partition(body, team="a", model="m")
         assert found is not None
         return found.key, found.history_key
 
-    plain = room(("user", "x"))
-    assert room(("user", "y")) == plain
-    assert room(("system", "s"), ("user", "x"))[0] != plain[0]
-    assert room(("system", "s"), ("user", "x"))[0] == room(("developer", "s"), ("user", "x"))[0]
-    assert room(("user", "x"), temperature=0)[0] != plain[0]
-    assert room(("user", "x"), user="u1") == plain
-    earlier = room(("user", "hi"), ("assistant", "hello"), ("user", "x"))
+    plain = part(("user", "x"))
+    assert part(("user", "y")) == plain
+    assert part(("system", "s"), ("user", "x"))[0] != plain[0]
+    assert part(("system", "s"), ("user", "x"))[0] == part(("developer", "s"), ("user", "x"))[0]
+    assert part(("user", "x"), temperature=0)[0] != plain[0]
+    assert part(("user", "x"), user="u1") == plain
+    earlier = part(("user", "hi"), ("assistant", "hello"), ("user", "x"))
     assert earlier[0] == plain[0]
     assert earlier[1] != plain[1]
-    assert room(("user", "hi"), ("assistant", "hallo"), ("user", "x"))[1] != earlier[1]
+    assert part(("user", "hi"), ("assistant", "hallo"), ("user", "x"))[1] != earlier[1]
     assert (
-        room(("user", "hi"), ("system", "s"), ("user", "x"))[0]
-        != room(("system", "s"), ("user", "hi"), ("user", "x"))[0]
+        part(("user", "hi"), ("system", "s"), ("user", "x"))[0]
+        != part(("system", "s"), ("user", "hi"), ("user", "x"))[0]
     )
 
 

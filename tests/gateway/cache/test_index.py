@@ -11,14 +11,14 @@ def unit(rows: Vector) -> Vector:
     return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def wording(number: int, *, room: str = "r") -> Wording:
-    return Wording((1000 + number, 0), f"e{number}", room, f"question {number}", f"e{number}", "")
+def wording(number: int, *, partition: str = "r") -> Wording:
+    return Wording((1000 + number, 0), f"e{number}", partition, f"question {number}", f"e{number}", "")
 
 
-def filled(vectors: Vector, *, room: str = "r") -> Index:
+def filled(vectors: Vector, *, partition: str = "r") -> Index:
     index = Index()
     for number, vector in enumerate(vectors):
-        index.put(wording(number, room=room), quantise(vector).tobytes())
+        index.put(wording(number, partition=partition), quantise(vector).tobytes())
     return index
 
 
@@ -48,10 +48,10 @@ def test_near_neighbours_are_the_ones_an_exact_scan_finds(size: int) -> None:
 
 def test_rooms_never_mix() -> None:
     vectors = unit(np.eye(8, dtype=np.float32))
-    index = filled(vectors, room="one")
-    index.put(wording(100, room="two"), quantise(vectors[0]).tobytes())
+    index = filled(vectors, partition="one")
+    index.put(wording(100, partition="two"), quantise(vectors[0]).tobytes())
     assert [found.id for _, found in index.nearest("two", vectors[0], 5)] == ["e100"]
-    assert {found.room for _, found in index.nearest("one", vectors[0], 20)} == {"one"}
+    assert {found.partition for _, found in index.nearest("one", vectors[0], 20)} == {"one"}
     assert index.nearest("nowhere", vectors[0], 5) == []
 
 

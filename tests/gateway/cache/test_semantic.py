@@ -25,12 +25,12 @@ def test_a_yes_serves_and_the_new_wording_is_served_at_once_from_then_on(valkey:
         found, outcome = await one.looked(NEW)
         assert said(found.hit) == "3 days"
         assert found.hit
-        assert (found.hit.tier, found.hit.how) == ("semantic", "judge")
+        assert (found.hit.tier, found.hit.served_by) == ("semantic", "judge")
         assert outcome.similarity == found.hit.similarity
         assert 0.5 < (outcome.similarity or 0) < 1
         assert one.provider.cases == [{"STORED": STORED, "ANSWER": "3 days", "NEW": NEW}]
         assert (outcome.overhead, outcome.judged.tokens) == (EMBEDDED, VERDICT)
-        assert outcome.due == EMBEDDED  # The verdict has been booked by itself.
+        assert outcome.billable == EMBEDDED  # The verdict has been booked by itself.
         assert one.limiter.booked == [VERDICT]
         for gateway in (one, two):
             gateway.provider.embedded.clear()
@@ -100,7 +100,7 @@ def test_the_same_question_typed_otherwise_needs_no_embedding_and_has_no_similar
             found, outcome = await one.looked(question)
             assert said(found.hit) == "3 days"
             assert found.hit
-            assert found.hit.how == "same"
+            assert found.hit.served_by == "same"
             assert outcome.similarity is None
         assert one.provider.embedded == []
 
@@ -220,7 +220,7 @@ def test_nothing_is_served_unjudged_before_there_are_labels_nor_to_another_perso
         found, outcome = await one.looked("How long would a delivery take to our house?", user="A")
         assert said(found.hit) == "3 days"
         assert found.hit
-        assert found.hit.how == "similarity"
+        assert found.hit.served_by == "similarity"
         assert outcome.overhead == EMBEDDED
         assert len(one.provider.cases) == 1
         assert one.counts["a", "served_similarity"] == 1
@@ -303,7 +303,7 @@ def test_reviewed_aliases_are_served_without_embedding_judge_or_number(valkey: V
             found, outcome = await one.looked(question)
             assert said(found.hit) == "30 days"
             assert found.hit
-            assert (found.hit.tier, found.hit.how) == ("alias", "alias")
+            assert (found.hit.tier, found.hit.served_by) == ("alias", "alias")
             assert outcome.similarity is None
         assert one.provider.embedded == one.provider.cases == []
         one.provider.says = "no"

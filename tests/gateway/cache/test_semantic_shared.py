@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 from llm_gateway.cache.exact import ExactCache
+from llm_gateway.cache.index_replica import IndexReplica
 from llm_gateway.cache.keys import CacheKey, exact_key
-from llm_gateway.cache.mirror import Mirror
 from llm_gateway.cache.purge import purge_entry, purge_team
 
 from tests.gateway.cache.semantic_gateways import Gateway, answer, ask_part, gateways, said
@@ -28,15 +28,15 @@ def test_another_gateway_sees_an_entry_and_a_purge_at_once(valkey: Valkey) -> No
         await one.put("Where is my parcel?", "In Oslo", team="b")
         assert said((await two.look(OTHER)).hit) == "30 days"
         assert said((await two.look(SPELT)).hit) == "30 days"
-        await purge_entry(one.ledger, "a", f"semantic:{entry_id}")
+        await purge_entry(one.entry_store, "a", f"semantic:{entry_id}")
         for question in (OTHER, SPELT):
             assert (await two.look(question)).hit is None
         await one.put("What is the return policy?", "60 days")
         assert said((await two.look(OTHER)).hit) == "60 days"
-        await purge_team(one.ledger, "a")
+        await purge_team(one.entry_store, "a")
         for gateway in (one, two):
             assert (await gateway.look(OTHER)).hit is None
-            assert len(await gateway.tier.mirror.sync("a")) == 0
+            assert len(await gateway.tier.replica.sync("a")) == 0
         assert said((await two.look("where is my parcel", team="b")).hit) == "In Oslo"
 
     gateways(valkey.url, valkey.prefix, check, count=2)
@@ -49,12 +49,14 @@ def test_a_purge_by_the_id_a_member_was_served_with_takes_its_answer_and_the_exa
         assert key is not None
         for named in ("exact", "member"):
             semantic_id = await one.put("What is the return policy?", "30 days", exact=key.digest)
-            await ExactCache(one.ledger).put(key, json.dumps(answer("30 days")).encode(), semantic_id=semantic_id)
+            await ExactCache(one.entry_store).put(key, json.dumps(answer("30 days")).encode(), semantic_id=semantic_id)
             hit = (await one.look(OTHER)).hit
             assert hit
-            purged = await purge_entry(one.ledger, "a", hit.entry_id if named == "member" else f"exact:{key.digest}")
+            purged = await purge_entry(
+                one.entry_store, "a", hit.entry_id if named == "member" else f"exact:{key.digest}"
+            )
             assert purged.entries == (3 if named == "member" else 2)
-            assert await ExactCache(one.ledger).get(key) is None
+            assert await ExactCache(one.entry_store).get(key) is None
             for question in (OTHER, SPELT):
                 assert (await one.look(question)).hit is None
 
@@ -67,7 +69,7 @@ def test_a_purge_of_the_team_takes_refusals_along(valkey: Valkey) -> None:
             one.provider.says = says
             await one.put("What is the return policy?", "30 days")
             assert said((await one.look(OTHER)).hit) == served
-            await purge_team(one.ledger, "a")
+            await purge_team(one.entry_store, "a")
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -78,7 +80,7 @@ def test_a_new_answer_to_the_same_question_replaces_the_old_one(valkey: Valkey) 
         await two.put("What is the return policy?", "60 days")
         for gateway in (one, two):
             assert said((await gateway.look(OTHER)).hit) == "60 days"
-            assert len(await gateway.tier.mirror.sync("a")) == 2  # The question, and the other wording.
+            assert len(await gateway.tier.replica.sync("a")) == 2  # The question, and the other wording.
 
     gateways(valkey.url, valkey.prefix, check, count=2)
 
@@ -89,7 +91,7 @@ def test_an_evicted_entry_is_a_miss_and_leaves_the_index(valkey: Valkey) -> None
         for number in range(30):
             await one.put(f"Is locker {number} free?", "yes" * 100)
         assert (await one.look(SPELT)).hit is None
-        assert await one.ledger.used_bytes("a") <= 8000
+        assert await one.entry_store.used_bytes("a") <= 8000
 
     gateways(valkey.url, valkey.prefix, check, budget=8000)
 
@@ -100,8 +102,8 @@ def test_what_one_team_keeps_is_bounded_members_and_refusals_included(valkey: Va
         for number in range(60):
             one.provider.says = "yes" if number % 2 else "no"
             await one.look(f"How long does w{number:04} delivery take?")
-        assert await one.ledger.used_bytes("a") <= 30_000
-        assert len(await one.tier.mirror.sync("a")) <= 60
+        assert await one.entry_store.used_bytes("a") <= 30_000
+        assert len(await one.tier.replica.sync("a")) <= 60
 
     gateways(valkey.url, valkey.prefix, check, budget=30_000)
 
@@ -116,7 +118,7 @@ def test_a_redis_that_comes_back_empty_is_believed(own_valkey: ValkeyServer) -> 
             while not one.store.available:
                 await asyncio.sleep(0.01)
         assert (await one.look(OTHER)).hit is None
-        assert len(one.tier.mirror) == 0
+        assert len(one.tier.replica) == 0
         await one.put("What is the return policy?", "60 days")
         assert said((await one.look(OTHER)).hit) == "60 days"
 
@@ -144,8 +146,8 @@ def test_a_frozen_redis_is_a_miss_in_time_and_later_serves_again(own_valkey: Val
 def test_rows_of_an_earlier_version_are_left_alone(valkey: Valkey) -> None:
     async def check(one: Gateway) -> None:
         row: dict[str, bytes | str] = {"p": "room", "q": "old", "v": bytes(256)}
-        await one.ledger.keep("a", "semantic", "old", b"{}\n{}", row=row)
-        assert len(await one.tier.mirror.sync("a")) == 0
+        await one.entry_store.keep("a", "semantic", "old", b"{}\n{}", row=row)
+        assert len(await one.tier.replica.sync("a")) == 0
 
     gateways(valkey.url, valkey.prefix, check)
 
@@ -166,8 +168,8 @@ def test_a_restarted_gateway_reads_its_entries_while_it_serves(valkey: Valkey) -
 
         for start in range(0, entries, 50):
             await asyncio.gather(*(put(number) for number in range(start, start + 50)))
-        await one.tier.mirror.sync("a")
-        late = Mirror(one.store, prefix=valkey.prefix, teams=["a", "b"])
+        await one.tier.replica.sync("a")
+        late = IndexReplica(one.store, prefix=valkey.prefix, teams=["a", "b"])
         cpu = time.process_time()
         loading = asyncio.create_task(late.load())
         longest, served = 0.0, 0

@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from llm_gateway.cache.entry_store import EntryStore
 from llm_gateway.cache.exact import ExactCache, Hit
 from llm_gateway.cache.keys import CacheKey
-from llm_gateway.cache.ledger import Ledger
 from llm_gateway.config import Team, parse
-from llm_gateway.health import tally as tally_module
+from llm_gateway.health import request_counters
+from llm_gateway.health.request_counters import DAY_S, LAST_REQUEST, RequestCounters, pays
 from llm_gateway.health.selftest import SelfTest
-from llm_gateway.health.tally import DAY_S, LAST_REQUEST, Tally, pays
-from llm_gateway.limits.limiter import Grant, Limiter, Refusal
+from llm_gateway.limits.limiter import Limiter, Refusal, Reservation
 from llm_gateway.outcome import Outcome
 from llm_gateway.store import Store
 
@@ -42,7 +42,7 @@ class Leaky(ExactCache):
 
 
 class Generous(Limiter):
-    async def reserve(self, team: Any, **options: Any) -> Grant | Refusal:
+    async def reserve(self, team: Any, **options: Any) -> Reservation | Refusal:
         options["tokens"] = 0
         return await super().reserve(Team(team.name, "", 10**6, 10**6, 10**6), **options)
 
@@ -72,14 +72,14 @@ def test_only_working_parts_pass(
     valkey: Valkey, cache: type[ExactCache], limits: type[Limiter], complaint: str | None
 ) -> None:
     async def check(store: Store) -> None:
-        ledger = Ledger(
+        entry_store = EntryStore(
             store,
             prefix=valkey.prefix,
             bytes_per_team=100_000,
             ttl_s={"exact": 60, "semantic": 60, "verdict": 60},
         )
         limiter = limits(store)
-        test = SelfTest(CONFIG, store=store, limiter=limiter, exact=cache(ledger), deployments=NoDeployments())  # type: ignore[arg-type]
+        test = SelfTest(CONFIG, store=store, limiter=limiter, exact=cache(entry_store), deployments=NoDeployments())  # type: ignore[arg-type]
         running = asyncio.create_task(test.until_passed())
         async with asyncio.timeout(10):
             while test.pending == "not finished":
@@ -97,13 +97,13 @@ def test_only_working_parts_pass(
 def test_counts_of_several_gateways_add_up_in_redis(valkey: Valkey) -> None:
     async def check(store: Store) -> None:
         team = Team("shop", "SHOP_KEY", 1, 1, 1)
-        gateways = [Tally(store, prefix=valkey.prefix) for _ in range(2)]
-        for tally in gateways:
-            tally.count(Outcome(team, tier="exact"), saved_nano_usd=5)
-            tally.count(Outcome(team, status=429, warning="limit reached"), saved_nano_usd=0)
-            tally.count(Outcome(team, error="broken", status=502), saved_nano_usd=0)
-            await tally.flush()
-            await tally.flush()
+        gateways = [RequestCounters(store, prefix=valkey.prefix) for _ in range(2)]
+        for counters in gateways:
+            counters.count(Outcome(team, tier="exact"), saved_nano_usd=5)
+            counters.count(Outcome(team, status=429, warning="limit reached"), saved_nano_usd=0)
+            counters.count(Outcome(team, error="broken", status=502), saved_nano_usd=0)
+            await counters.flush()
+            await counters.flush()
         shared = dict(await gateways[0].shared("shop"))
         assert time.time() - 60 < shared.pop(LAST_REQUEST) <= time.time()
         assert shared == {"exact": 2, "limited": 2, "failed": 2, "saved_nano_usd": 10}
@@ -120,15 +120,15 @@ def test_a_day_on_which_the_judge_cost_more_than_it_saved_is_told_on_the_next(
 
     async def check(store: Store) -> None:
         team = Team("shop", "SHOP_KEY", 1, 1, 1)
-        one, two = (Tally(store, prefix=valkey.prefix) for _ in range(2))
+        one, two = (RequestCounters(store, prefix=valkey.prefix) for _ in range(2))
         one.add("shop", "judge_nano_usd", spent)
-        two.count(Outcome(team, tier="semantic", how="judge"), saved_nano_usd=saved)
-        two.count(Outcome(team, tier="semantic", how="same"), saved_nano_usd=1000)
+        two.count(Outcome(team, tier="semantic", served_by="judge"), saved_nano_usd=saved)
+        two.count(Outcome(team, tier="semantic", served_by="same"), saved_nano_usd=1000)
         two.count(Outcome(team, tier="exact"), saved_nano_usd=1000)
-        for tally in (one, two):
-            await tally.flush()
+        for counters in (one, two):
+            await counters.flush()
         assert pays(await one.yesterday("shop")) is None
-        monkeypatch.setattr(tally_module, "_today", lambda: int(time.time()) // DAY_S + 1)
+        monkeypatch.setattr(request_counters, "_today", lambda: int(time.time()) // DAY_S + 1)
         assert pays(await one.yesterday("shop")) is paid
 
     with_store(valkey, check)
@@ -136,7 +136,7 @@ def test_a_day_on_which_the_judge_cost_more_than_it_saved_is_told_on_the_next(
 
 def test_counts_wait_while_redis_is_away(valkey: Valkey) -> None:
     async def check(store: Store) -> None:
-        away = Tally(Store("redis://127.0.0.1:1/0", prefix="x:", timeout_s=0.2), prefix="x:")
+        away = RequestCounters(Store("redis://127.0.0.1:1/0", prefix="x:", timeout_s=0.2), prefix="x:")
         away.count(Outcome(Team("shop", "", 1, 1, 1), tier="miss"), saved_nano_usd=0)
         await away.flush()
         away._store, away._prefix = store, valkey.prefix

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from llm_gateway.limits.limiter import Grant, Limiter, Refusal
+from llm_gateway.limits.limiter import Limiter, Refusal, Reservation
 from llm_gateway.store import Store
 
 from tests.gateway.valkey_server import ValkeyServer
@@ -48,10 +48,12 @@ async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 5.0
             await asyncio.sleep(0.01)
 
 
-async def admitted(limiter: Limiter, team: Team, tries: int, *, tokens: int = 0, nano_usd: int = 0) -> list[Grant]:
+async def admitted(
+    limiter: Limiter, team: Team, tries: int, *, tokens: int = 0, nano_usd: int = 0
+) -> list[Reservation]:
     """What was admitted of some requests, one after the other."""
     answers = [await limiter.reserve(team, tokens=tokens, nano_usd=nano_usd) for _ in range(tries)]
-    return [answer for answer in answers if isinstance(answer, Grant)]
+    return [answer for answer in answers if isinstance(answer, Reservation)]
 
 
 async def refused(limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: int = 0) -> Refusal:
@@ -61,10 +63,10 @@ async def refused(limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: in
     return answer
 
 
-async def granted(limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: int = 0) -> Grant:
-    """The grant of a request that must be admitted."""
+async def granted(limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: int = 0) -> Reservation:
+    """The reservation of a request that must be admitted."""
     answer = await limiter.reserve(team, tokens=tokens, nano_usd=nano_usd)
-    assert isinstance(answer, Grant), answer
+    assert isinstance(answer, Reservation), answer
     return answer
 
 

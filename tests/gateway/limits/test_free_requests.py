@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from llm_gateway.limits.limiter import Grant, Limiter
+from llm_gateway.limits.limiter import Limiter, Reservation
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.limits.limiting import Team, admitted, begin, end_of, gateway, granted, refused, until
@@ -13,9 +13,9 @@ from tests.gateway.valkey_server import ValkeyServer
 ENTRY = "kept:{shop}:1"
 
 
-async def asked(limiter: Limiter, team: Team, *, tokens: int = 10, nano_usd: int = 10) -> Grant:
-    answer = await limiter.reserve(team, tokens=tokens, nano_usd=nano_usd, free_if=ENTRY)
-    assert isinstance(answer, Grant), answer
+async def asked(limiter: Limiter, team: Team, *, tokens: int = 10, nano_usd: int = 10) -> Reservation:
+    answer = await limiter.reserve(team, tokens=tokens, nano_usd=nano_usd, free_if_exists=ENTRY)
+    assert isinstance(answer, Reservation), answer
     return answer
 
 
@@ -24,10 +24,10 @@ def test_what_is_kept_is_handed_out_for_nothing_and_what_is_not_is_booked(valkey
         team = Team()
         async with gateway(valkey.url, valkey.prefix, team) as limiter:
             missed = await asked(limiter, team)
-            assert (missed.found, missed.tokens, missed.nano_usd) == (None, 10, 10)
+            assert (missed.cached, missed.tokens, missed.nano_usd) == (None, 10, 10)
             await limiter._store.call("SET", ENTRY, b"an answer")
             hit = await asked(limiter, team)
-            assert (hit.found, hit.tokens, hit.nano_usd) == (b"an answer", 0, 0)
+            assert (hit.cached, hit.tokens, hit.nano_usd) == (b"an answer", 0, 0)
             usage = await limiter.usage(team)
             assert (usage.requests, usage.tokens, usage.spent_nano_usd) == (2, 10, 10)
 
@@ -39,11 +39,11 @@ def test_a_team_without_tokens_or_money_left_still_gets_what_is_kept(valkey: Val
         team = Team(tpm=100, daily_nano_usd=100)
         async with gateway(valkey.url, valkey.prefix, team) as limiter:
             await granted(limiter, team, tokens=100, nano_usd=100)
-            assert (await limiter.reserve(team, tokens=10, nano_usd=10, free_if=ENTRY)).remaining.tokens == 0
+            assert (await limiter.reserve(team, tokens=10, nano_usd=10, free_if_exists=ENTRY)).remaining.tokens == 0
             await limiter._store.call("SET", ENTRY, b"an answer")
-            assert (await asked(limiter, team)).found == b"an answer"
+            assert (await asked(limiter, team)).cached == b"an answer"
             # Even one that alone would be more than the whole limit.
-            assert (await asked(limiter, team, tokens=1_000, nano_usd=1_000)).found == b"an answer"
+            assert (await asked(limiter, team, tokens=1_000, nano_usd=1_000)).cached == b"an answer"
 
     asyncio.run(run())
 
@@ -55,8 +55,8 @@ def test_what_is_kept_counts_as_a_request_and_is_refused_like_one(valkey: Valkey
             await limiter._store.call("SET", ENTRY, b"an answer")
             for _ in range(3):
                 await asked(limiter, team)
-            refusal = await limiter.reserve(team, tokens=10, nano_usd=10, free_if=ENTRY)
-            assert not isinstance(refusal, Grant)
+            refusal = await limiter.reserve(team, tokens=10, nano_usd=10, free_if_exists=ENTRY)
+            assert not isinstance(refusal, Reservation)
             assert refusal.limit == "requests"
 
     asyncio.run(run())
@@ -79,7 +79,7 @@ def test_after_an_outage_what_is_kept_is_free_of_the_share_that_is_enforced_then
             await until(told)
             await limiter._store.call("SET", ENTRY, b"an answer")
             await refused(limiter, team, nano_usd=500)  # It would fit, but not into a gateway's own share.
-            assert (await asked(limiter, team, nano_usd=500)).found == b"an answer"
+            assert (await asked(limiter, team, nano_usd=500)).cached == b"an answer"
             usage = await limiter.usage(team)
             assert (usage.requests, usage.spent_nano_usd) == (4, 500)
 
@@ -92,7 +92,7 @@ def test_without_redis_nothing_is_found_and_the_request_is_booked(own_valkey: Va
         async with gateway(own_valkey.url, "f:", team) as limiter:
             await limiter._store.call("SET", ENTRY, b"an answer")
             begin(own_valkey, "stop")
-            grant = await asked(limiter, team)
-            assert (grant.found, grant.shared, grant.tokens) == (None, False, 10)
+            reservation = await asked(limiter, team)
+            assert (reservation.cached, reservation.shared, reservation.tokens) == (None, False, 10)
 
     asyncio.run(run())

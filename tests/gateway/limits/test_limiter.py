@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from llm_gateway.limits.limiter import Grant, Limiter
+from llm_gateway.limits.limiter import Limiter, Reservation
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.limits.limiting import USD, WINDOW_S, Team, admitted, gateway, granted, refused
@@ -17,8 +17,8 @@ def test_the_request_after_the_last_one_allowed_is_refused_until_the_first_has_l
     async def run() -> None:
         team = Team()
         async with gateway(valkey.url, valkey.prefix, team) as limiter:
-            grants = await admitted(limiter, team, 10)
-            assert [grant.remaining.requests for grant in grants] == list(range(9, -1, -1))
+            reservations = await admitted(limiter, team, 10)
+            assert [reservation.remaining.requests for reservation in reservations] == list(range(9, -1, -1))
             refusal = await refused(limiter, team)
             assert refusal.limit == "requests"
             assert not refusal.too_large
@@ -44,7 +44,7 @@ def test_every_sliding_window_over_four_gateways_holds_exactly_the_limit(valkey:
     async def client(limiter: Limiter, team: Team, until_s: float, times: list[int]) -> None:
         while time.monotonic() < until_s:
             answer = await limiter.reserve(team, tokens=10, nano_usd=10)
-            if isinstance(answer, Grant):
+            if isinstance(answer, Reservation):
                 times.append(answer.at)
                 await limiter.settle(answer, tokens=5, nano_usd=5)
             else:
@@ -148,8 +148,8 @@ def test_the_data_of_a_team_is_bounded_by_its_window(valkey: Valkey) -> None:
         team = Team(rpm=10_000)
         async with gateway(valkey.url, valkey.prefix, team, window_s=0.1) as limiter:
             for _ in range(300):
-                grant = await granted(limiter, team, tokens=3, nano_usd=3)
-                await limiter.settle(grant, tokens=2, nano_usd=2)
+                reservation = await granted(limiter, team, tokens=3, nano_usd=3)
+                await limiter.settle(reservation, tokens=2, nano_usd=2)
             await asyncio.sleep(0.1)
             await granted(limiter, team, tokens=1, nano_usd=1)
             with valkey.server.client() as redis:
@@ -173,9 +173,9 @@ def test_every_key_expires_whatever_was_done_last(valkey: Valkey) -> None:
                 return [key for key in redis.keys(f"{valkey.prefix}limits:*") if redis.ttl(key) < 0]
 
             async with gateway(valkey.url, valkey.prefix, team, window_s=60) as limiter:
-                grant = await granted(limiter, team, tokens=9, nano_usd=9)
+                reservation = await granted(limiter, team, tokens=9, nano_usd=9)
                 assert not lasting()
-                await limiter.settle(grant, tokens=5, nano_usd=5)
+                await limiter.settle(reservation, tokens=5, nano_usd=5)
                 assert not lasting()
                 await limiter.add(team, tokens=1, nano_usd=1)
                 assert not lasting()

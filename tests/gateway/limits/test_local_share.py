@@ -28,8 +28,8 @@ def alone(gateways: int, heard: Totals | None, own: int = 0) -> LocalShare:
     for number in range(own):
         share.admit(Admission(f"own{number}", NOON - 1_000, 1, 0, 0))
     if heard is not None:
-        share.hear(heard)
-    share.lose(NOON, LIMITS)
+        share.observe(heard)
+    share.redis_lost(NOON, LIMITS)
     return share
 
 
@@ -68,8 +68,8 @@ def test_an_old_word_from_redis_says_nothing_when_there_are_other_gateways() -> 
 def test_dollars_are_what_was_spent_plus_a_part_of_what_was_left_until_the_next_day() -> None:
     share = LocalShare(gateways=2, window_us=WINDOW)
     share.admit(Admission("own", NOON - 1_000, 1, 0, 500))
-    share.hear(Totals(NOON - 1, 1, 0, 600))
-    share.lose(NOON, LIMITS)
+    share.observe(Totals(NOON - 1, 1, 0, 600))
+    share.redis_lost(NOON, LIMITS)
     assert share.left(NOON, LIMITS)[2] == 200
     tomorrow = (NOON // DAY_US + 1) * DAY_US
     blocked = share.blocked(NOON, LIMITS, requests=0, tokens=0, nano_usd=201)
@@ -102,8 +102,8 @@ def test_whatever_gateways_did_before_no_window_over_all_of_them_passes_the_limi
             times.append(at)
     total = sum(time > NOON - 10 - WINDOW for time in times)
     for share in shares:
-        share.hear(Totals(NOON - 10, total, 0, 0))
-        share.lose(NOON + chance.randrange(3_000_000 - 10), LIMITS)
+        share.observe(Totals(NOON - 10, total, 0, 0))
+        share.redis_lost(NOON + chance.randrange(3_000_000 - 10), LIMITS)
     for now in range(NOON + 3_000_000, NOON + 3 * WINDOW, 500_000):
         share = chance.choice(shares)
         times += [now] * admit(share, now, chance.randrange(12))

@@ -44,10 +44,10 @@ def test_counters_lost_by_redis_are_restored_by_the_gateways(own_valkey: ValkeyS
             await until(settled)
 
     async def limiter_pair(a: Limiter, b: Limiter, team: Team) -> None:
-        for grant in await admitted(a, team, 3, tokens=5, nano_usd=10):
-            await a.settle(grant, tokens=3, nano_usd=3)
-        for grant in await admitted(b, team, 4, tokens=5, nano_usd=10):
-            await b.settle(grant, tokens=3, nano_usd=3)
+        for reservation in await admitted(a, team, 3, tokens=5, nano_usd=10):
+            await a.settle(reservation, tokens=3, nano_usd=3)
+        for reservation in await admitted(b, team, 4, tokens=5, nano_usd=10):
+            await b.settle(reservation, tokens=3, nano_usd=3)
 
     asyncio.run(run())
 
@@ -79,11 +79,11 @@ def test_an_answer_that_was_overtaken_is_not_taken_for_a_loss_of_the_counters(va
         while store.held is not None:
             await asyncio.sleep(0)
         await asyncio.sleep(0.05)
-        grant = await granted(limiter, team, tokens=5, nano_usd=100)
+        reservation = await granted(limiter, team, tokens=5, nano_usd=100)
         held.set()
         await late
         assert (await granted(limiter, team)).shared
-        await limiter.settle(grant, tokens=1, nano_usd=1)
+        await limiter.settle(reservation, tokens=1, nano_usd=1)
         assert (await limiter.usage(team)).spent_nano_usd == 1
         await limiter.close()
         await store.close()
@@ -99,14 +99,14 @@ def test_counters_lost_again_while_they_are_restored_come_back_once(own_valkey: 
         for _ in range(3):
             await limiter.settle(await granted(limiter, team, tokens=5, nano_usd=10), tokens=3, nano_usd=3)
 
-        def lose() -> None:
+        def lose_counters() -> None:
             with own_valkey.client() as redis:
                 redis.flushall()
                 # Another gateway was faster to book something.
                 redis.hset("f:limits:{shop}:sum", "epoch", f"{time.time_ns()}")
 
-        lose()
-        store.before_record = lose
+        lose_counters()
+        store.before_record = lose_counters
         await limiter.reserve(team, tokens=0, nano_usd=0)
 
         async def restored() -> bool:

@@ -39,8 +39,8 @@ def test_a_gateway_alone_keeps_the_limit_through_an_outage_and_reports_it(own_va
             during = await admitted(limiter, team, 20, tokens=10, nano_usd=10)
             assert time.perf_counter() - started < DEADLINE_S  # None of them waited for Redis.
             assert len(before) + 1 + len(during) == 10
-            for grant in [*before, first, *during]:
-                await limiter.settle(grant, tokens=1, nano_usd=1)
+            for reservation in [*before, first, *during]:
+                await limiter.settle(reservation, tokens=1, nano_usd=1)
             refusal = await refused(limiter, team)
             assert refusal.limit == "requests"
             assert 0 < refusal.retry_after_s <= 2.0
@@ -52,10 +52,10 @@ def test_a_gateway_alone_keeps_the_limit_through_an_outage_and_reports_it(own_va
                 return usage.shared and (usage.requests, usage.tokens, usage.spent_nano_usd) == (10, 10, 10)
 
             await until(reported)
-            times = [grant.at for grant in [*before, first, *during]]
+            times = [reservation.at for reservation in [*before, first, *during]]
             end = time.monotonic() + 2.5
             while time.monotonic() < end:
-                times += [grant.at for grant in await admitted(limiter, team, 1)]
+                times += [reservation.at for reservation in await admitted(limiter, team, 1)]
                 await asyncio.sleep(0.01)
             assert fullest(times, 2_000_000) == 10
 
@@ -75,22 +75,24 @@ def test_two_gateways_never_pass_the_limit_over_an_outage(
             gateway(own_valkey.url, "f:", team, gateways=2, window_s=1.0) as a,
             gateway(own_valkey.url, "f:", team, gateways=2, window_s=1.0) as b,
         ):
-            grants = await admitted(a, team, before[0], nano_usd=10) + await admitted(b, team, before[1], nano_usd=10)
+            reservations = await admitted(a, team, before[0], nano_usd=10) + await admitted(
+                b, team, before[1], nano_usd=10
+            )
             await b.reserve(team, tokens=0, nano_usd=2_000)  # refused, but b hears the totals
             await a.reserve(team, tokens=0, nano_usd=2_000)
             begin(own_valkey, fault)
-            first_alone = len(grants)
+            first_alone = len(reservations)
             end = time.monotonic() + 2.8
             back: float | None = time.monotonic() + 1.6
             while time.monotonic() < end:
                 for limiter in (a, b):
-                    grants += await admitted(limiter, team, 1, nano_usd=10)
+                    reservations += await admitted(limiter, team, 1, nano_usd=10)
                 if back and time.monotonic() > back:
                     end_of(own_valkey, fault)
                     back = None
                 await asyncio.sleep(0.01)
-            assert fullest([grant.at for grant in grants], 1_000_000) <= 10
-            assert len(grants) > first_alone + 5
+            assert fullest([reservation.at for reservation in reservations], 1_000_000) <= 10
+            assert len(reservations) > first_alone + 5
 
     asyncio.run(run())
 

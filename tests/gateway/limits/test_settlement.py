@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from llm_gateway.limits.limiter import Grant
+from llm_gateway.limits.limiter import Reservation
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.limits.limiting import WINDOW_S, Team, gateway, granted, refused, until
@@ -14,12 +14,12 @@ def test_tokens_are_reserved_at_the_estimate_and_settled_to_the_truth(valkey: Va
     async def run() -> None:
         team = Team(rpm=100, tpm=1000)
         async with gateway(valkey.url, valkey.prefix, team, window_s=60) as limiter:
-            grant = await granted(limiter, team, tokens=700)
-            assert grant.remaining.tokens == 300
+            reservation = await granted(limiter, team, tokens=700)
+            assert reservation.remaining.tokens == 300
             refusal = await refused(limiter, team, tokens=301)
             assert refusal.limit == "tokens"
             assert 59 < refusal.retry_after_s <= 60
-            await limiter.settle(grant, tokens=100, nano_usd=0)
+            await limiter.settle(reservation, tokens=100, nano_usd=0)
             assert (await granted(limiter, team, tokens=900)).remaining.tokens == 0
 
     asyncio.run(run())
@@ -29,8 +29,8 @@ def test_only_the_first_settlement_counts(valkey: Valkey) -> None:
     async def run() -> None:
         team = Team()
         async with gateway(valkey.url, valkey.prefix, team) as limiter:
-            grant = await granted(limiter, team, tokens=100, nano_usd=100)
-            await asyncio.gather(*(limiter.settle(grant, tokens=n, nano_usd=n) for n in (40, 50, 60)))
+            reservation = await granted(limiter, team, tokens=100, nano_usd=100)
+            await asyncio.gather(*(limiter.settle(reservation, tokens=n, nano_usd=n) for n in (40, 50, 60)))
             usage = await limiter.usage(team)
             assert (usage.tokens, usage.spent_nano_usd, usage.reserved_nano_usd) == (40, 40, 0)
 
@@ -56,9 +56,9 @@ def test_a_settlement_after_the_window_corrects_the_dollars_and_not_the_tokens(v
     async def run() -> None:
         team = Team()
         async with gateway(valkey.url, valkey.prefix, team, window_s=0.1) as limiter:
-            grant = await granted(limiter, team, tokens=100, nano_usd=100)
+            reservation = await granted(limiter, team, tokens=100, nano_usd=100)
             await asyncio.sleep(0.15)
-            await limiter.settle(grant, tokens=70, nano_usd=70)
+            await limiter.settle(reservation, tokens=70, nano_usd=70)
             usage = await limiter.usage(team)
             assert (usage.tokens, usage.spent_nano_usd) == (0, 70)
 
@@ -76,7 +76,7 @@ def test_a_caller_that_goes_away_while_reserving_leaves_nothing_booked(valkey: V
                     await asyncio.sleep(0)
                 task.cancel()
                 (answer,) = await asyncio.gather(task, return_exceptions=True)
-                served += isinstance(answer, Grant)
+                served += isinstance(answer, Reservation)
 
             async def empty() -> bool:
                 usage = await limiter.usage(team)
@@ -92,8 +92,8 @@ def test_a_cancelled_caller_still_settles(valkey: Valkey) -> None:
     async def run() -> None:
         team = Team()
         async with gateway(valkey.url, valkey.prefix, team) as limiter:
-            grant = await granted(limiter, team, nano_usd=100)
-            task = asyncio.create_task(limiter.settle(grant, tokens=0, nano_usd=1))
+            reservation = await granted(limiter, team, nano_usd=100)
+            task = asyncio.create_task(limiter.settle(reservation, tokens=0, nano_usd=1))
             await asyncio.sleep(0)
             task.cancel()
 

@@ -98,7 +98,7 @@ def test_long_texts_fill_the_queue_by_their_bytes(langfuse: Langfuses, monkeypat
     monkeypatch.setattr(tracing, "MOST_BYTES", 1_000_000)
     tracer = Tracer(SETTINGS, langfuse)
     for _ in range(SETTINGS.queue):
-        tracer.record(Outcome(TEAM, asked_for=[{"role": "user", "content": "\N{GRINNING FACE}" * LONGEST_TEXT}]))
+        tracer.record(Outcome(TEAM, input=[{"role": "user", "content": "\N{GRINNING FACE}" * LONGEST_TEXT}]))
     counts = tracer.counts()
     assert counts.waiting_bytes <= 1_000_000
     assert 10 <= counts.waiting <= 1_000_000 // (4 * LONGEST_TEXT)
@@ -217,11 +217,11 @@ def test_what_is_left_when_langfuse_goes_away_in_the_middle_waits(
 
 
 def test_a_trace_says_what_happened() -> None:
-    outcome = Outcome(TEAM, asked="mini", model="big", tier="miss", escalated=True, fallback="500 broken")
+    outcome = Outcome(TEAM, requested_model="mini", model="big", tier="miss", escalated=True, fallback="500 broken")
     outcome.usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     outcome.spend, outcome.overhead = Spend(7, 2_000), Spend(1, 500)
     outcome.answer = {"choices": [{"message": {"role": "assistant", "content": "hello"}}]}
-    outcome.asked_for = [{"role": "user", "content": "x" * (2 * LONGEST_TEXT)}]
+    outcome.input = [{"role": "user", "content": "x" * (2 * LONGEST_TEXT)}]
     made = attributes(outcome, SETTINGS)
     observation = "langfuse.observation."
     assert json.loads(made[observation + "cost_details"]) == {"total": 2.5e-06}
@@ -236,7 +236,7 @@ def test_a_trace_says_what_happened() -> None:
 
 def test_content_can_be_kept_out_of_traces() -> None:
     quiet = Langfuse("HOST", "PUBLIC", "SECRET", environment="test", content=False, queue=50)
-    outcome = Outcome(TEAM, asked_for=[{"role": "user", "content": "a secret"}])
+    outcome = Outcome(TEAM, input=[{"role": "user", "content": "a secret"}])
     assert "a secret" not in str(attributes(outcome, quiet))
 
 

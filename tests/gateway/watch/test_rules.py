@@ -213,3 +213,19 @@ def test_an_alert_that_an_earlier_version_began_is_ended_by_this_one() -> None:
         state = alerts.advance(state, evaluate(well(now), past.empty(), settings()), now, settings())
     assert [mail["id"].partition("@")[0] for mail in state["outbox"]] == [f"over.spend.all.{int(BEGIN)}-0"]
     assert state["alerts"] == {}
+
+
+def test_what_is_counted_says_over_which_time_it_was_looked() -> None:
+    """At the first look counters say nothing; later ones say since when, however long nobody looked."""
+    history, told = past.empty(), []
+    for minutes, requests in ((0, 164.0), (3, 200.0), (4, 210.0), (130, 1210.0)):
+        shared = {"requests": requests, "failed": 0.0, "hits": 0.0, "asked": requests}
+        seen = well(BEGIN + minutes * MINUTE, shared)
+        history = past.after(history, seen)
+        told.append(found(seen, history)["errors"].says)
+    assert [line.removeprefix("0.0% of ").partition(" (limit")[0] for line in told] == [
+        "not known yet: this is the first look, and a count needs two",
+        "36 requests failed in 3 min",
+        "46 requests failed in 4 min",
+        "1000 requests failed in 126 min",
+    ]

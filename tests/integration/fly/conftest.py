@@ -11,6 +11,7 @@ import pytest
 from ops.runbook.secret import Secret
 from tests.flysim import binaries, said
 from tests.services.real_servers import Postgres, minio, postgres
+from tests.targets.fly.kept import Kept
 from tests.targets.fly.support import Site, site
 
 
@@ -63,19 +64,41 @@ def place(
         yield made
 
 
+@pytest.fixture(scope="session")
+def kept(
+    tmp_path_factory: pytest.TempPathFactory,
+    flyctl: Path,
+    database: Postgres,
+    object_store: tuple[str, str, str] | None,
+) -> Kept:
+    """What one deploy of an empty account ended with."""
+    clean(database.url())
+    with site(tmp_path_factory.mktemp("first"), flyctl, database.url(), minio=object_store) as made:
+        done = made.deploy()
+        assert done.ok, done.troubles()
+        return Kept.of(made, tmp_path_factory.mktemp("kept"))
+
+
 @pytest.fixture(scope="module")
 def deployed(
     tmp_path_factory: pytest.TempPathFactory,
     flyctl: Path,
     database: Postgres,
     object_store: tuple[str, str, str] | None,
+    kept: Kept,
 ) -> Iterator[Site]:
-    """A stack that has been deployed once; a test that changes it must put it right again."""
+    """A deployed stack for all tests of a module; one that changes it must put it right again."""
     clean(database.url())
     with site(tmp_path_factory.mktemp("deployed"), flyctl, database.url(), minio=object_store) as made:
-        done = made.deploy()
-        assert done.ok, done.troubles()
+        kept.put_into(made)
         yield made
+
+
+@pytest.fixture
+def copied(place: Site, kept: Kept) -> Site:
+    """A deployed stack of the test's own."""
+    kept.put_into(place)
+    return place
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -67,9 +67,9 @@ def operator(place: Site, tmp_path: Path, object_store: tuple[str, str, str] | N
         pytest.skip(NO_MINIO)
     made = Operator(tmp_path / "copy", place)
     if place.vault_seed:
-        file = made.checkout.root / place.world().stack.stack.vault
+        file = made.checkout.root / place.deployment().stack.stack.vault
         file.parent.mkdir(parents=True, mode=0o700)
-        file.write_bytes(place.world().vault.path.read_bytes())
+        file.write_bytes(place.deployment().vault.path.read_bytes())
         file.chmod(0o600)
         file.parent.chmod(0o700)
         file.parent.parent.chmod(0o700)

@@ -50,7 +50,7 @@ def test_each_app_holds_its_own_secrets_and_no_other(deployed: Site) -> None:
     assert held[MINIO] == {"MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
     from ops.render import processes
 
-    assert held[GATEWAY] == processes.secrets(deployed.world().stack)
+    assert held[GATEWAY] == processes.secrets(deployed.deployment().stack)
 
 
 def test_langfuse_ends_on_the_pooled_connection_and_migrates_over_the_direct_one(deployed: Site) -> None:
@@ -86,7 +86,7 @@ def test_no_secret_is_in_a_log_a_journal_an_argument_or_flyctl_own_folder(place:
     wrapped = binaries.recording(Path(place.environ["FLYCTL"]), tmp_path / "bin", argv)
     done = place.deploy(FLYCTL=str(wrapped))
     assert done.ok, done.troubles()
-    vault = place.world().vault
+    vault = place.deployment().vault
     values = {name: vault.get(name).reveal() for name in vault.names()} | {"token": place.sim.token}
     calls = [json.loads(line) for line in argv.read_text().splitlines()]
     assert len(calls) > 20

@@ -22,8 +22,8 @@ def as_before(deployed: Site) -> Iterator[None]:
 
 
 def look(place: Site) -> Look:
-    world = place.world()
-    return world.target.domains.look(world)
+    deployment = place.deployment()
+    return deployment.target.domains.look(deployment)
 
 
 def of_kind(place: Site, *, v6: bool) -> list[str]:
@@ -71,16 +71,17 @@ def test_f12_a_proxied_name_is_named_with_both_ways_out(deployed: Site) -> None:
     assert done.ok, done.troubles()
 
 
-def test_f13_a_reported_problem_ends_the_waiting_at_once(place: Site) -> None:
+def test_f13_a_reported_problem_ends_the_waiting_at_once(copied: Site) -> None:
     """F13: a CAA record; it cost twelve validations in 68 seconds."""
     caa = {"code": "CAA_ERROR", "message": "CAA record prevents issuance", "remediation": "Allow letsencrypt.org"}
-    place.sim.dns.problems[HOST] = caa
-    outcome = place.deploy(RUNBOOK_DNS_WAIT_S="60").result.outcomes["deploy.domains"]
+    copied.sim.drift.remove_cert(GATEWAY, HOST)
+    copied.sim.dns.problems[HOST] = caa
+    outcome = copied.deploy(RUNBOOK_DNS_WAIT_S="60").result.outcomes["deploy.domains"]
     assert outcome.code == "DNS-003"
     assert outcome.why == "CAA record prevents issuance Allow letsencrypt.org"
     assert "mend what it reports" in outcome.next
-    checks = [call for call in place.sim.calls if call.operation.endswith(f"/{HOST}/check")]
+    checks = [call for call in copied.sim.calls if call.operation.endswith(f"/{HOST}/check")]
     assert len(checks) == 1
-    place.sim.dns.problems.clear()
-    done = place.deploy()
+    copied.sim.dns.problems.clear()
+    done = copied.deploy()
     assert done.ok, done.troubles()

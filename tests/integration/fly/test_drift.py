@@ -77,93 +77,83 @@ def test_a_secret_changed_by_hand_costs_one_restart(deployed: Site) -> None:
 
 
 @pytest.mark.parametrize("memory", [True, False], ids=["remembered", "by its releases alone"])
-def test_a_lost_volume_that_held_data_is_refused_and_nothing_is_made_in_its_place(place: Site, memory: bool) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    place.sim.drift.delete_volume(CLICKHOUSE, "clickhouse_data")
+def test_a_lost_volume_that_held_data_is_refused_and_nothing_is_made_in_its_place(copied: Site, memory: bool) -> None:
+    copied.sim.drift.delete_volume(CLICKHOUSE, "clickhouse_data")
     if not memory:
-        place.memory.unlink()
-    planned = place.plan()["deploy.clickhouse"].look
+        copied.memory.unlink()
+    planned = copied.plan()["deploy.clickhouse"].look
     assert planned is not None
     if memory:
         assert planned.state is State.BLOCKED
         assert "held data" in planned.evidence
-    done = place.deploy()
+    done = copied.deploy()
     assert done.result.exit_code == 3
     outcome = done.result.outcomes["deploy.clickhouse"]
     assert outcome.status is Status.BLOCKED
     assert "held data" in outcome.evidence
     assert f"RUNBOOK_ACCEPT_EMPTY_VOLUME={CLICKHOUSE}" in outcome.next
-    assert place.sim.state.apps[CLICKHOUSE]["volumes"] == {}
-    accepted = place.deploy(RUNBOOK_ACCEPT_EMPTY_VOLUME=CLICKHOUSE)
+    assert copied.sim.state.apps[CLICKHOUSE]["volumes"] == {}
+    accepted = copied.deploy(RUNBOOK_ACCEPT_EMPTY_VOLUME=CLICKHOUSE)
     assert accepted.ok, accepted.troubles()
-    assert len(place.sim.state.apps[CLICKHOUSE]["volumes"]) == 1
+    assert len(copied.sim.state.apps[CLICKHOUSE]["volumes"]) == 1
 
 
-def test_a_fresh_laptop_with_the_vault_alone_ends_at_the_same_state(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    before = described(place.sim)
+def test_a_fresh_laptop_with_the_vault_alone_ends_at_the_same_state(copied: Site) -> None:
+    before = described(copied.sim)
     import shutil
 
-    shutil.rmtree(place.root / ".state")
-    again = place.deploy()
+    shutil.rmtree(copied.root / ".state")
+    again = copied.deploy()
     assert again.ok, again.troubles()
-    assert described(place.sim) == before
-    place.sim.forget_calls()
-    last = place.deploy()
+    assert described(copied.sim) == before
+    copied.sim.forget_calls()
+    last = copied.deploy()
     assert last.ok, last.troubles()
-    assert place.sim.mutations == 0
+    assert copied.sim.mutations == 0
 
 
-def test_a_fresh_laptop_does_not_take_langfuse_off_the_pooler(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
+def test_a_fresh_laptop_does_not_take_langfuse_off_the_pooler(copied: Site) -> None:
     import shutil
 
-    shutil.rmtree(place.root / ".state")
-    planned = place.plan()["deploy.pooled"].look
+    shutil.rmtree(copied.root / ".state")
+    planned = copied.plan()["deploy.pooled"].look
     assert "direct" not in planned.evidence, "the machines work over the pooler, whatever this laptop remembers"
     started: list[str] = []
-    configure = place.sim.machines._configure
+    configure = copied.sim.machines._configure
 
     def watched(app: dict[str, Any], machine: dict[str, Any], config: dict[str, Any]) -> None:
         configure(app, machine, config)
         started.append(app["secrets"].get("LANGFUSE_DATABASE_URL", {}).get("value", "pgbouncer=true"))
 
-    place.sim.machines._configure = watched  # type: ignore[method-assign]
-    again = place.deploy()
+    copied.sim.machines._configure = watched  # type: ignore[method-assign]
+    again = copied.deploy()
     assert again.ok, again.troubles()
     assert all("pgbouncer=true" in url for url in started), "machines were started on the direct connection"
 
 
-def test_a_changed_config_is_deployed_and_only_it(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    machines = set(place.sim.state.apps[GATEWAY]["machines"])
-    stores = {app: len(place.sim.state.apps[app]["releases"]) for app in (CLICKHOUSE, MINIO)}
-    done = place.deploy(STACK__FLY__GROUPS__GATEWAY__MEMORY_MB="1024")
+def test_a_changed_config_is_deployed_and_only_it(copied: Site) -> None:
+    machines = set(copied.sim.state.apps[GATEWAY]["machines"])
+    stores = {app: len(copied.sim.state.apps[app]["releases"]) for app in (CLICKHOUSE, MINIO)}
+    done = copied.deploy(STACK__FLY__GROUPS__GATEWAY__MEMORY_MB="1024")
     assert done.ok, done.troubles()
-    found = place.sim.state.apps[GATEWAY]["machines"].values()
+    found = copied.sim.state.apps[GATEWAY]["machines"].values()
     memory = {m["config"]["metadata"]["fly_process_group"]: m["config"]["guest"]["memory_mb"] for m in found}
     assert memory["gateway"] == 1024
-    assert set(place.sim.state.apps[GATEWAY]["machines"]) == machines
-    assert {app: len(place.sim.state.apps[app]["releases"]) for app in (CLICKHOUSE, MINIO)} == stores
+    assert set(copied.sim.state.apps[GATEWAY]["machines"]) == machines
+    assert {app: len(copied.sim.state.apps[app]["releases"]) for app in (CLICKHOUSE, MINIO)} == stores
 
 
-def test_more_machines_in_the_stack_are_added_and_a_larger_volume_grows(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
-    more = {"STACK__FLY__GROUPS__GATEWAY__COUNT": "2", "STACK__CLICKHOUSE__VOLUME_GB": "30"}
-    done = place.deploy(**more)
+def test_more_machines_in_the_stack_are_added_and_a_larger_volume_grows(copied: Site) -> None:
+    more = {"STACK__FLY__GROUPS__GATEWAY__COUNT": "3", "STACK__CLICKHOUSE__VOLUME_GB": "30"}
+    done = copied.deploy(**more)
     assert done.ok, done.troubles()
-    groups = [m["config"]["metadata"]["fly_process_group"] for m in place.sim.state.apps[GATEWAY]["machines"].values()]
-    assert groups.count("gateway") == 2
-    assert [v["size_gb"] for v in place.sim.state.apps[CLICKHOUSE]["volumes"].values()] == [30]
-    place.sim.forget_calls()
-    again = place.deploy(**more)
+    groups = [m["config"]["metadata"]["fly_process_group"] for m in copied.sim.state.apps[GATEWAY]["machines"].values()]
+    assert groups.count("gateway") == 3
+    assert [v["size_gb"] for v in copied.sim.state.apps[CLICKHOUSE]["volumes"].values()] == [30]
+    copied.sim.forget_calls()
+    again = copied.deploy(**more)
     assert again.ok, again.troubles()
-    assert place.sim.mutations == 0
+    assert copied.sim.mutations == 0
 
 
 def test_built_images_are_recognised_by_their_names_without_any_memory(place: Site) -> None:
@@ -175,7 +165,7 @@ def test_built_images_are_recognised_by_their_names_without_any_memory(place: Si
     # As Fly's builder would leave them: the tag names what the image is made of.
     rendered = place.deploy(keys=("build.dockerfile", "build.scripts", "build.config", "build.fly"))
     assert rendered.ok, rendered.troubles()
-    built = {key: of(place.world()).wanted for key, of in names.items()}
+    built = {key: of(place.deployment()).wanted for key, of in names.items()}
     for ref in built.values():
         place.sim.state.add_image(ref)
     first = place.deploy(**built)

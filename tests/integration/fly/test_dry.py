@@ -13,7 +13,7 @@ from tests.targets.fly.support import Site
 
 def test_no_command_changes_anything_under_dry(deployed: Site, tmp_path: Path) -> None:
     operator = Operator(tmp_path / "copy", deployed)
-    root, stack = operator.checkout.root, deployed.world().stack.stack
+    root, stack = operator.checkout.root, deployed.deployment().stack.stack
     vault = Path(stack.vault).parent
     for folder in (Path(".state"), vault):
         shutil.copytree(deployed.root / folder, root / folder, dirs_exist_ok=True, symlinks=True)

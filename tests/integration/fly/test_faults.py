@@ -19,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flysim import Call, Fault, FlySim, binaries
+from tests.flysim import binaries
+from tests.flysim.faults import Call, Fault
+from tests.flysim.server import FlySim
 from tests.lacking import lacking
 from tests.targets.fly.support import GATEWAY, Deployed, Site, described
 
@@ -74,7 +76,7 @@ def reference(deployed: Site) -> dict[str, object]:
 
 def assert_as_if_nothing_had_been(place: Site, reference: dict[str, object], vault: dict[str, str]) -> None:
     assert described(place.sim) == reference
-    now = place.world().vault
+    now = place.deployment().vault
     assert {name: now.get(name).reveal() for name in vault} == vault, "a secret changed"
     place.sim.heal()
     place.sim.forget_calls()
@@ -84,7 +86,7 @@ def assert_as_if_nothing_had_been(place: Site, reference: dict[str, object], vau
 
 
 def secrets_of(place: Site) -> dict[str, str]:
-    vault = place.world().vault
+    vault = place.deployment().vault
     return {name: vault.get(name).reveal() for name in vault.names()}
 
 
@@ -136,11 +138,11 @@ from ops.runbook import run
 from ops.session.compose import compose
 from tests.targets.fly.support import no_bucket
 environ, root = json.loads(sys.stdin.read())
-world = compose("fly", environ, pathlib.Path(root))
-steps = all_steps(world)
+deployment = compose("fly", environ, pathlib.Path(root))
+steps = all_steps(deployment)
 keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
-with world.target.exclusive(), no_bucket() if sys.argv[2] == "no MinIO" else contextlib.nullcontext():
-    sys.exit(run.run(run.with_needs(steps, keys), world, []).exit_code)
+with deployment.target.exclusive(), no_bucket() if sys.argv[2] == "no MinIO" else contextlib.nullcontext():
+    sys.exit(run.run(run.with_needs(steps, keys), deployment, []).exit_code)
 """
 
 
@@ -214,21 +216,19 @@ def _release_leases(sim: FlySim) -> None:
                 machine["lease"] = None
 
 
-def test_a_deploy_whose_report_is_lost_is_judged_by_its_machines(place: Site) -> None:
-    first = place.deploy()
-    assert first.ok, first.troubles()
+def test_a_deploy_whose_report_is_lost_is_judged_by_its_machines(copied: Site) -> None:
     other = "registry.example.com/gateway:2"
-    place.sim.state.add_image(other)
+    copied.sim.state.add_image(other)
     finished = r"PATCH /api/v1/releases/"
-    place.sim.fail(
+    copied.sim.fail(
         Fault("cut", match=lambda call: bool(re.search(finished, call.operation)) and _completes(call), acted=True)
     )
     start = time.monotonic()
-    done = place.deploy(FLY_IMAGE=other)
+    done = copied.deploy(FLY_IMAGE=other)
     assert done.ok, done.troubles()
     assert time.monotonic() - start < 120
-    digests = {m["image_ref"]["digest"] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
-    assert digests == {place.sim.state.images[other]}
+    digests = {m["image_ref"]["digest"] for m in copied.sim.state.apps[GATEWAY]["machines"].values()}
+    assert digests == {copied.sim.state.images[other]}
 
 
 def _completes(call: Call) -> bool:

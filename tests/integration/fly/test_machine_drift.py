@@ -31,8 +31,8 @@ def as_before(deployed: Site) -> Iterator[None]:
 
 def look(place: Site, app: str) -> Look:
     """What the app's step sees now."""
-    world = place.world()
-    found: Look = getattr(world.target, STEPS[app]).look(world)
+    deployment = place.deployment()
+    found: Look = getattr(deployment.target, STEPS[app]).look(deployment)
     return found
 
 

@@ -93,6 +93,17 @@ class Group:
             self.start(host, boots_s=away_s / 2)
             await_(lambda host=host: self.healthy(host), f"{host} to be healthy")
 
+    def scale(self, count: int) -> None:
+        """As many machines: new ones are healthy before it goes on, others are stopped as in a deploy."""
+        subnet = self.hosts[0].rpartition(".")[0]
+        for number in range(len(self.hosts), count):
+            host = f"{subnet}.{number + 1}"
+            self.start(host)
+            await_(lambda host=host: self.healthy(host), f"{host} to be healthy")
+            self.hosts.append(host)
+        while len(self.hosts) > count:
+            self.stop(self.hosts.pop())
+
     def end(self) -> None:
         for child in self.running.values():
             os.killpg(child.pid, signal.SIGKILL)

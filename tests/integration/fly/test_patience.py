@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.runbook.step import Status
-from tests.flysim import Call, Fault
+from tests.flysim.faults import Call, Fault
 from tests.targets.fly.support import GATEWAY, Site
 
 READERS = {
@@ -68,7 +68,7 @@ def test_f19_a_read_only_token_is_said_to_be_one(place: Site) -> None:
     assert (outcome.status, outcome.code) == (Status.BLOCKED, "FLY-032")
     assert "may read this organisation, but not change it" in outcome.evidence
     place.sim.heal()
-    done = place.deploy()
+    done = place.deploy(keys=("deploy.app",))
     assert done.ok, done.troubles()
 
 
@@ -76,7 +76,7 @@ def test_f20_the_doctor_looks_at_the_billing_state(place: Site) -> None:
     """F20: an organisation without a card; `doctor` said ok."""
 
     def card() -> tuple[bool, str]:
-        (found,) = [line for line in place.world().target.requirements() if line.name == "payment method"]
+        (found,) = [line for line in place.deployment().target.requirements() if line.name == "payment method"]
         return found.ok, found.found
 
     assert card() == (True, "current")

@@ -10,7 +10,7 @@ from tests.targets.fly.support import HOSTS, Site
 
 
 def line(place: Site, text: str) -> acceptance.Line:
-    report = acceptance.gather(place.world())
+    report = acceptance.gather(place.deployment())
     (found,) = [line for line in report.lines if text in line.text]
     return found
 

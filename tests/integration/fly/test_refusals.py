@@ -23,10 +23,11 @@ def failed(done: Deployed, key: str, code: str, exit_code: int) -> Outcome:
     return outcome
 
 
-def finishes(place: Site) -> None:
-    """The same command, once the cause is gone."""
-    done = place.deploy()
+def finishes(place: Site, key: str) -> None:
+    """The step that failed, and what it needs, once the cause is gone; with all others in test_deploy.py."""
+    done = place.deploy(keys=(key,))
     assert done.ok, done.troubles()
+    assert key in done.changed()
 
 
 def test_a_wrong_token_is_said_to_be_wrong(place: Site) -> None:
@@ -34,7 +35,7 @@ def test_a_wrong_token_is_said_to_be_wrong(place: Site) -> None:
     outcome = failed(done, "deploy.app", "FLY-004", 3)
     assert "token" in outcome.evidence
     assert place.sim.mutations == 0
-    finishes(place)
+    finishes(place, "deploy.app")
 
 
 def test_no_token_is_asked_for(place: Site) -> None:
@@ -57,7 +58,7 @@ def test_an_account_without_a_card_is_told_where_to_add_one(place: Site) -> None
     outcome = failed(done, "deploy.app", "FLY-008", 3)
     assert "card" in outcome.next
     place.sim.state.orgs["personal"]["paid"] = True
-    finishes(place)
+    finishes(place, "deploy.app")
 
 
 def test_a_name_taken_by_a_stranger_is_said_to_be(place: Site) -> None:
@@ -67,7 +68,7 @@ def test_a_name_taken_by_a_stranger_is_said_to_be(place: Site) -> None:
     assert GATEWAY in outcome.evidence
     assert "stack.toml" in outcome.next
     del place.sim.state.apps[GATEWAY]
-    finishes(place)
+    finishes(place, "deploy.app")
 
 
 def test_a_full_region_can_be_tried_again(place: Site) -> None:
@@ -76,7 +77,7 @@ def test_a_full_region_can_be_tried_again(place: Site) -> None:
     outcome = failed(done, "deploy.clickhouse", "FLY-023", 1)
     assert "region" in outcome.evidence
     place.sim.behaviour.full_regions.clear()
-    finishes(place)
+    finishes(place, "deploy.clickhouse")
 
 
 def test_wrong_dns_is_answered_with_the_records_to_add(place: Site) -> None:
@@ -94,16 +95,18 @@ def test_wrong_dns_is_answered_with_the_records_to_add(place: Site) -> None:
     # Everything else is in place, also the switch that does not need the names.
     assert done.result.outcomes["deploy.pooled"].good
     place.dns.records.update(dict.fromkeys(HOSTS, addresses))
-    finishes(place)
+    finishes(place, "deploy.domains")
 
 
-def test_a_certificate_that_does_not_come_is_waited_for_and_then_said(place: Site) -> None:
-    place.sim.dns.everything = False
-    done = place.deploy()
+def test_a_certificate_that_does_not_come_is_waited_for_and_then_said(copied: Site) -> None:
+    for host in HOSTS:
+        copied.sim.drift.remove_cert(GATEWAY, host)
+    copied.sim.dns.everything = False
+    done = copied.deploy()
     outcome = failed(done, "deploy.domains", "DNS-003", 3)
     assert "A record" in outcome.why
-    place.sim.dns.everything = True
-    finishes(place)
+    copied.sim.dns.everything = True
+    finishes(copied, "deploy.domains")
 
 
 def test_a_machine_that_never_gets_healthy_is_named_with_its_check(place: Site) -> None:
@@ -116,7 +119,7 @@ def test_a_machine_that_never_gets_healthy_is_named_with_its_check(place: Site) 
     groups = {m["config"]["metadata"]["fly_process_group"] for m in place.sim.state.apps[GATEWAY]["machines"].values()}
     assert "worker" not in groups, "the worker started before the ui was healthy"
     place.sim.behaviour.unhealthy.clear()
-    finishes(place)
+    finishes(place, "deploy.release")
 
 
 def test_a_crashing_image_is_said_to_crash(place: Site) -> None:
@@ -125,7 +128,7 @@ def test_a_crashing_image_is_said_to_crash(place: Site) -> None:
     outcome = done.result.outcomes["deploy.release"]
     assert outcome.code == "FLY-019", outcome
     place.sim.behaviour.crashing.clear()
-    finishes(place)
+    finishes(place, "deploy.release")
 
 
 def test_an_unknown_redis_plan_lists_those_there_are(place: Site) -> None:
@@ -133,7 +136,7 @@ def test_an_unknown_redis_plan_lists_those_there_are(place: Site) -> None:
     outcome = done.result.outcomes["setup.redis"]
     assert outcome.code == "FLY-010", outcome
     assert "Fixed 250MB" in outcome.why
-    finishes(place)
+    finishes(place, "setup.redis")
 
 
 def test_a_redis_in_another_region_is_not_replaced(place: Site) -> None:
@@ -147,10 +150,9 @@ def test_a_redis_in_another_region_is_not_replaced(place: Site) -> None:
 
 
 @pytest.fixture
-def held(place: Site, tmp_path: Path) -> Site:
+def held(copied: Site, tmp_path: Path) -> Site:
     """Deployed, with one machine missing and a secret changed, and a flyctl that soon gives up on held machines."""
-    first = place.deploy()
-    assert first.ok, first.troubles()
+    place = copied
     place.environ["FLYCTL"] = str(binaries.double(tmp_path / "impatient", lease_patience_s=0.3))
     place.sim.drift.change_secret(GATEWAY, "ADMIN_KEY", "by-hand-" * 3)
     place.sim.drift.delete_machine(GATEWAY, "edge")
@@ -185,7 +187,7 @@ def test_machines_that_somebody_goes_on_holding_are_not_waited_for(held: Site) -
         holder.join()
     assert (outcome.status, outcome.code) == (Status.FAILED, "FLY-022")
     assert "operator@example.com goes on holding machine" in outcome.why
-    finishes(held)
+    finishes(held, "deploy.release")
 
 
 def test_machines_that_are_held_for_hours_are_not_waited_for(held: Site) -> None:
@@ -223,7 +225,7 @@ def test_two_operators_cannot_deploy_at_once(place: Site) -> None:
 
     prepared = place.deploy(keys=("setup.schema",))
     assert prepared.ok, prepared.troubles()
-    one, other = place.world(), place.world()
+    one, other = place.deployment(), place.deployment()
     with one.target.exclusive():  # type: ignore[attr-defined]
         with pytest.raises(RunbookError) as caught, other.target.exclusive():  # type: ignore[attr-defined]
             pass

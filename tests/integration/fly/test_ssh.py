@@ -64,9 +64,9 @@ class Authority:
 
 @dataclass
 class Machine:
-    """The gateway's machine: its SSH server, and the world of an operator who can reach it."""
+    """The gateway's machine: its SSH server, and the deployment of an operator who can reach it."""
 
-    world: Deployment
+    deployment: Deployment
     fly: Fly
     authority: Authority
     trusted: Path
@@ -97,17 +97,17 @@ def machine(deployed: Site, tmp_path: Path) -> Iterator[Machine]:
         if record["config"]["metadata"]["fly_process_group"] == "gateway"
     ]
     reach = ",".join(f"{gateway}.vm.{GATEWAY}.internal:22=127.0.0.1:{port}" for gateway in gateways)
-    world = deployed.world(RUNBOOK_FLY_REACH=reach)
-    assert isinstance(world.target, Fly)
+    deployment = deployed.deployment(RUNBOOK_FLY_REACH=reach)
+    assert isinstance(deployment.target, Fly)
     mutations: Any = deployed.sim.graphql.mutations
     mutations.get_issueCertificate = authority.sign
     if binaries.real() is None:
-        cli: Any = world.target.account.client.cli
+        cli: Any = deployment.target.account.client.cli
         cli.run = authority.issue
     try:
         with running([str(SSHD), "-D", "-e", "-f", str(config)], tmp_path) as log:
             wait_for(lambda: "Server listening" in log.read_text(), "the SSH server")
-            yield Machine(world, world.target, authority, trusted, log)
+            yield Machine(deployment, deployment.target, authority, trusted, log)
     finally:
         del mutations.get_issueCertificate
 
@@ -129,7 +129,7 @@ def test_a_command_runs_in_the_machine_as_root_and_its_exit_code_comes_back(
 
 def test_nothing_of_the_certificate_stays_behind(machine: Machine) -> None:
     machine.run("true")
-    state = machine.world.paths.state
+    state = machine.deployment.paths.state
     kept = [
         file.name for file in state.rglob("*") if file.is_file() and "PRIVATE KEY" in file.read_text(errors="replace")
     ]

@@ -19,22 +19,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
     One for the module: each test brings it up from whatever state the last one left it in, as a run does.
     """
-    world = support.world(tmp_path_factory.mktemp("servers"))
-    yield world
-    support.down(world, purge=True)
+    deployment = support.deployment(tmp_path_factory.mktemp("servers"))
+    yield deployment
+    support.down(deployment, purge=True)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A whole rehearsal, with a copy of the gateway's folder and the checkout's own environment for it."""
     root = tmp_path_factory.mktemp("whole")
-    world = support.world(root)
-    source = ROOT / world.stack.stack.folder
+    deployment = support.deployment(root)
+    source = ROOT / deployment.stack.stack.folder
     if not (ROOT / ".venv-gateway" / "made-from").exists():
         pytest.skip(lacking("no environment of the gateway", "./inv local.environment"))
     if not (source / "bin" / "start-litellm.sh").exists():
         pytest.skip(lacking("the gateway's files are not rendered", "./inv build.all"))
-    shutil.copytree(source, world.gateway_dir, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, deployment.gateway_dir, ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".venv-gateway").symlink_to(ROOT / ".venv-gateway")
-    yield world
-    support.down(world, purge=True)
+    yield deployment
+    support.down(deployment, purge=True)

@@ -29,26 +29,26 @@ from tests.lacking import lacking
 from tests.targets.local import support
 
 
-def up(world: Deployment) -> int:
-    return converge(world, FIRST)
+def up(deployment: Deployment) -> int:
+    return converge(deployment, FIRST)
 
 
-def pid(world: Deployment, name: str) -> int:
-    return processes.alive(support.local(world).layout.pids / name)
+def pid(deployment: Deployment, name: str) -> int:
+    return processes.alive(support.local(deployment).layout.pids / name)
 
 
-def pids(world: Deployment) -> dict[str, int]:
-    return {file.name: pid(world, file.name) for file in support.local(world).layout.pids.iterdir()}
+def pids(deployment: Deployment) -> dict[str, int]:
+    return {file.name: pid(deployment, file.name) for file in support.local(deployment).layout.pids.iterdir()}
 
 
-def execute(world: Deployment, statement: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(world.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
+def execute(deployment: Deployment, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(deployment.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
-def client(world: Deployment) -> redis.Redis:
-    return redis.Redis.from_url(world.vault.get("REDIS_URL").reveal(), decode_responses=True)
+def client(deployment: Deployment) -> redis.Redis:
+    return redis.Redis.from_url(deployment.vault.get("REDIS_URL").reveal(), decode_responses=True)
 
 
 def test_from_nothing_to_running_and_then_nothing_to_do(servers: Deployment) -> None:
@@ -167,12 +167,12 @@ def test_servers_are_found_though_the_state_folder_was_removed_under_them(server
 def test_servers_are_found_by_a_command_without_the_users_runtime_folder(tmp_path: Path) -> None:
     runtime = Path(tempfile.mkdtemp(prefix="run"))
     try:
-        logged_in = support.world(tmp_path, XDG_RUNTIME_DIR=str(runtime))
+        logged_in = support.deployment(tmp_path, XDG_RUNTIME_DIR=str(runtime))
         up(logged_in)
         assert support.local(logged_in).layout.run.parent == runtime
-        assert up(support.world(tmp_path)) == 0
+        assert up(support.deployment(tmp_path)) == 0
     finally:
-        support.down(support.world(tmp_path), purge=True)
+        support.down(support.deployment(tmp_path), purge=True)
         shutil.rmtree(runtime)
 
 
@@ -223,7 +223,7 @@ def test_settings_changed_by_hand_are_drift_and_put_back(servers: Deployment) ->
 
 def test_another_memory_limit_in_the_stack_is_drift(servers: Deployment) -> None:
     up(servers)
-    smaller = support.world(servers.paths.root, STACK__REDIS__MAX_MEMORY_MB="64")
+    smaller = support.deployment(servers.paths.root, STACK__REDIS__MAX_MEMORY_MB="64")
     assert smaller.target.redis.look(smaller).state is State.DRIFTED
     assert converge(smaller, ("redis",)) == 1
     with client(smaller) as connection:
@@ -283,24 +283,24 @@ def test_status_tells_what_runs(servers: Deployment) -> None:
 
 
 def test_a_run_killed_at_any_moment_is_finished_by_the_next_and_no_secret_changes(tmp_path: Path) -> None:
-    world = support.world(tmp_path)
+    deployment = support.deployment(tmp_path)
     command = [sys.executable, "-m", "tests.integration.local.bring_up", str(tmp_path)]
     kept: dict[str, Secret] = {}
     try:
         for moment in range(1, 40):
             lines = _run_until_line(command, moment)
             for name, secret in kept.items():
-                assert world.vault.get(name) == secret, f"{name} changed after the kill at line {moment}"
-            kept = {name: world.vault.get(name) for name in world.vault.names()}
+                assert deployment.vault.get(name) == secret, f"{name} changed after the kill at line {moment}"
+            kept = {name: deployment.vault.get(name) for name in deployment.vault.names()}
             if lines[-1:] == ["done"]:
                 break
         assert lines[-1:] == ["done"]
         assert set(kept) == {"SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL", "REDIS_URL"}
-        assert up(world) == 0
-        names = [server.name for server in support.status(world)]
+        assert up(deployment) == 0
+        names = [server.name for server in support.status(deployment)]
         assert names == [SUPERVISORD, "pooler", "postgres", "redis"]
     finally:
-        support.down(world, purge=True)
+        support.down(deployment, purge=True)
 
 
 def _run_until_line(command: list[str], moment: int) -> list[str]:

@@ -39,25 +39,25 @@ def rehearsal(whole: Deployment) -> Deployment:
     return whole
 
 
-def _make_schema(world: Deployment) -> None:
+def _make_schema(deployment: Deployment) -> None:
     """What step 1.3 does, as far as Langfuse needs it."""
     from psycopg import sql
 
-    role, schema = sql.Identifier(world.stack.postgres.role), sql.Identifier(world.stack.postgres.schema)
-    password = sql.Literal(world.vault.get("LANGFUSE_DB_PASSWORD").reveal())
-    with psycopg.connect(world.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
+    role, schema = sql.Identifier(deployment.stack.postgres.role), sql.Identifier(deployment.stack.postgres.schema)
+    password = sql.Literal(deployment.vault.get("LANGFUSE_DB_PASSWORD").reveal())
+    with psycopg.connect(deployment.vault.get("SUPABASE_DIRECT_URL").reveal(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
         connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(schema, role))
 
 
 def ask(
-    world: Deployment, host: str, path: str, key: str | None = None, body: dict[str, Any] | None = None
+    deployment: Deployment, host: str, path: str, key: str | None = None, body: dict[str, Any] | None = None
 ) -> tuple[int, Any]:
     """A request through the edge, its certificate verified."""
     import httpx
 
-    found = world.target.endpoints()
-    headers = {"Host": host, **({"Authorization": f"Bearer {world.vault.get(key).reveal()}"} if key else {})}
+    found = deployment.target.endpoints()
+    headers = {"Host": host, **({"Authorization": f"Bearer {deployment.vault.get(key).reveal()}"} if key else {})}
     trust = ssl.create_default_context(cafile=str(found.ca))
     with httpx.Client(base_url=f"https://{found.connect}", verify=trust, timeout=30, trust_env=False) as client:
         method = "GET" if body is None else "POST"
@@ -68,9 +68,9 @@ def ask(
             return answer.status_code, answer.text
 
 
-def chat(world: Deployment, text: str) -> tuple[int, Any]:
-    body = {"model": world.stack.models.default, "messages": [{"role": "user", "content": text}]}
-    return ask(world, world.stack.domains.gateway, "/v1/chat/completions", "PROBE_KEY", body)
+def chat(deployment: Deployment, text: str) -> tuple[int, Any]:
+    body = {"model": deployment.stack.models.default, "messages": [{"role": "user", "content": text}]}
+    return ask(deployment, deployment.stack.domains.gateway, "/v1/chat/completions", "PROBE_KEY", body)
 
 
 def test_a_second_run_finds_nothing_to_do(rehearsal: Deployment) -> None:
@@ -119,11 +119,11 @@ def test_no_secret_is_in_any_command_line_or_in_the_environment_of_who_does_not_
         )
 
 
-def _allowed(world: Deployment) -> dict[str, set[str]]:
+def _allowed(deployment: Deployment) -> dict[str, set[str]]:
     """Who may hold what: the vault's contract, and the stand-ins for what they stand for."""
     from ops.vault import contract
 
-    rules = contract.read().rules(world.stack, "local").values()
+    rules = contract.read().rules(deployment.stack, "local").values()
     gateway = {rule.name for rule in rules if "gateway" in rule.consumers}
     ui = {rule.name for rule in rules if "ui" in rule.consumers}
     watch = {rule.name for rule in rules if "watch" in rule.consumers} | {"SMTP_PASSWORD"}
@@ -206,7 +206,7 @@ def test_a_rotated_key_reaches_only_who_needs_it_and_works(rehearsal: Deployment
 
 def test_the_edges_rules_follow_the_stack(rehearsal: Deployment) -> None:
     root = rehearsal.paths.root
-    other = support.world(root, STACK__EDGE__MAX_BODY="1KB")
+    other = support.deployment(root, STACK__EDGE__MAX_BODY="1KB")
     assert "1KB" in other.target.domains.look(other).diff
     assert converge(other, ("domains",)) == 1
     assert chat(other, "x" * 2000)[0] == 413
@@ -234,8 +234,8 @@ def test_down_leaves_no_process_and_the_next_run_brings_all_back(rehearsal: Depl
     assert chat(rehearsal, "asked after the pause")[0] == 200
 
 
-def _pids(world: Deployment) -> dict[str, int]:
-    return {file.name: processes.alive(file) for file in support.local(world).layout.pids.iterdir()}
+def _pids(deployment: Deployment) -> dict[str, int]:
+    return {file.name: processes.alive(file) for file in support.local(deployment).layout.pids.iterdir()}
 
 
 def test_status_can_be_printed_for_programs(rehearsal: Deployment) -> None:

@@ -150,9 +150,16 @@ def test_a_build_that_takes_long_says_what_it_is_at(tmp_path: Path) -> None:
 
 
 def test_bases_are_replaced_without_touching_the_dockerfile(tmp_path: Path) -> None:
-    wanted = Build(tmp_path / "D", tmp_path, "x", {"docker.io/a:1@sha256:0": "localhost/b"})
-    assert "docker.io/a:1@sha256:0=container-image://localhost/b" in wanted.arguments(engine("podman"))
-    assert "docker.io/a:1@sha256:0=docker-image://localhost/b" in wanted.arguments(engine("docker", "docker"))
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM docker.io/a:1@sha256:0 AS one\n# from docker.io/a:1@sha256:0\nFROM docker.io/a:1@sha256:01\n")
+    before = file.read_text()
+    wanted = Build(file, tmp_path, "x", {"docker.io/a:1@sha256:0": "localhost/b"})
+    with wanted.on_bases() as copy:
+        assert copy.read_text() == before.replace("FROM docker.io/a:1@sha256:0 ", "FROM localhost/b ")
+        assert str(copy) in wanted.arguments(engine("podman"), copy)
+    assert (copy.exists(), file.read_text()) == (False, before)
+    with Build(file, tmp_path, "x").on_bases() as same:
+        assert same == file
 
 
 ROWS = [{"CreatedBy": "/bin/sh -c pip install", "size": 7}, {"CreatedBy": "ENV A=1", "size": 0}]

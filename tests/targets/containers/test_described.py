@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.description.paths import ROOT
+from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
 from ops.session.compose import compose
 from ops.targets.containers import health, inside
@@ -140,3 +141,9 @@ def test_without_ipv6_the_edge_dials_ipv4_by_the_same_rules(tmp_path: Path) -> N
     assert "ipv6" not in rules
     assert rendered.count("versions ipv6") == rules.count("versions ipv4") == 2
     assert rules.replace("versions ipv4", "versions ipv6") == rendered
+
+
+def test_a_fast_rollback_is_refused_and_not_taken_for_a_slow_one(tmp_path: Path) -> None:
+    with pytest.raises(RunbookError) as caught:
+        target(deployment(tmp_path)).rollback(print, fast=True)
+    assert caught.value.code == "ENGINE-013"

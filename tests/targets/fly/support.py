@@ -26,8 +26,8 @@ from ops.session.compose import compose
 from ops.targets.deployment import Deployment
 from ops.targets.fly.seen import Seen
 from ops.targets.fly.storage import Bucket
-from tests.flysim import FlySim
 from tests.flysim.machines import group_of
+from tests.flysim.server import FlySim
 from tests.targets.fly.edge_stub import EdgeStub
 
 IMAGES = {
@@ -136,31 +136,31 @@ class Site:
         """Both names have the records they need, whatever the app's addresses are."""
         self.dns.records.update(dict.fromkeys(HOSTS, self.addresses))
 
-    def world(self, **more: str) -> Deployment:
-        """A fresh world, as each command makes one."""
+    def deployment(self, **more: str) -> Deployment:
+        """A fresh deployment, as each command makes one."""
         return compose("fly", {**self.environ, **more}, self.root)
 
     def deploy(self, *, keys: tuple[str, ...] = (), phases: tuple[int, ...] = (1, 2, 3), **more: str) -> Deployed:
         """What `inv deploy.all --target fly` runs: phases 1 to 3; or the steps named."""
-        world = self.world(**more)
-        steps = all_steps(world)
+        deployment = self.deployment(**more)
+        steps = all_steps(deployment)
         wanted = keys or tuple(key for key, step in steps.items() if step.phase in phases)
         observer = Listener()
         traces: list[str] = []
-        with world.target.exclusive():  # type: ignore[attr-defined]
+        with deployment.target.exclusive():  # type: ignore[attr-defined]
             chosen = run.with_needs(steps, wanted)
             looked_at = session.only_looked_at(chosen, wanted)
-            result = run.run(chosen, world, [observer], brought_by=looked_at, crash_log=traces.append)
+            result = run.run(chosen, deployment, [observer], brought_by=looked_at, crash_log=traces.append)
         return Deployed(result, observer.lines, traces)
 
     def plan(self, **more: str) -> dict[str, Any]:
         """What `inv plan --target fly` says, by step."""
         from ops.runbook import plan
 
-        world = self.world(**more)
-        steps = all_steps(world)
+        deployment = self.deployment(**more)
+        steps = all_steps(deployment)
         chosen = run.with_needs(steps, [key for key, step in steps.items() if step.phase in (1, 2, 3)])
-        return {planned.key: planned for planned in plan.make(chosen, world).steps}
+        return {planned.key: planned for planned in plan.make(chosen, deployment).steps}
 
     @property
     def memory(self) -> Path:
@@ -239,7 +239,7 @@ def site(
         if minio is not None:
             address, user, password = minio
             environ["RUNBOOK_FLY_REACH"] = f"{MINIO}.internal:9000={address}"
-            vault = made.world().vault
+            vault = made.deployment().vault
             vault.put({"MINIO_ROOT_USER": Secret(user), "MINIO_ROOT_PASSWORD": Secret(password)}, origin="generated")
             made.vault_seed = True
         made.follow_dns()
@@ -263,8 +263,8 @@ def edge_runs(sim: FlySim) -> bool:
 def no_bucket() -> Iterator[None]:
     """Where there is no MinIO: its inside is taken for made."""
 
-    def act(bucket: Bucket, world: Deployment, machine: Seen, volume: str, say: Say) -> None:
-        bucket.account.memory.put("contents", world.stack.storage.app, {"mark": bucket._mark(world, volume)})
+    def act(bucket: Bucket, deployment: Deployment, machine: Seen, volume: str, say: Say) -> None:
+        bucket.account.memory.put("contents", deployment.stack.storage.app, {"mark": bucket._mark(deployment, volume)})
 
     before = Bucket.act
     Bucket.act = act  # type: ignore[method-assign]

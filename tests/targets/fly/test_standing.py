@@ -145,29 +145,29 @@ def test_memory_is_private_survives_and_forgets(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def world() -> Deployment:
+def deployment() -> Deployment:
     return compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, ROOT)
 
 
-def test_the_rendered_files_say_what_is_wanted(world: Deployment) -> None:
-    found = wanted.gateway(world)
+def test_the_rendered_files_say_what_is_wanted(deployment: Deployment) -> None:
+    found = wanted.gateway(deployment)
     assert list(found.groups) == ["edge", "gateway", "ui", "worker"]
     assert found.first == "ui"
     assert found.machines["edge"]["guest"] == {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}
     assert found.machines["gateway"]["env"]["GATEWAY_PORT"] == "4000"
-    store = wanted.clickhouse(world)
+    store = wanted.clickhouse(deployment)
     assert store.machines["app"]["guest"] == {"cpu_kind": "shared", "cpus": 4, "memory_mb": 8192}
     assert not store.public
 
 
-def test_an_image_is_named_after_all_it_is_made_of(world: Deployment, tmp_path: Path) -> None:
+def test_an_image_is_named_after_all_it_is_made_of(deployment: Deployment, tmp_path: Path) -> None:
     import shutil
 
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "fly", root / "fly")
     copy = compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, root)
     first = image.gateway(copy).label
-    assert first == image.gateway(world).label
+    assert first == image.gateway(deployment).label
     for name in ("fly.toml", "Dockerfile", "requirements.lock", "llm_gateway/config.py", "bin/start-edge.sh"):
         file = copy.gateway_dir / name
         text = file.read_text()
@@ -177,12 +177,12 @@ def test_an_image_is_named_after_all_it_is_made_of(world: Deployment, tmp_path: 
     assert image.gateway(copy).label == first
     (copy.gateway_dir / "clickhouse" / "Dockerfile").write_text("FROM scratch\n")
     assert image.gateway(copy).label == first
-    assert image.clickhouse(copy).label != image.clickhouse(world).label
+    assert image.clickhouse(copy).label != image.clickhouse(deployment).label
 
 
 def test_a_missing_fly_toml_says_how_to_render_it(tmp_path: Path) -> None:
-    world = compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, tmp_path)
+    deployment = compose("fly", {"RUNBOOK_STACK": str(ROOT / "ops" / "stack.toml")}, tmp_path)
     with pytest.raises(RunbookError) as caught:
-        wanted.gateway(world)
+        wanted.gateway(deployment)
     assert caught.value.code == "FLY-042"
     assert caught.value.next == "inv build.all"

@@ -1,4 +1,4 @@
-"""A rehearsal's world in a folder of its own, with a vault as the first phase leaves it."""
+"""A rehearsal's deployment in a folder of its own, with a vault as the first phase leaves it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def quiet(text: str) -> None:
     """Progress nobody reads."""
 
 
-def world(root: Path, **environ: str) -> Deployment:
+def deployment(root: Path, **environ: str) -> Deployment:
     """A rehearsal whose checkout is `root`; nothing runs, nothing is written."""
     return compose("local", {"RUNBOOK_STACK": str(STACK), **environ}, root)
 

@@ -13,7 +13,7 @@ from tests.targets.local import support
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    made = support.local(support.world(tmp_path)).layout
+    made = support.local(support.deployment(tmp_path)).layout
     for folder in ("bin", "config", "llm_gateway/inner"):
         (made.gateway / folder).mkdir(parents=True)
     for file in ("bin/start-litellm.sh", "config/litellm.config.yaml", "llm_gateway/a.py", "llm_gateway/inner/b.py"):
@@ -54,7 +54,7 @@ def test_moving_text_from_one_file_to_the_next_is_a_change(tmp_path: Path) -> No
 
 
 def test_it_listens_on_loopback_and_asks_loopback(tmp_path: Path) -> None:
-    rehearsal = support.local(support.world(tmp_path)).rehearsal
+    rehearsal = support.local(support.deployment(tmp_path)).rehearsal
     rehearsal.ports.reserve(["gateway", "openai", "langfuse"])
     told = gateway.variables(rehearsal)
     assert told["GATEWAY_HOST"] == "127.0.0.1"

@@ -24,8 +24,8 @@ ABSENT = "there-is-none==1.0 --hash=sha256:" + "0" * 64 + "\n"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Deployment:
-    return support.world(tmp_path / "world")
+def deployment(tmp_path: Path) -> Deployment:
+    return support.deployment(tmp_path / "deployment")
 
 
 @pytest.fixture
@@ -45,39 +45,39 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packages:
     return Packages(Environment(root / ".venv-rehearsal", lock, root))
 
 
-def test_they_are_installed_once_and_say_so(world: Deployment, packages: Packages) -> None:
+def test_they_are_installed_once_and_say_so(deployment: Deployment, packages: Packages) -> None:
     """What a killed run has left is not built upon; a changed lock is noticed."""
-    assert packages.look(world).state is State.MISSING
+    assert packages.look(deployment).state is State.MISSING
     half_made = packages.environment.folder / "lib" / "half-made"
     half_made.mkdir(parents=True)
-    assert packages.look(world).state is State.MISSING
+    assert packages.look(deployment).state is State.MISSING
     said: list[str] = []
-    packages.act(world, said.append)
-    assert packages.look(world).satisfied
+    packages.act(deployment, said.append)
+    assert packages.look(deployment).satisfied
     assert not half_made.exists()
     assert any("installing the packages of requirements.lock" in line for line in said)
     stamp = packages.environment.stamp.stat().st_mtime_ns
-    packages.act(world, said.append)
+    packages.act(deployment, said.append)
     assert packages.environment.stamp.stat().st_mtime_ns == stamp
     later = packages.environment.stamp.stat().st_mtime + 1
     os.utime(packages.environment.lock, (later, later))
-    assert packages.look(world).state is State.DRIFTED
+    assert packages.look(deployment).state is State.DRIFTED
 
 
-def test_without_a_registry_one_sentence_says_so(world: Deployment, packages: Packages) -> None:
+def test_without_a_registry_one_sentence_says_so(deployment: Deployment, packages: Packages) -> None:
     packages.environment.lock.write_text(ABSENT)
     with pytest.raises(RunbookError) as caught:
-        packages.act(world, support.quiet)
+        packages.act(deployment, support.quiet)
     assert (caught.value.code, caught.value.what) == (
         "LOCAL-010",
         "the rehearsal's packages could not be installed",
     )
     assert "there-is-none" in caught.value.why
     assert "Traceback" not in caught.value.why
-    assert packages.look(world).state is State.MISSING
+    assert packages.look(deployment).state is State.MISSING
 
 
-def test_what_a_killed_run_left_running_is_waited_for(world: Deployment, packages: Packages) -> None:
+def test_what_a_killed_run_left_running_is_waited_for(deployment: Deployment, packages: Packages) -> None:
     """An installer that lives on would write into the environment that is made anew."""
     environment = packages.environment
     (environment.root / ".state").mkdir()
@@ -99,9 +99,9 @@ def test_what_a_killed_run_left_running_is_waited_for(world: Deployment, package
             orphan.wait()
 
     try:
-        packages.act(world, say)
+        packages.act(deployment, say)
     finally:
         orphan.kill()
         orphan.communicate()
     assert "waiting for another preparation" in said[0]
-    assert packages.look(world).satisfied
+    assert packages.look(deployment).satisfied

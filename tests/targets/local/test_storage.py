@@ -10,7 +10,7 @@ from tests.targets.local import support
 
 
 def command(tmp_path: Path) -> tuple[str, ...]:
-    layout = support.local(support.world(tmp_path)).layout
+    layout = support.local(support.deployment(tmp_path)).layout
     return storage.program(layout, {name: 20000 + number for number, name in enumerate(NAMES)}, "bucket").command
 
 
@@ -30,7 +30,7 @@ def test_every_port_it_opens_is_one_of_its_reserved_ports(tmp_path: Path) -> Non
 
 
 def test_no_secret_stands_on_its_command_line(tmp_path: Path) -> None:
-    world = support.world(tmp_path)
-    support.fill_vault(world)
-    line = " ".join(storage.program(support.local(world).layout, {}, "bucket").command)
-    assert not any(world.vault.get(name).reveal() in line for name in world.vault.names())
+    deployment = support.deployment(tmp_path)
+    support.fill_vault(deployment)
+    line = " ".join(storage.program(support.local(deployment).layout, {}, "bucket").command)
+    assert not any(deployment.vault.get(name).reveal() in line for name in deployment.vault.names())

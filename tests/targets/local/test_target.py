@@ -19,8 +19,8 @@ PARTS = ("redis", "app", "secrets", "clickhouse", "storage", "release", "domains
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Deployment:
-    made = support.world(tmp_path)
+def deployment(tmp_path: Path) -> Deployment:
+    made = support.deployment(tmp_path)
     made.gateway_dir.mkdir(parents=True)
     (made.gateway_dir / "requirements.lock").write_text("")
     return made
@@ -30,70 +30,72 @@ def files(root: Path) -> set[Path]:
     return set(root.rglob("*"))
 
 
-def test_looking_at_everything_before_anything_is_there_writes_nothing(world: Deployment) -> None:
-    before = files(world.paths.root)
-    # The packages are no part of this world: they are the checkout's, or this Python's own.
-    looks = [step.look(world) for step in world.target.preparation() if step.key != "local.packages"]
-    looks += [getattr(world.target, part).look(world) for part in PARTS]
+def test_looking_at_everything_before_anything_is_there_writes_nothing(deployment: Deployment) -> None:
+    before = files(deployment.paths.root)
+    # The packages are no part of this deployment: they are the checkout's, or this Python's own.
+    looks = [step.look(deployment) for step in deployment.target.preparation() if step.key != "local.packages"]
+    looks += [getattr(deployment.target, part).look(deployment) for part in PARTS]
     assert {look.state for look in looks} == {State.MISSING, State.UNKNOWN, State.UNAVAILABLE}
-    assert files(world.paths.root) == before
-    assert not support.local(world).layout.run.exists()
+    assert files(deployment.paths.root) == before
+    assert not support.local(deployment).layout.run.exists()
 
 
-def test_preparation_is_numbered_and_needs_only_its_own_steps(world: Deployment) -> None:
-    steps = world.target.preparation()
+def test_preparation_is_numbered_and_needs_only_its_own_steps(deployment: Deployment) -> None:
+    steps = deployment.target.preparation()
     assert [step.number for step in steps] == ["0.1", "0.2", "0.3", "0.4", "0.5"]
     assert {need for step in steps for need in step.needs} <= {step.key for step in steps}
 
 
-def test_what_it_cannot_do_is_said_with_a_reason(world: Deployment) -> None:
-    look = world.target.clickhouse.look(world)
+def test_what_it_cannot_do_is_said_with_a_reason(deployment: Deployment) -> None:
+    look = deployment.target.clickhouse.look(deployment)
     assert look.state is State.UNAVAILABLE
     assert "Docker" in look.evidence
 
 
-def test_its_vault_is_its_own(world: Deployment) -> None:
-    assert world.vault.path == world.paths.state / "vault.json"
-    assert world.vault.path != world.paths.inside(world.stack.stack.vault)
+def test_its_vault_is_its_own(deployment: Deployment) -> None:
+    assert deployment.vault.path == deployment.paths.state / "vault.json"
+    assert deployment.vault.path != deployment.paths.inside(deployment.stack.stack.vault)
 
 
-def test_endpoints_are_the_edges_and_need_no_name_service(world: Deployment) -> None:
-    port = support.local(world).rehearsal.ports.get("edge_https")
-    found = world.target.endpoints()
-    assert found.gateway == f"https://{world.stack.domains.gateway}:{port}"
-    assert found.langfuse == f"https://{world.stack.domains.langfuse}:{port}"
+def test_endpoints_are_the_edges_and_need_no_name_service(deployment: Deployment) -> None:
+    port = support.local(deployment).rehearsal.ports.get("edge_https")
+    found = deployment.target.endpoints()
+    assert found.gateway == f"https://{deployment.stack.domains.gateway}:{port}"
+    assert found.langfuse == f"https://{deployment.stack.domains.langfuse}:{port}"
     assert found.connect == f"127.0.0.1:{port}"
     assert found.ca is not None
-    assert found.ca.is_relative_to(world.paths.state)
+    assert found.ca.is_relative_to(deployment.paths.state)
 
 
-def test_the_doctor_finds_this_machine_fit(world: Deployment) -> None:
-    found = world.target.requirements()
+def test_the_doctor_finds_this_machine_fit(deployment: Deployment) -> None:
+    found = deployment.target.requirements()
     assert [line for line in found if not line.ok] == []
 
 
-def test_the_doctor_names_what_is_missing_and_how_to_get_it(world: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_names_what_is_missing_and_how_to_get_it(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ops.targets.local.tools.find", lambda name: None)
-    lacking = {line.name: line for line in world.target.requirements() if not line.ok}
+    lacking = {line.name: line for line in deployment.target.requirements() if not line.ok}
     assert "edge (Caddy)" in lacking
     assert lacking["edge (Caddy)"].get
 
 
-def test_the_log_of_no_server_is_refused_with_the_names_there_are(world: Deployment) -> None:
+def test_the_log_of_no_server_is_refused_with_the_names_there_are(deployment: Deployment) -> None:
     with pytest.raises(RunbookError) as caught:
-        support.logs(world, "nothing")
+        support.logs(deployment, "nothing")
     assert caught.value.code == "LOCAL-009"
     assert "supervisord" in caught.value.why
 
 
-def test_nothing_to_stop_is_no_error(world: Deployment) -> None:
-    assert support.down(world) == []
+def test_nothing_to_stop_is_no_error(deployment: Deployment) -> None:
+    assert support.down(deployment) == []
 
 
 def test_it_is_shown_and_stopped_also_while_the_stack_file_is_broken(tmp_path: Path) -> None:
     file = tmp_path / "stack.toml"
     file.write_text("version = \n")
-    broken = support.world(tmp_path / "root", RUNBOOK_STACK=str(file))
+    broken = support.deployment(tmp_path / "root", RUNBOOK_STACK=str(file))
     layout = support.local(broken).layout
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
         processes.record(layout.pids / "postgres", process.pid)
@@ -103,9 +105,9 @@ def test_it_is_shown_and_stopped_also_while_the_stack_file_is_broken(tmp_path: P
     assert not layout.pids.exists()
 
 
-def test_it_is_stopped_also_while_the_record_of_its_ports_is_broken(world: Deployment) -> None:
-    layout = support.local(world).layout
+def test_it_is_stopped_also_while_the_record_of_its_ports_is_broken(deployment: Deployment) -> None:
+    layout = support.local(deployment).layout
     write_private(layout.state / "ports.json", "no JSON")
     make_private(layout.run)
-    assert support.down(world) == []
+    assert support.down(deployment) == []
     assert not layout.run.exists()

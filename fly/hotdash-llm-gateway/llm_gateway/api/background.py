@@ -11,13 +11,13 @@ from ..limits.limiter import Limiter
 from ..limits.pricing import spend
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider
-from . import stepwise
-from .aside import aside
-from .finish import Finish
+from . import incremental_json
+from .offload import offload
+from .recorder import Recorder
 from .response_answer import ENDED, ResponseAnswers
 
 if TYPE_CHECKING:
-    from .call import Call
+    from .admitted_request import AdmittedRequest
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +29,14 @@ LONGEST_S = 3600.0
 class Background:
     """Follows responses under way. One that is never seen to end stays booked at its estimate."""
 
-    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider, finish: Finish) -> None:
-        self._config, self._limiter, self._provider, self._finish = config, limiter, provider, finish
+    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider, recorder: Recorder) -> None:
+        self._config, self._limiter, self._provider, self._recorder = config, limiter, provider, recorder
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def follow(self, call: Call, model: str, identity: str) -> None:
+    def follow(self, admitted: AdmittedRequest, model: str, identity: str) -> None:
         """Look at a response until it has ended, then settle its reservation, and count and trace the request."""
-        call.share(None)
-        task = asyncio.create_task(self._follow(call, model, identity))
+        admitted.share(None)
+        task = asyncio.create_task(self._follow(admitted, model, identity))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -46,13 +46,13 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _follow(self, call: Call, model: str, identity: str) -> None:
+    async def _follow(self, admitted: AdmittedRequest, model: str, identity: str) -> None:
         try:
-            await self._until_ended(call, model, identity)
+            await self._until_ended(admitted, model, identity)
         finally:
-            self._finish.done(call.outcome)
+            self._recorder.record(admitted.outcome)
 
-    async def _until_ended(self, call: Call, model: str, identity: str) -> None:
+    async def _until_ended(self, admitted: AdmittedRequest, model: str, identity: str) -> None:
         pause, waited = FIRST_LOOK_S, 0.0
         while waited < LONGEST_S:
             await asyncio.sleep(pause)
@@ -65,18 +65,18 @@ class Background:
                 continue
             if said.get("status") in ENDED:
                 usage = ResponseAnswers().usage(said)
-                call.outcome.answer = said
+                admitted.outcome.answer = said
                 if usage is not None:
-                    call.outcome.usage = usage
-                    call.outcome.spend += spend(self._config.prices[model], usage)
-                    await call.book(self._limiter)
+                    admitted.outcome.usage = usage
+                    admitted.outcome.spend += spend(self._config.prices[model], usage)
+                    await admitted.settle(self._limiter)
                 return
         log.warning("a background response was not seen to end within an hour; it stays booked at its estimate")
 
     async def _look(self, model: str, identity: str) -> dict[str, Any]:
         answer = await self._provider.whole(model, f"responses/{identity}", None, method="GET")
         try:
-            said = await aside(len(answer.body), stepwise.answer, answer.body)
+            said = await offload(len(answer.body), incremental_json.answer, answer.body)
         except (ValueError, RecursionError):
             return {}
         return said if isinstance(said, dict) else {}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from . import stepwise
+from . import incremental_json
 from .errors import BadRequest
 
 MOST_VALUES = 500_000
@@ -34,9 +34,10 @@ def parse(raw: bytes) -> dict[str, Any]:
         sent = _loaded(raw.decode("utf-8-sig"))
         if b"\\ud" in raw or b"\\uD" in raw:
             json.dumps(sent, ensure_ascii=False).encode()  # A lone surrogate could not be sent on.
-    except stepwise.TooMany:
+    except incremental_json.TooMany:
         raise BadRequest(
-            f"the body holds more than {MOST_VALUES} values, where a list or an object counts as {stepwise.INNER}"
+            f"the body holds more than {MOST_VALUES} values, "
+            f"where a list or an object counts as {incremental_json.INNER}"
         ) from None
     except (ValueError, RecursionError):
         raise BadRequest("We could not parse the JSON body of your request: the body is not valid JSON") from None
@@ -49,11 +50,11 @@ def parse(raw: bytes) -> dict[str, Any]:
 
 def _loaded(text: str) -> Any:
     inner = text.count("[") + text.count("{")
-    at_most = 1 + text.count(",") + inner * (1 + stepwise.INNER)
+    at_most = 1 + text.count(",") + inner * (1 + incremental_json.INNER)
     if at_most <= MOST_VALUES:
         return _DECODER.decode(text)
     # There may be too many, unless they are in texts.
-    return stepwise.loads(text.encode(), DEEPEST, most=MOST_VALUES, decoder=_DECODER)
+    return incremental_json.loads(text.encode(), DEEPEST, most=MOST_VALUES, decoder=_DECODER)
 
 
 def _not_json(word: str) -> None:

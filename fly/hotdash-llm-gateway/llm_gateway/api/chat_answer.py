@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..upstream.errors import UpstreamError, from_event
-from . import stepwise
+from . import incremental_json
 from .sse import DONE, data_of, event
 
 PIECE = re.compile(r"(?:\s*\S+){1,8}\s*|\s+")
@@ -116,7 +116,7 @@ class ChatTranscript:
             self._done = True
             return None  # Sent by `close`, once the answer is known to be whole.
         try:
-            chunk = stepwise.answer(data)
+            chunk = incremental_json.answer(data)
         except (ValueError, RecursionError):
             raise UpstreamError(502, "the provider's stream holds what is no JSON", unsettled=True) from None
         if not isinstance(chunk, dict):

@@ -21,12 +21,12 @@ from ..limits.tokens import InputSize, count_embedded, load_embedding_encoding
 from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Answer, Provider, encode
-from . import check, stepwise
-from .aside import aside
+from . import check, incremental_json
 from .body import parse
 from .errors import BadRequest, OverLimit
-from .finish import Finish
 from .headers import passed_on
+from .offload import offload
+from .recorder import Recorder
 from .reply import Reply
 from .request import DATED, controls_of, unknown_model
 
@@ -74,10 +74,10 @@ class Embeddings:
     """Answers embedding requests."""
 
     def __init__(
-        self, config: GatewayConfig, *, limiter: Limiter, exact: ExactCache, provider: Provider, finish: Finish
+        self, config: GatewayConfig, *, limiter: Limiter, exact: ExactCache, provider: Provider, recorder: Recorder
     ) -> None:
         self._config, self._limiter, self._exact = config, limiter, exact
-        self._provider, self._finish = provider, finish
+        self._provider, self._recorder = provider, recorder
 
     async def answer(self, outcome: Outcome, raw: bytes, *, cache_control: str | None = None) -> Reply:
         """Answer one request.
@@ -93,10 +93,10 @@ class Embeddings:
         """
         models = self._config.embedding_models
         await load_embedding_encoding()
-        request = await aside(len(raw), read, raw, models, cache_control)
-        outcome.asked = outcome.model = request.model
-        outcome.parameters, outcome.asked_for = dict(request.body), request.sent
-        keys = await aside(len(raw), _keys, outcome.team.name, request)
+        request = await offload(len(raw), read, raw, models, cache_control)
+        outcome.requested_model = outcome.model = request.model
+        outcome.parameters, outcome.input = dict(request.body), request.sent
+        keys = await offload(len(raw), _keys, outcome.team.name, request)
         known = await self._known(keys) if not request.controls.no_cache else [None] * len(keys)
         new = [index for index, vector in enumerate(known) if vector is None]
         outcome.tier = "bypass" if request.controls.no_cache else "miss" if new else "exact"
@@ -117,14 +117,14 @@ class Embeddings:
             await self._book(outcome, admitted)
             raise
         await self._book(outcome, admitted)
-        self._finish.done(outcome)
+        self._recorder.record(outcome)
         return Reply(200, body, outcome.headers())
 
     async def _all(self, outcome: Outcome, request: Request, keys: Sequence[CacheKey], most: Spend, size: int) -> bytes:
         """Nothing is known: the request, of so many bytes, goes on as it came, and so does the answer."""
-        content = await aside(size, encode, {"input": request.sent, **request.body})
+        content = await offload(size, encode, {"input": request.sent, **request.body})
         answer = await self._ask(outcome, request, content, most)
-        vectors, usage, model = await aside(len(answer.body), _read_answer, answer.body)
+        vectors, usage, model = await offload(len(answer.body), _read_answer, answer.body)
         self._pay(outcome, request, usage)
         outcome.answer = {"model": model, "vectors": len(vectors)}
         await self._keep(request, keys, vectors, model)
@@ -147,7 +147,7 @@ class Embeddings:
                 {**request.body, "input": [request.inputs[index] for index in part], "encoding_format": "base64"}
             )
             answer = await self._ask(outcome, request, content, most)
-            vectors, usage, model = await aside(len(answer.body), _read_answer, answer.body)
+            vectors, usage, model = await offload(len(answer.body), _read_answer, answer.body)
             if len(vectors) != len(part):
                 raise UpstreamError(502, f"the provider sent {len(vectors)} vectors for {len(part)} inputs")
             self._pay(outcome, request, usage)
@@ -160,11 +160,11 @@ class Embeddings:
         outcome.answer = {"model": whole[0][1], "vectors": len(whole)}
         tokens = sum(request.tokens)
         size = sum(len(vector) for vector, _ in whole)
-        return bytes(await aside(size, _written, whole, request.as_text, tokens))
+        return bytes(await offload(size, _written, whole, request.as_text, tokens))
 
     async def _ask(self, outcome: Outcome, request: Request, content: bytes, most: Spend) -> Answer:
         try:
-            with outcome.asking():
+            with outcome.waiting_for_provider():
                 answer = await self._provider.whole(request.model, "embeddings", content)
         except UpstreamError as error:
             if error.unsettled:
@@ -261,7 +261,7 @@ def _is_token(value: object) -> bool:
 def _read_answer(body: bytes) -> tuple[list[bytes], Mapping[str, Any], str]:
     """Vectors as little-endian 32-bit floats in the order of the inputs, the usage, and the model's signature."""
     try:
-        said = stepwise.loads(body, LEVELS, _packed)
+        said = incremental_json.loads(body, LEVELS, _packed)
         vectors = [vector for _, vector in sorted(said["data"], key=lambda item: int(item[0]))]
         usage, model = said.get("usage") or {}, str(said.get("model") or "")
     except (ValueError, TypeError, KeyError, binascii.Error):

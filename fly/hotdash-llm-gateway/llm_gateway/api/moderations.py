@@ -9,11 +9,11 @@ from ..limits.limiter import Limiter, Refusal
 from ..outcome import Outcome
 from ..upstream.provider import Provider, encode
 from . import check
-from .aside import aside
 from .body import parse
 from .errors import OverLimit
-from .finish import Finish
 from .headers import passed_on
+from .offload import offload
+from .recorder import Recorder
 from .reply import Reply
 
 KNOWN: Mapping[str, check.Check] = {"input": check.anything, "model": check.text()}
@@ -22,8 +22,8 @@ KNOWN: Mapping[str, check.Check] = {"input": check.anything, "model": check.text
 class Moderations:
     """Passes moderation requests on."""
 
-    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider, finish: Finish) -> None:
-        self._config, self._limiter, self._provider, self._finish = config, limiter, provider, finish
+    def __init__(self, config: GatewayConfig, *, limiter: Limiter, provider: Provider, recorder: Recorder) -> None:
+        self._config, self._limiter, self._provider, self._recorder = config, limiter, provider, recorder
 
     async def answer(self, outcome: Outcome, raw: bytes) -> Reply:
         """Answer one request.
@@ -35,15 +35,15 @@ class Moderations:
         Raises:
             BadRequest, OverLimit, UpstreamError: there is no answer.
         """
-        content = await aside(len(raw), _content, raw)
+        content = await offload(len(raw), _content, raw)
         admitted = await self._limiter.reserve(outcome.team, tokens=0, nano_usd=0)
         outcome.remaining = admitted.remaining
         if isinstance(admitted, Refusal):
             raise OverLimit(admitted)
-        with outcome.asking():
+        with outcome.waiting_for_provider():
             answer = await self._provider.whole(self._config.default_model, "moderations", content, names_model=False)
         outcome.provider_headers = passed_on(answer.headers)
-        self._finish.done(outcome)
+        self._recorder.record(outcome)
         return Reply(200, answer.body, outcome.headers())
 
 

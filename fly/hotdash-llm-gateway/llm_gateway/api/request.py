@@ -87,9 +87,9 @@ class Request:
 
     def note_on(self, outcome: Outcome) -> None:
         """Note what is asked for on the outcome."""
-        outcome.asked, outcome.stream = self.model, self.stream
+        outcome.requested_model, outcome.stream = self.model, self.stream
         outcome.metadata, outcome.end_user = self.labels, self.end_user
-        outcome.asked_for = self.body.get("messages", self.body.get("input"))
+        outcome.input = self.body.get("messages", self.body.get("input"))
         outcome.parameters = {
             name: value
             for name, value in self.body.items()

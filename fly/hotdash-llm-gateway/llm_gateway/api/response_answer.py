@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..upstream.errors import UpstreamError, from_event
-from . import stepwise
+from . import incremental_json
 from .chat_answer import PIECE
 from .sse import data_of, event
 
@@ -118,7 +118,7 @@ class ResponseTranscript:
         if not data or data == b"[DONE]":
             return event
         try:
-            told = stepwise.answer(data)
+            told = incremental_json.answer(data)
         except (ValueError, RecursionError):
             raise UpstreamError(502, "the provider's stream holds what is no JSON", unsettled=True) from None
         if not isinstance(told, dict):

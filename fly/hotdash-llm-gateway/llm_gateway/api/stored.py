@@ -14,13 +14,13 @@ from ..limits.tokens import count_text
 from ..outcome import Outcome
 from ..upstream.errors import UpstreamError
 from ..upstream.provider import Provider, Stream, encode
-from . import stepwise
-from .aside import aside
+from . import incremental_json
 from .body import parse
 from .errors import BadRequest, OverLimit
-from .finish import Finish
 from .headers import passed_on
+from .offload import offload
 from .ownership import Ownership, unknown
+from .recorder import Recorder
 from .references import in_items
 from .reply import Reply
 from .request import Reference, ReferenceKind
@@ -79,10 +79,10 @@ class Stored:
         limiter: Limiter,
         provider: Provider,
         ownership: Ownership,
-        finish: Finish,
+        recorder: Recorder,
     ) -> None:
         self._config, self._limiter, self._provider = config, limiter, provider
-        self._ownership, self._finish = ownership, finish
+        self._ownership, self._recorder = ownership, recorder
 
     async def answer(self, outcome: Outcome, route: StoredRoute, ids: dict[str, str], query: str, raw: bytes) -> Reply:
         """Do one operation.
@@ -114,31 +114,31 @@ class Stored:
         content = await self._content(team.name, raw) if route.body else None
         endpoint = route.pattern.format(**ids) + _query(query)
         if route.method == "GET" and dict(parse_qsl(query)).get("stream") == "true":
-            with outcome.asking():
+            with outcome.waiting_for_provider():
                 stream = await self._ask(self._provider.stream, route, endpoint, None)
             outcome.provider_headers, outcome.stream = passed_on(stream.headers), True
             return Reply(200, self._pieces(outcome, stream), outcome.headers(), "text/event-stream")
-        with outcome.asking():
+        with outcome.waiting_for_provider():
             answer = await self._ask(self._provider.whole, route, endpoint, content)
         outcome.provider_headers = passed_on(answer.headers)
         if route.deletes and route.kind is not None:
             await self._ownership.forget(team.name, route.kind, ids["id"])
         else:
-            read = None if content is None else tokens + await aside(len(content), count_text, content.decode())
+            read = None if content is None else tokens + await offload(len(content), count_text, content.decode())
             await self._remember(team.name, answer.body, read)
-        self._finish.done(outcome)
+        self._recorder.record(outcome)
         return Reply(answer.status, answer.body, outcome.headers())
 
     async def _content(self, team: str, raw: bytes) -> bytes:
         """The body of a creation or a change. It may hold items only of the kinds and ids that a request may hold."""
-        content, named = await aside(len(raw), _read, raw)
+        content, named = await offload(len(raw), _read, raw)
         await self._ownership.check(team, named)
         return content
 
     async def _remember(self, team: str, body: bytes, tokens: int | None) -> None:
         """Note what was made or listed. `tokens`: that a conversation now has; None if it did not change."""
         try:
-            made = await aside(len(body), stepwise.answer, body)
+            made = await offload(len(body), incremental_json.answer, body)
         except (ValueError, RecursionError):
             return
         if not isinstance(made, dict):
@@ -161,7 +161,7 @@ class Stored:
             outcome.error = error.message
             yield ResponseTranscript().failure(error)
         finally:
-            self._finish.done(outcome)
+            self._recorder.record(outcome)
 
 
 def _read(raw: bytes) -> tuple[bytes, list[Reference]]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 
 from ..upstream.errors import UpstreamError
-from .aside import aside
+from .offload import offload
 
 
 class Transcript(Protocol):
@@ -94,4 +94,4 @@ async def begun(transcript: Transcript, events: AsyncIterator[bytes]) -> list[by
 
 async def heard(transcript: Transcript, event: bytes) -> bytes | None:
     """Have a transcript take in an event, a long one in a thread; as its `add`."""
-    return await aside(len(event), transcript.add, event)
+    return await offload(len(event), transcript.add, event)

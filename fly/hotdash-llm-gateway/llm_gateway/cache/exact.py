@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..store import StoreUnavailable
+from .entry_store import EntryStore, value
 from .keys import CacheKey
-from .ledger import Ledger, value
 
-How = Literal["same", "judge", "similarity", "alias"]
+ServedBy = Literal["same", "judge", "similarity", "alias"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Hit:
         body: the answer as JSON text, to be sent as it is.
         entry_id: names the entry to a purge.
         similarity: measured cosine of the two questions, where one was measured.
-        how: why it was served: the same question, the judge's verdict, its similarity alone, or a reviewed alias.
+        served_by: why it was served: the same question, the judge's verdict, its similarity alone, or a reviewed alias.
     """
 
     tier: Literal["exact", "semantic", "alias"]
     body: bytes
     entry_id: str
     similarity: float | None = None
-    how: How = "same"
+    served_by: ServedBy = "same"
 
     @cached_property
     def response(self) -> dict[str, Any]:
@@ -46,13 +46,13 @@ class ExactCache:
     While `on` says no, nothing is looked up and nothing kept.
     """
 
-    def __init__(self, ledger: Ledger, *, on: Callable[[], bool] = lambda: True) -> None:
-        self._ledger, self.on = ledger, on
+    def __init__(self, entry_store: EntryStore, *, on: Callable[[], bool] = lambda: True) -> None:
+        self._entry_store, self.on = entry_store, on
         self.failures = 0
 
     def name(self, key: CacheKey) -> str:
         """Where an answer is kept in Redis."""
-        return self._ledger.name(key.team, "exact", key.digest)
+        return self._entry_store.name(key.team, "exact", key.digest)
 
     def hit(self, key: CacheKey, raw: bytes) -> Hit:
         """An answer, from what Redis has under its name."""
@@ -68,7 +68,7 @@ class ExactCache:
         if not self.on():
             return [None] * len(digests)
         try:
-            values = await self._ledger.read_many(team, [("exact", digest) for digest in digests])
+            values = await self._entry_store.read_many(team, [("exact", digest) for digest in digests])
         except StoreUnavailable:
             self.failures += 1
             return [None] * len(digests)
@@ -92,7 +92,7 @@ class ExactCache:
             return False
         head = json.dumps({"semantic": semantic_id} if semantic_id else {}, separators=(",", ":")).encode()
         try:
-            return bool(await self._ledger.keep(key.team, "exact", key.digest, head + b"\n" + body, ttl_s=ttl_s))
+            return bool(await self._entry_store.keep(key.team, "exact", key.digest, head + b"\n" + body, ttl_s=ttl_s))
         except StoreUnavailable:
             self.failures += 1
             return False

@@ -17,7 +17,7 @@ Signs = NDArray[np.uint64]
 RowId = tuple[int, int]
 
 SHORTLIST = 128
-"""Wordings whose vectors are compared; in a room with more, those that differ in the fewest signs."""
+"""Wordings whose vectors are compared; in a partition with more, those that differ in the fewest signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Wording:
 
     Attributes:
         row: the row of the team's log it came with; its first part is the time of writing in ms.
-        room: the partition and the conversation before the question, in one embedding space.
+        partition: the partition and the conversation before the question, in one embedding space.
         entry: id of the wording that the answer was given to; its own, if it is that one.
         stamp: digest of that answer: a verdict is about one answer, not about whatever has its place later.
         end_user: digest of the person who asked, empty if unnamed.
@@ -34,7 +34,7 @@ class Wording:
 
     row: RowId
     id: str
-    room: str
+    partition: str
     question: str
     entry: str
     stamp: str
@@ -65,14 +65,14 @@ def _signs(vector: Vector | Codes) -> Signs:
     return np.frombuffer(bits.tobytes().ljust(-(-bits.size // 8) * 8, b"\0"), np.uint64)
 
 
-class Room:
-    """The vectors of one room."""
+class PartitionIndex:
+    """The vectors of one partition."""
 
     def __init__(self, dimensions: int) -> None:
         self.wordings: list[Wording] = []
         self._place: dict[str, int] = {}
         # Vectors stay as they came, since enlarging an array of thousands of them would hold up everybody. One column
-        # to begin with: every conversation is a room of its own, and most hold one question.
+        # to begin with: every conversation is a partition of its own, and most hold one question.
         self._codes: list[bytes] = []
         self._signs: Signs = np.empty((-(-dimensions // 64), 1), np.uint64)
 
@@ -108,33 +108,33 @@ class Room:
 
 
 class Index:
-    """All rooms of one team as this process knows them."""
+    """All partitions of one team as this process knows them."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, Room] = {}
+        self._partitions: dict[str, PartitionIndex] = {}
         self._wordings: dict[str, Wording] = {}
 
     def __len__(self) -> int:
         return len(self._wordings)
 
     def put(self, wording: Wording, codes: bytes) -> None:
-        """Add or replace a wording; its vector is int8 codes, of the same number throughout a room."""
-        self._rooms.setdefault(wording.room, Room(len(codes))).put(wording, codes)
+        """Add or replace a wording; its vector is int8 codes, of the same number throughout a partition."""
+        self._partitions.setdefault(wording.partition, PartitionIndex(len(codes))).put(wording, codes)
         self._wordings.pop(wording.id, None)  # So that they stay in the order of their rows.
         self._wordings[wording.id] = wording
 
-    def nearest(self, room: str, vector: Vector, count: int) -> list[tuple[float, Wording]]:
-        """The nearest wordings of one room by cosine, best first. `vector` has length 1."""
-        found = self._rooms.get(room)
+    def nearest(self, partition: str, vector: Vector, count: int) -> list[tuple[float, Wording]]:
+        """The nearest wordings of one partition by cosine, best first. `vector` has length 1."""
+        found = self._partitions.get(partition)
         return found.nearest(vector, count) if found is not None else []
 
     def remove(self, wording_id: str) -> None:
         """Forget a wording, if it is known."""
         wording = self._wordings.pop(wording_id, None)
         if wording is not None:
-            self._rooms[wording.room].remove(wording_id)
-            if not self._rooms[wording.room].wordings:
-                del self._rooms[wording.room]
+            self._partitions[wording.partition].remove(wording_id)
+            if not self._partitions[wording.partition].wordings:
+                del self._partitions[wording.partition]
 
     def remove_before(self, row: RowId, most: int) -> bool:
         """Forget at most `most` wordings that were written before a row of the log; returns whether there may be more.

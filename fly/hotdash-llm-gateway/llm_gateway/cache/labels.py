@@ -6,8 +6,8 @@ import time
 
 from ..store import Store
 from .acceptance import BANDS, Kind, Labels, band
+from .entry_store import EntryStore
 from .keys import digest
-from .ledger import Ledger
 
 EPOCH_S = 30 * 86400
 """Labels count for one to two epochs: what a team's users ask, and what is right, changes."""
@@ -19,13 +19,13 @@ class LabelStore:
 
     Args:
         store: the shared Redis connection.
-        ledger: where refusals are remembered, within each team's budget.
+        entry_store: where refusals are remembered, within each team's budget.
         prefix: start of all key names.
         space: names what similarities and verdicts depend on: embedding model, judging model, prompt.
     """
 
-    def __init__(self, store: Store, ledger: Ledger, *, prefix: str, space: str) -> None:
-        self._store, self._ledger, self._prefix, self._space = store, ledger, prefix, digest("labels", space)
+    def __init__(self, store: Store, entry_store: EntryStore, *, prefix: str, space: str) -> None:
+        self._store, self._entry_store, self._prefix, self._space = store, entry_store, prefix, digest("labels", space)
         self._known: dict[str, tuple[float, Labels]] = {}
 
     async def of(self, team: str) -> Labels:
@@ -56,7 +56,7 @@ class LabelStore:
 
     async def refuse(self, team: str, wording: str, entry: str, stamp: str) -> None:
         """Remember that a stored answer is not right for a wording."""
-        await self._ledger.keep(team, "verdict", self.refusal(wording, entry, stamp), b"no")
+        await self._entry_store.keep(team, "verdict", self.refusal(wording, entry, stamp), b"no")
 
     def _key(self, team: str, epoch: int) -> str:
         return f"{self._prefix}labels:{{{team}}}:{self._space}:{epoch}"

@@ -23,15 +23,15 @@ from ..upstream.provider import Provider
 from . import judge
 from .acceptance import ASK_FROM, Labels
 from .answers import Answers, Keepable
-from .asking import Asker, Count
 from .embedding import Embedder, EmbeddingFailed, Vector
+from .entry_store import EntryStore
 from .exact import Hit
 from .index import Candidate, Wording
+from .index_replica import IndexReplica
+from .judge_client import Count, JudgeClient
 from .keys import CacheKey, Partition
 from .labels import LabelStore
-from .ledger import Ledger
-from .mirror import Mirror
-from .second_opinion import SecondOpinion
+from .shadow_sample import ShadowSample
 from .vetoes import compare
 from .wording import group_of
 
@@ -71,7 +71,7 @@ class SemanticTier:
         semantic: Semantic,
         *,
         store: Store,
-        ledger: Ledger,
+        entry_store: EntryStore,
         embedder: Embedder,
         upstream: Provider,
         limiter: Limiter,
@@ -90,12 +90,12 @@ class SemanticTier:
         self.max_wrong = semantic.max_wrong
         self._embedding_price = config.prices[config.embedding.model]
         self._embedder, self._count, self._keepable = embedder, count, keepable
-        self.answers = Answers(ledger, aliases, space=space)
-        self._asker = Asker(upstream, limiter, count, model=semantic.judge_model, prices=config.prices)
-        self.mirror = Mirror(store, prefix=prefix, teams=list(config.teams))
-        self.labels = LabelStore(store, ledger, prefix=prefix, space=verdicts)
-        self.second_opinion = SecondOpinion(
-            config, store=store, ledger=ledger, labels=self.labels, asker=self._asker, keepable=keepable
+        self.answers = Answers(entry_store, aliases, space=space)
+        self._judge_client = JudgeClient(upstream, limiter, count, model=semantic.judge_model, prices=config.prices)
+        self.replica = IndexReplica(store, prefix=prefix, teams=list(config.teams))
+        self.labels = LabelStore(store, entry_store, prefix=prefix, space=verdicts)
+        self.shadow_sample = ShadowSample(
+            config, store=store, entries=entry_store, labels=self.labels, judge=self._judge_client, keepable=keepable
         )
 
     def at_most(self, part: Partition, input_tokens: int) -> Spend:
@@ -123,7 +123,7 @@ class SemanticTier:
                 hit = await self._nearest(part, vector, outcome) if vector is not None else None
             if hit is not None:
                 outcome.similarity = hit.similarity
-                self._count(part.team, f"served_{hit.how}", 1)
+                self._count(part.team, f"served_{hit.served_by}", 1)
             return Lookup(vector, hit)
         except StoreUnavailable:
             return Lookup(vector)
@@ -155,11 +155,11 @@ class SemanticTier:
 
     async def close(self) -> None:
         """Wait for verdicts and checks under way."""
-        await self._asker.close()
+        await self._judge_client.close()
 
     async def _nearest(self, part: Partition, vector: Vector, outcome: Outcome) -> Hit | None:
-        index, labels = await self.mirror.sync(part.team), await self.labels.of(part.team)
-        found = index.nearest(self.answers.room(part), vector, NEAREST)
+        index, labels = await self.replica.sync(part.team), await self.labels.of(part.team)
+        found = index.nearest(self.answers.partition_id(part), vector, NEAREST)
         outcome.similarity = found[0][0] if found else None
         candidates, new = self._candidates(part, found), self.answers.wording_id(part)
         wordings = [candidate.wording for candidate in candidates]
@@ -175,15 +175,15 @@ class SemanticTier:
                 continue
             hit = Hit("semantic", body, f"semantic:{new}", candidate.similarity, "similarity")
             if not asked and self._alone(part, candidate, labels):
-                await self.answers.join(part, vector, candidate, hit.how)
+                await self.answers.join(part, vector, candidate, hit.served_by)
                 return hit
-            if asked == VERDICTS or self._asker.resting:
+            if asked == VERDICTS or self._judge_client.resting:
                 continue
             case = judge.Case(question, hit.response["choices"][0]["message"]["content"], part.question, part.history)
             if case.readable() and self._pays(hit, outcome, labels):
                 asked += 1
                 if await self._judged(part, vector, judge.request(case), candidate, outcome):
-                    return replace(hit, how="judge")
+                    return replace(hit, served_by="judge")
         return None
 
     def _candidates(self, part: Partition, found: Sequence[tuple[float, Wording]]) -> list[Candidate]:
@@ -213,7 +213,7 @@ class SemanticTier:
             return True
         usage = hit.response.get("usage") or {}
         saves = spend(self._prices[outcome.model or ""], usage).nano_usd
-        return yes * saves >= self._asker.about(int(usage.get("completion_tokens") or 0))
+        return yes * saves >= self._judge_client.about(int(usage.get("completion_tokens") or 0))
 
     async def _judged(
         self, part: Partition, vector: Vector, about: dict[str, Any], candidate: Candidate, outcome: Outcome
@@ -230,7 +230,7 @@ class SemanticTier:
 
         team = self._teams[part.team]
         wait_s = self._settings.judge_timeout_s if team.semantic == "wait" else 0.0
-        verdict, cost = await self._asker.within(wait_s, team, about, learn)
+        verdict, cost = await self._judge_client.within(wait_s, team, about, learn)
         outcome.judged += cost
         return verdict is True
 

@@ -94,7 +94,7 @@ class Meters:
         if row is None:
             row = self.rows[key] = Row()
         row.count += 1
-        row.nano_usd += outcome.due.nano_usd
+        row.nano_usd += outcome.billable.nano_usd
         row.saved_nano_usd += saved_nano_usd
         usage = outcome.usage
         if usage:

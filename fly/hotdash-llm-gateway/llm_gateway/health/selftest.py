@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..cache.exact import ExactCache
 from ..cache.keys import CacheKey
 from ..config import GatewayConfig
-from ..limits.limiter import Grant, Limiter, Refusal
+from ..limits.limiter import Limiter, Refusal, Reservation
 from ..limits.tokens import encoding
 from ..store import Store, StoreUnavailable
 from ..upstream.deployments import Deployments
@@ -83,7 +83,7 @@ class SelfTest:
         team = replace(mirrored, name=f"{TEAM}-{secrets.token_hex(4)}", rpm=min(mirrored.rpm, MOST_REQUESTS))
         try:
             for _ in range(team.rpm):
-                if not isinstance(await self._limiter.reserve(team, tokens=0, nano_usd=0), Grant):
+                if not isinstance(await self._limiter.reserve(team, tokens=0, nano_usd=0), Reservation):
                     raise SelfTestFailed("the limiter refused a request below the limit")
             refused = await self._limiter.reserve(team, tokens=0, nano_usd=0)
             if not isinstance(refused, Refusal) or refused.limit != "requests":

@@ -146,8 +146,8 @@ class Counters:
                 state.sums.pop(id_, None)
             for id_ in list(state.corrections):
                 await self.send_correction(state, id_)
-        share.hear(Totals(row[2], *row[4:7]))
-        share.regain(row[2])
+        share.observe(Totals(row[2], *row[4:7]))
+        share.redis_restored(row[2])
         state.away = False
 
     def new_id(self) -> str:

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 from ..store import Store, StoreUnavailable
 from .counters import STRANGER, Counters, TeamState
 from .local_share import DAY_US, Admission, Limit, LocalShare, Totals
-from .reservations import Grant, Refusal, Remaining, Team, Usage
+from .reservations import Refusal, Remaining, Reservation, Team, Usage
 
-__all__ = ["Grant", "Limiter", "Refusal", "Remaining", "Team", "Usage"]
+__all__ = ["Limiter", "Refusal", "Remaining", "Reservation", "Team", "Usage"]
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Limiter:
         self._gateways = gateways
         self._window = round(window_s * SECOND_US)
         self._teams: dict[str, TeamState] = {}
-        self._counters = Counters(store, window_us=self._window, lost=self._lose)
+        self._counters = Counters(store, window_us=self._window, lost=self._redis_lost)
         self.decisions: Counter[tuple[str, str]] = Counter()
         """By team and decision: admitted, or the limit that was reached, or too_large for any wait to help."""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -65,11 +65,11 @@ class Limiter:
         """Learn each team's totals, so that a loss of Redis finds this gateway informed. Needed once per process."""
         for team in teams:
             self._state(team)
-        await self._learn()
+        await self._refresh()
         if self._gateways > 1:
             listening = asyncio.Event()
             self._background = [
-                asyncio.create_task(self._beat()),
+                asyncio.create_task(self._heartbeat()),
                 asyncio.create_task(self._listen(listening)),
             ]
             with contextlib.suppress(TimeoutError):
@@ -84,67 +84,67 @@ class Limiter:
                 await asyncio.gather(task, return_exceptions=True)
 
     async def reserve(
-        self, team: Team, *, tokens: int, nano_usd: int, requests: int = 1, free_if: str | None = None
-    ) -> Grant | Refusal:
+        self, team: Team, *, tokens: int, nano_usd: int, requests: int = 1, free_if_exists: str | None = None
+    ) -> Reservation | Refusal:
         """Admit a request at its estimated use, or refuse it; one round trip.
 
         Args:
             team: whose limits.
             tokens: the most tokens it may use.
-            nano_usd: the most it may cost. With 0 tokens and 0 USD (an answer from the cache) the grant is final.
+            nano_usd: the most it may cost. With 0 tokens and 0 USD (an answer from the cache) the reservation is final.
             requests: 0 if the request has been counted already.
-            free_if: name of a key in Redis, with the team as hash tag: if it is there, the request is admitted at 0
-                tokens and 0 USD, and the grant holds its value.
+            free_if_exists: name of a key in Redis, with the team as hash tag: if it is there, the request is admitted
+                at 0 tokens and 0 USD, and the reservation holds its value.
         """
-        answer = await self._decide(team, tokens, nano_usd, requests, free_if)
-        if isinstance(answer, Grant):
+        answer = await self._decide(team, tokens, nano_usd, requests, free_if_exists)
+        if isinstance(answer, Reservation):
             self.decisions[team.name, "admitted" if answer.shared else "admitted_alone"] += 1
         else:
             self.decisions[team.name, "too_large" if answer.too_large else answer.limit] += 1
         return answer
 
     async def _decide(
-        self, team: Team, tokens: int, nano_usd: int, requests: int, free_if: str | None
-    ) -> Grant | Refusal:
+        self, team: Team, tokens: int, nano_usd: int, requests: int, free_if_exists: str | None
+    ) -> Reservation | Refusal:
         state = self._state(team)
         wanted = Admission(self._counters.new_id(), self._counters.now(), requests, tokens, nano_usd)
         asked = False
         if not state.away and self._store.available:
             guarded = state.share.guarded(wanted.at)
-            found = None
+            cached = None
             if guarded:
                 # What is decided here first has to be known to be free by then.
-                found, free_if = await self._kept(free_if), None
-                if found is not None:
+                cached, free_if_exists = await self._kept(free_if_exists), None
+                if cached is not None:
                     wanted.free()
                 refusal = self._admit_alone(state, wanted)
                 if refusal is not None:
                     return refusal
-            answer = await self._reserve_shared(state, wanted, guarded, free_if)
+            answer = await self._reserve_shared(state, wanted, guarded, free_if_exists)
             if answer is not None:
-                return replace(answer, found=found) if found and isinstance(answer, Grant) else answer
+                return replace(answer, cached=cached) if cached and isinstance(answer, Reservation) else answer
             if guarded:
                 state.share.retract(wanted)
             asked = True
-        self._lose()
+        self._redis_lost()
         wanted.unreported = True
         refusal = self._admit_alone(state, wanted)
         if refusal is None:
             remaining = self._left_alone(state)
-            return Grant(wanted.id, state.name, tokens, nano_usd, remaining, wanted.at, shared=False)
+            return Reservation(wanted.id, state.name, tokens, nano_usd, remaining, wanted.at, shared=False)
         if asked:
             # It may have been booked, and only the answer did not come.
             self._counters.take_back(state, wanted)
         return refusal
 
-    async def settle(self, grant: Grant, *, tokens: int, nano_usd: int) -> None:
-        """Replace the estimate of a grant by the tokens and nano-USD really used. Only the first settlement counts.
+    async def settle(self, reservation: Reservation, *, tokens: int, nano_usd: int) -> None:
+        """Replace a reservation by the tokens and nano-USD really used. Only the first settlement counts.
 
         Once started it runs to its end, even if the caller is cancelled. Never raises for a Redis that is away.
         """
-        state = self._teams[grant.team]
-        admission = state.share.settle(grant.id, tokens=tokens, nano_usd=nano_usd)
-        if admission is None or admission.unreported or grant.id in state.share.unreported:
+        state = self._teams[reservation.team]
+        admission = state.share.settle(reservation.id, tokens=tokens, nano_usd=nano_usd)
+        if admission is None or admission.unreported or reservation.id in state.share.unreported:
             return
         self._counters.correct(state, admission)
         if not state.away:
@@ -160,7 +160,7 @@ class Limiter:
         state.share.admit(spent)
         state.share.settle(spent.id, tokens=tokens, nano_usd=nano_usd)
         if state.away or not self._store.available:
-            self._lose()
+            self._redis_lost()
         else:
             await asyncio.shield(self._spawn(self._tell(self._counters.record(state, spent))))
 
@@ -199,14 +199,14 @@ class Limiter:
         return value
 
     async def _reserve_shared(
-        self, state: TeamState, wanted: Admission, guarded: bool, free_if: str | None
-    ) -> Grant | Refusal | None:
+        self, state: TeamState, wanted: Admission, guarded: bool, free_if_exists: str | None
+    ) -> Reservation | Refusal | None:
         """Redis's decision; None if there is none."""
         limits = state.limits
         want = (wanted.id, wanted.requests, wanted.tokens, wanted.nano_usd)
         most = (limits.requests, limits.tokens, limits.nano_usd)
         told = (*want, *most, int(self._gateways > 1))
-        asking = self._spawn(self._counters.ask(state, "reserve", told, entry=free_if))
+        asking = self._spawn(self._counters.ask(state, "reserve", told, entry=free_if_exists))
         try:
             row = await asyncio.shield(asking)
         except StoreUnavailable:
@@ -220,12 +220,12 @@ class Limiter:
         if code == STRANGER:
             return None
         remaining = state.remaining(row)
-        answer: Grant | Refusal
+        answer: Reservation | Refusal
         if code == 0:
-            found = row[7] if len(row) > 7 else None
-            if found is not None:
+            cached = row[7] if len(row) > 7 else None
+            if cached is not None:
                 wanted.free()
-            answer = Grant(wanted.id, state.name, wanted.tokens, wanted.nano_usd, remaining, at, found=found)
+            answer = Reservation(wanted.id, state.name, wanted.tokens, wanted.nano_usd, remaining, at, cached=cached)
             if not guarded:
                 wanted.at = at
                 state.share.admit(wanted)
@@ -233,7 +233,7 @@ class Limiter:
             answer = self._refusal(_LIMITS[code - 1], None if wait < 0 else wait, at, remaining)
             if guarded:
                 state.share.retract(wanted)
-        state.share.hear(Totals(at, *row[4:7]))
+        state.share.observe(Totals(at, *row[4:7]))
         return answer
 
     def _admit_alone(self, state: TeamState, wanted: Admission) -> Refusal | None:
@@ -272,14 +272,14 @@ class Limiter:
         try:
             await message
         except StoreUnavailable:
-            self._lose()
+            self._redis_lost()
 
-    def _lose(self) -> None:
+    def _redis_lost(self) -> None:
         now = self._counters.now()
         for state in self._teams.values():
             if not state.away:
                 state.away = True
-                state.share.lose(now, state.limits)
+                state.share.redis_lost(now, state.limits)
         if self._reconciling is None or self._reconciling.done():
             self._reconciling = asyncio.create_task(self._reconcile())
 
@@ -294,21 +294,21 @@ class Limiter:
                 log.warning("limits: not yet back on Redis: %s", error)
                 await asyncio.sleep(RETRY_S)
 
-    async def _learn(self) -> None:
+    async def _refresh(self) -> None:
         try:
             for state in self._teams.values():
                 if not state.away:
                     row = await self._counters.ask(state, "usage", [])
-                    state.share.hear(Totals(row[2], *row[4:7]))
+                    state.share.observe(Totals(row[2], *row[4:7]))
         except StoreUnavailable:
-            self._lose()
+            self._redis_lost()
 
     async def _listen(self, listening: asyncio.Event) -> None:
         """Hear of the others' admissions as Redis makes them, so that its loss finds this gateway informed."""
         states = {state.keys[4].encode(): state for state in self._teams.values()}
 
         def heard(channel: bytes, message: bytes) -> None:
-            states[channel].share.hear(Totals(*(int(figure) for figure in message.split())))
+            states[channel].share.observe(Totals(*(int(figure) for figure in message.split())))
 
         channels = [channel.decode() for channel in states]
         while True:
@@ -317,10 +317,10 @@ class Limiter:
             await asyncio.sleep(RETRY_S)
             await self._store.wait_available()
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            await self._learn()
+            await self._refresh()
 
     def _state(self, team: Team) -> TeamState:
         state = self._teams.get(team.name)

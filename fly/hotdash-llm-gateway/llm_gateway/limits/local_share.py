@@ -116,8 +116,8 @@ class LocalShare:
         self._tokens = 0
         self._open: dict[str, Admission] = {}
         self._spent: dict[int, int] = {}
-        self._heard: Totals | None = None
-        self._own_when_heard = (0, 0, 0)
+        self._observed: Totals | None = None
+        self._own_when_observed = (0, 0, 0)
         self._lost: _Lost | None = None
         self._until: int | None = None
         self.unreported: dict[str, Admission] = {}
@@ -130,13 +130,13 @@ class LocalShare:
         self._forget(now)
         return self._requests, self._tokens, self._spent.get(now // DAY_US, 0)
 
-    def hear(self, totals: Totals) -> None:
+    def observe(self, totals: Totals) -> None:
         """Take note of Redis's word. Call it after `admit` for an answer that admitted something."""
-        if self._heard is None or totals.at >= self._heard.at:
-            self._heard = totals
-            self._own_when_heard = self.own(totals.at)
+        if self._observed is None or totals.at >= self._observed.at:
+            self._observed = totals
+            self._own_when_observed = self.own(totals.at)
 
-    def lose(self, now: int, limits: Limits) -> None:
+    def redis_lost(self, now: int, limits: Limits) -> None:
         """Redis went away: from now on this gateway is on its own."""
         if self._lost is not None and self._until is None:
             return
@@ -151,7 +151,7 @@ class LocalShare:
         )
         self._until = None
 
-    def regain(self, now: int) -> None:
+    def redis_restored(self, now: int) -> None:
         """Redis is back and knows what this gateway did: if there are others, keep to the share for one more window."""
         self._until = now + self._window if self._gateways > 1 else now
 
@@ -167,15 +167,15 @@ class LocalShare:
         return self._lost is not None
 
     def _left(self, now: int, limits: Limits, own: tuple[int, int, int]) -> tuple[int, int, int]:
-        heard = self._heard
-        if heard is None or (self._gateways > 1 and now - heard.at > FRESH_US):
+        observed = self._observed
+        if observed is None or (self._gateways > 1 and now - observed.at > FRESH_US):
             return 0, 0, 0
-        same_window = now - heard.at < self._window
-        same_day = now // DAY_US == heard.at // DAY_US
+        same_window = now - observed.at < self._window
+        same_day = now // DAY_US == observed.at // DAY_US
         others = (
-            max(0, heard.requests - self._own_when_heard[0]) if same_window else 0,
-            max(0, heard.tokens - self._own_when_heard[1]) if same_window else 0,
-            max(0, heard.nano_usd - self._own_when_heard[2]) if same_day else 0,
+            max(0, observed.requests - self._own_when_observed[0]) if same_window else 0,
+            max(0, observed.tokens - self._own_when_observed[1]) if same_window else 0,
+            max(0, observed.nano_usd - self._own_when_observed[2]) if same_day else 0,
         )
         return (
             max(0, limits.requests - own[0] - others[0]),
@@ -236,10 +236,10 @@ class LocalShare:
         admission.in_window = True
         self._requests += admission.requests
         self._tokens += admission.tokens
-        if self._heard is not None and admission.at <= self._heard.at:
+        if self._observed is not None and admission.at <= self._observed.at:
             # Its answer was overtaken by a later one, which counted it already.
-            own = self._own_when_heard
-            self._own_when_heard = (
+            own = self._own_when_observed
+            self._own_when_observed = (
                 own[0] + admission.requests,
                 own[1] + admission.tokens,
                 own[2] + admission.nano_usd,

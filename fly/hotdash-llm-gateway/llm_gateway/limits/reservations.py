@@ -1,4 +1,4 @@
-"""The types of the limiter's interface: team, grant, refusal, remaining, usage."""
+"""The types of the limiter's interface: team, reservation, refusal, remaining, usage."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Remaining:
 
 
 @dataclass(frozen=True)
-class Grant:
+class Reservation:
     """Permission for one request, to be handed to `Limiter.settle` when its real use is known.
 
-    `at` is the moment of admission, in microseconds of Redis's clock. `shared` is False if Redis was away. `found`: the
-    kept answer that made it free of charge; such a grant is final.
+    `at` is the moment of admission, in microseconds of Redis's clock. `shared` is False if Redis was away. `cached` is
+    the kept answer that made it free of charge; such a reservation is final.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Grant:
     remaining: Remaining
     at: int
     shared: bool = True
-    found: bytes | None = None
+    cached: bytes | None = None
 
 
 @dataclass(frozen=True)

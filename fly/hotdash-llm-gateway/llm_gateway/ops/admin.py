@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.reply import Reply, error_reply, json_reply
 from ..api.routes import Route
-from ..cache.ledger import TIERS, Tier
+from ..cache.entry_store import TIERS, Tier
 from ..cache.purge import purge_entry, purge_team, take_back
 from ..health.history import KEPT_DAYS
 from ..health.meters import BOUNDS_S
-from ..health.tally import LAST_REQUEST, pays
+from ..health.request_counters import LAST_REQUEST, pays
 from ..settings import NANO
 from ..store import StoreUnavailable
 from ..switches import CACHE_TIERS, team_switch
@@ -65,8 +65,8 @@ async def _history(gateway: Gateway, body: bytes) -> Reply:
     if not 1 <= days <= KEPT_DAYS:
         return error_reply(400, f"days: 1 to {KEPT_DAYS}", kind="invalid_request_error")
     # What this gateway has not told Redis yet is part of the present.
-    await gateway.tally.flush()
-    hours = {name: await gateway.tally.history(name, days) for name in gateway.config.teams}
+    await gateway.counters.flush()
+    hours = {name: await gateway.counters.history(name, days) for name in gateway.config.teams}
     return json_reply(200, {"teams": hours, "bounds_s": BOUNDS_S})
 
 
@@ -100,14 +100,14 @@ async def teams(gateway: Gateway) -> list[dict[str, Any]]:
 async def _did(gateway: Gateway, team: str) -> Mapping[str, int]:
     """The sums of all gateways; of this one alone while Redis is away."""
     try:
-        return await gateway.tally.shared(team)
+        return await gateway.counters.shared(team)
     except StoreUnavailable:
-        return {name: count for (of, name), count in gateway.tally.totals.items() if of == team}
+        return {name: count for (of, name), count in gateway.counters.totals.items() if of == team}
 
 
 async def _paid(gateway: Gateway, team: str) -> bool | None:
     try:
-        return pays(await gateway.tally.yesterday(team))
+        return pays(await gateway.counters.yesterday(team))
     except StoreUnavailable:
         return None
 
@@ -116,12 +116,12 @@ async def cache(gateway: Gateway) -> dict[str, Any]:
     """What the caches hold and did, per team and over all gateways, and what the shadow sample says."""
     shown: dict[str, Any] = {}
     for name in gateway.config.teams:
-        did = await gateway.tally.shared(name)
+        did = await gateway.counters.shared(name)
         answered = {tier: did.get(tier, 0) for tier in ("exact", "semantic", "alias", "miss", "bypass")}
         hits = answered["exact"] + answered["semantic"] + answered["alias"]
         asked = hits + answered["miss"]
         shown[name] = {
-            "bytes": await gateway.ledger.used_bytes(name),
+            "bytes": await gateway.entry_store.used_bytes(name),
             "bytes_allowed": gateway.config.cache.bytes_per_team,
             "entries": {tier: await _entries(gateway, name, tier) for tier in TIERS},
             "answers": answered,
@@ -129,13 +129,17 @@ async def cache(gateway: Gateway) -> dict[str, Any]:
             "saved_usd": did.get("saved_nano_usd", 0) / NANO,
         }
         if gateway.semantic is not None:
-            await gateway.semantic.mirror.sync(name)
+            await gateway.semantic.replica.sync(name)
             shown[name] |= {
                 "judge": await _judge(gateway, name, did),
-                "shadow": await gateway.semantic.second_opinion.estimate(name),
+                "shadow": await gateway.semantic.shadow_sample.estimate(name),
             }
     on = {tier: "on" if gateway.switches.cache_on(tier) else "off" for tier in CACHE_TIERS}
-    return {"teams": shown, "switches": on, "mirrored_entries": len(gateway.semantic.mirror) if gateway.semantic else 0}
+    return {
+        "teams": shown,
+        "switches": on,
+        "mirrored_entries": len(gateway.semantic.replica) if gateway.semantic else 0,
+    }
 
 
 async def _judge(gateway: Gateway, team: str, did: Mapping[str, int]) -> dict[str, Any]:
@@ -154,13 +158,13 @@ async def _judge(gateway: Gateway, team: str, did: Mapping[str, int]) -> dict[st
         "served_by": {how: did.get(f"served_{how}", 0) for how in ("same", "judge", "similarity", "alias")},
         "labels": len(labels),
         "serves_unjudged_from": labels.serve_from(gateway.semantic.max_wrong),
-        "pays": pays(await gateway.tally.yesterday(team)),
+        "pays": pays(await gateway.counters.yesterday(team)),
     }
 
 
 async def _entries(gateway: Gateway, team: str, tier: Tier) -> int:
     """Rows of the tier's log: its entries, the expired ones not yet trimmed included."""
-    return int(await gateway.store.call("XLEN", gateway.ledger.names(team).log(tier)))
+    return int(await gateway.store.call("XLEN", gateway.entry_store.names(team).log(tier)))
 
 
 def status(gateway: Gateway) -> dict[str, Any]:
@@ -170,8 +174,8 @@ def status(gateway: Gateway) -> dict[str, Any]:
         "ready": not gateway.not_ready(),
         "reasons": gateway.not_ready(),
         # Since its start; of nobody's team, or of all of them.
-        "wrong_keys": gateway.tally.wrong_keys,
-        "own_failures": dict(gateway.tally.own_failures),
+        "wrong_keys": gateway.counters.wrong_keys,
+        "own_failures": dict(gateway.counters.own_failures),
         "switches": gateway.switches.shown(),
         "redis": {"available": gateway.store.available},
         "traces": traces,
@@ -203,9 +207,9 @@ async def _wrong(gateway: Gateway, body: bytes) -> Reply:
     try:
         for each in [team] if team is not None else gateway.config.teams:
             if gateway.semantic is not None:
-                removed += (await take_back(gateway.ledger, gateway.semantic.labels, each, entry)).entries
+                removed += (await take_back(gateway.entry_store, gateway.semantic.labels, each, entry)).entries
             else:
-                removed += (await purge_entry(gateway.ledger, each, entry)).entries
+                removed += (await purge_entry(gateway.entry_store, each, entry)).entries
     except ValueError as error:
         return error_reply(400, str(error), kind="invalid_request_error")
     return json_reply(200, {"entry": entry, "removed": removed})
@@ -220,7 +224,9 @@ async def _purge(gateway: Gateway, body: bytes) -> Reply:
     if team not in gateway.config.teams:
         return error_reply(404, f"there is no team {team!r}", kind="invalid_request_error")
     try:
-        purged = await (purge_entry(gateway.ledger, team, str(entry)) if entry else purge_team(gateway.ledger, team))
+        purged = await (
+            purge_entry(gateway.entry_store, team, str(entry)) if entry else purge_team(gateway.entry_store, team)
+        )
     except ValueError as error:
         return error_reply(400, str(error), kind="invalid_request_error")
     return json_reply(200, {"team": team, "purged": purged.entries})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..health.tally import pays
+from ..health.request_counters import pays
 from ..settings import NANO
 from . import redis_use
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 CACHE_TIERS = ("exact", "semantic", "alias")
 HOW = ("same", "judge", "similarity", "alias")
-FROZEN = ("none", "none", "bypass", "frozen")
-"""Route, model, tier and outcome of a request of a frozen team: it is refused before anybody looks what it asks."""
 VERDICTS = ("yes", "no", "unclear")
 
 
@@ -43,9 +41,9 @@ def own(gateway: Gateway) -> Iterator[Named]:
     """What this process counts."""
     yield from _requests(gateway)
     yield from _teams(gateway)
-    tally, meters = gateway.tally, gateway.tally.meters
-    yield "gateway_wrong_keys", Sample((), tally.wrong_keys)
-    for kind, count in sorted(tally.own_failures.items()):
+    counters, meters = gateway.counters, gateway.counters.meters
+    yield "gateway_wrong_keys", Sample((), counters.wrong_keys)
+    for kind, count in sorted(counters.own_failures.items()):
         yield "gateway_own_failures", Sample((kind,), count)
     decisions: dict[tuple[str, str], int] = {}
     for (team, decision), count in gateway.limiter.decisions.items():
@@ -70,7 +68,7 @@ def own(gateway: Gateway) -> Iterator[Named]:
 
 
 def _requests(gateway: Gateway) -> Iterator[Named]:
-    meters = gateway.tally.meters
+    meters = gateway.counters.meters
     for key, row in meters.rows.items():
         yield "gateway_requests", Sample(key, row.count)
     for labels, row in meters.sums("team", "model").items():
@@ -96,12 +94,11 @@ def _requests(gateway: Gateway) -> Iterator[Named]:
 
 
 def _teams(gateway: Gateway) -> Iterator[Named]:
-    totals = gateway.tally.totals
+    totals = gateway.counters.totals
     for team in gateway.config.teams:
-        if refused := totals[team, "frozen"]:
-            yield "gateway_requests", Sample((team, *FROZEN), refused)
         yield "gateway_escalated", Sample((team,), totals[team, "escalated"])
         yield "gateway_fallback", Sample((team,), totals[team, "fallback"])
+        yield "gateway_frozen_refusals", Sample((team,), totals[team, "frozen"])
         yield "gateway_semantic_lookups", Sample((team,), totals[team, "lookups"])
         for how in HOW:
             yield "gateway_semantic_hits", Sample((team, how), totals[team, f"served_{how}"])
@@ -128,14 +125,14 @@ async def shared(gateway: Gateway) -> AsyncIterator[Named]:
         for limit, value in used.items():
             yield "gateway_used", Sample((team.name, limit), value)
     for name in gateway.config.teams:
-        paid = pays(await gateway.tally.yesterday(name))
+        paid = pays(await gateway.counters.yesterday(name))
         if paid is not None:
             yield "gateway_judge_pays", Sample((name,), int(paid))
         if gateway.semantic is not None:
-            checked = await gateway.semantic.second_opinion.estimate(name)
+            checked = await gateway.semantic.shadow_sample.estimate(name)
             yield "gateway_shadow_checked", Sample((name, "agree"), checked["sampled"] - checked["wrong"])
             yield "gateway_shadow_checked", Sample((name, "differ"), checked["wrong"])
-        yield "gateway_cache_bytes", Sample((name,), await gateway.ledger.used_bytes(name))
+        yield "gateway_cache_bytes", Sample((name,), await gateway.entry_store.used_bytes(name))
     memory = await _memory(gateway)
     if "used_memory" in memory:
         for use, count in (await redis_use.by_use(gateway, memory["used_memory"])).items():

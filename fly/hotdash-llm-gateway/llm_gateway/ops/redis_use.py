@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..cache.ledger import TIERS, Ledger, fields_of
+from ..cache.entry_store import TIERS, EntryStore, fields_of
 from ..store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -26,25 +26,25 @@ async def by_use(gateway: Gateway, used_memory: int) -> dict[str, int]:
     """Bytes by use; their sum is what Redis says that it uses. Raises StoreUnavailable."""
     found = dict.fromkeys(("exact cache", "semantic cache", "limits", "watch"), 0)
     for team in gateway.config.teams:
-        for use, count in (await _entries(gateway.ledger, gateway, team)).items():
+        for use, count in (await _entries(gateway.entry_store, gateway, team)).items():
             found[use] += count
     for use, key in _known(gateway):
         found[use] += await _size(gateway, key)
     return {**found, "other": max(0, used_memory - sum(found.values()))}
 
 
-async def _entries(ledger: Ledger, gateway: Gateway, team: str) -> dict[str, int]:
+async def _entries(entries: EntryStore, gateway: Gateway, team: str) -> dict[str, int]:
     """A team's account, shared out by how many entries each tier has and how large its newest are."""
     weights: dict[str, float] = {}
     for tier in TIERS:
-        log = ledger.names(team).log(tier)
+        log = entries.names(team).log(tier)
         rows = await gateway.store.call("XREVRANGE", log, "+", "-", "COUNT", SAMPLED)
         # A row that is no entry has no size.
         sizes = [int(fields_of(row).get(b"n", 0)) for row in rows]
         if sizes:
             count = int(await gateway.store.call("XLEN", log))
             weights[USES[tier]] = weights.get(USES[tier], 0.0) + count * sum(sizes) / len(sizes)
-    account, whole = await ledger.used_bytes(team), sum(weights.values())
+    account, whole = await entries.used_bytes(team), sum(weights.values())
     return {use: round(account * weight / whole) for use, weight in weights.items()} if whole else {}
 
 

@@ -174,12 +174,12 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
     about = {
         "team": team,
         "tier": outcome.tier,
-        "requested_model": outcome.asked,
+        "requested_model": outcome.requested_model,
         "escalated": outcome.escalated,
         "fallback": outcome.fallback is not None,
         "fallback_reason": outcome.fallback,
         "similarity": outcome.similarity,
-        "similarity_by": outcome.how,
+        "similarity_by": outcome.served_by,
         "cache_entry": outcome.entry_id,
         "stream": outcome.stream,
         "status": outcome.status,
@@ -210,7 +210,7 @@ def attributes(outcome: Outcome, settings: Langfuse) -> dict[str, Any]:
         began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(outcome.first_token_ns / NANO))
         made["langfuse.observation.completion_start_time"] = f"{began}.{outcome.first_token_ns % NANO // 1000:06d}Z"
     if settings.content:
-        made["langfuse.observation.input"] = _shortened(outcome.asked_for)
+        made["langfuse.observation.input"] = _shortened(outcome.input)
         made["langfuse.observation.output"] = _shortened(_message(outcome.answer))
     return {name: _whole(value) for name, value in made.items() if value is not None}
 
@@ -252,27 +252,27 @@ def _shortened(value: Any) -> str | None:
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
 
 
-def _clipped(value: Any, room: list[int]) -> Any:
-    """A value without what lies more than so many characters behind its beginning. `room`: what is left of them."""
-    room[0] -= 1
+def _clipped(value: Any, budget: list[int]) -> Any:
+    """A value without what lies more than so many characters behind its beginning. `budget`: what is left of them."""
+    budget[0] -= 1
     if isinstance(value, str):
-        kept = value[: max(0, room[0])]
-        room[0] -= len(kept)
+        kept = value[: max(0, budget[0])]
+        budget[0] -= len(kept)
         return kept if len(kept) == len(value) else kept + "…"
     if isinstance(value, Mapping):
         shown = {}
         for name, inner in value.items():
-            if room[0] <= 0:
+            if budget[0] <= 0:
                 break
-            room[0] -= len(name)
-            shown[name] = _clipped(inner, room)
+            budget[0] -= len(name)
+            shown[name] = _clipped(inner, budget)
         return shown
     if isinstance(value, list | tuple):
         items = []
         for inner in value:
-            if room[0] <= 0:
+            if budget[0] <= 0:
                 break
-            items.append(_clipped(inner, room))
+            items.append(_clipped(inner, budget))
         return items
     return value
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..store import Store, StoreUnavailable
-from . import asking, exposition
-from .asking import Unseen
+from . import exposition, probe
+from .probe import Unseen
 from .seen import Seen, TeamSeen
 from .settings import Places, Settings
 
@@ -40,7 +40,7 @@ class Looker:
     async def _gateways(self, unseen: dict[str, str]) -> Part:
         """Every gateway for itself; then one of them for the figures of all."""
         try:
-            addresses = await asyncio.to_thread(asking.addresses, self._places.gateway)
+            addresses = await asyncio.to_thread(probe.addresses, self._places.gateway)
         except Unseen as error:
             addresses, unseen["gateway"] = [], str(error)
         answers = await asyncio.gather(*(asyncio.to_thread(self._one, address) for address in addresses))
@@ -79,13 +79,13 @@ class Looker:
         """Why a gateway is not ready, and its metrics; None if it does not answer at all."""
         key = self._places.operator_key
         try:
-            status, body = asking.json_of(f"{address}/health/readiness", key=key, also=(503,))
+            status, body = probe.json_of(f"{address}/health/readiness", key=key, also=(503,))
         except Unseen:
             return None
         said = body.get("reasons") or ["not ready"]
         reasons = () if status == 200 else tuple(str(reason) for reason in said)
         try:
-            samples = exposition.parse(asking.text_of(f"{address}/metrics", key=key))
+            samples = exposition.parse(probe.text_of(f"{address}/metrics", key=key))
         except Unseen:
             samples = None
         return reasons, samples
@@ -93,7 +93,7 @@ class Looker:
     def _delivered(self, address: str, unseen: dict[str, str]) -> tuple[int, int] | None:
         """What a gateway found of the delivery of traces."""
         try:
-            _, status = asking.json_of(f"{address}/gateway/admin/status", key=self._places.operator_key)
+            _, status = probe.json_of(f"{address}/gateway/admin/status", key=self._places.operator_key)
             found = status.get("delivery") or {}
             if found.get("failed"):
                 raise Unseen(str(found.get("why")))
@@ -107,8 +107,8 @@ class Looker:
     def _figures(self, address: str) -> tuple[dict[str, float], dict[str, TeamSeen]]:
         """What all gateways counted together, and each team's day. Raises Unseen."""
         key = self._places.operator_key
-        _, teams = asking.json_of(f"{address}/gateway/admin/teams", key=key)
-        _, cache = asking.json_of(f"{address}/gateway/admin/cache", key=key)
+        _, teams = probe.json_of(f"{address}/gateway/admin/teams", key=key)
+        _, cache = probe.json_of(f"{address}/gateway/admin/cache", key=key)
         try:
             return _counts(teams["teams"], cache["teams"]), _teams(teams["teams"], cache["teams"])
         except (KeyError, TypeError, AttributeError) as error:
@@ -131,16 +131,16 @@ class Looker:
         places, asked = self._places, dict[str, Awaitable[float]]()
         if places.clickhouse:
             asked["ClickHouse"] = asyncio.to_thread(
-                asking.clickhouse_disk, places.clickhouse, places.clickhouse_user, places.clickhouse_password
+                probe.clickhouse_disk, places.clickhouse, places.clickhouse_user, places.clickhouse_password
             )
         if places.store:
-            asked["object store"] = asyncio.to_thread(asking.store_disk, places.store)
+            asked["object store"] = asyncio.to_thread(probe.store_disk, places.store)
         found = await asyncio.gather(*asked.values(), return_exceptions=True)
         return {"disks": _all_seen(dict(zip(asked, found, strict=True)))}
 
     async def _certificates(self, now: float) -> Part:
         names = self._places.certificates
-        asked = [asyncio.to_thread(asking.certificate_days, name, now) for name in names]
+        asked = [asyncio.to_thread(probe.certificate_days, name, now) for name in names]
         found = await asyncio.gather(*asked, return_exceptions=True)
         return {"certificates": _all_seen(dict(zip(names, found, strict=True)))}
 

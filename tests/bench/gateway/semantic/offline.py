@@ -82,7 +82,7 @@ class Embeddings:
 
 
 class _Memory:
-    """Ledger, mirror and labels of one team, in memory."""
+    """EntryStore, mirror and labels of one team, in memory."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], bytes] = {}
@@ -169,10 +169,10 @@ class Cache:
         self._team, self.counts = config.teams[TEAM], Counter[str]()
         self.labels: Labels = memory.labels
         self._tier = SemanticTier(
-            config, semantic, store=memory, ledger=memory, embedder=embeddings,  # type: ignore[arg-type]
+            config, semantic, store=memory, entry_store=memory, embedder=embeddings,  # type: ignore[arg-type]
             upstream=told, limiter=limiter, count=self._count, keepable=ChatAnswers().keepable,
         )  # fmt: skip
-        self._tier.mirror = self._tier.labels = memory
+        self._tier.replica = self._tier.labels = memory
         self.max_wrong = semantic.max_wrong
 
     async def ask(self, question: str, answer: str) -> tuple[str | None, str | None]:
@@ -188,7 +188,7 @@ class Cache:
         self.counts["spent"] += outcome.total.nano_usd
         if found.hit is not None:
             self.counts["saved"] += spend(_config().prices[MODEL], ANSWER_USAGE).nano_usd
-            return json.loads(found.hit.body)["choices"][0]["message"]["content"], found.hit.how
+            return json.loads(found.hit.body)["choices"][0]["message"]["content"], found.hit.served_by
         response = {
             "choices": [{"message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}],
             "usage": ANSWER_USAGE,

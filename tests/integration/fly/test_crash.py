@@ -1,0 +1,122 @@
+"""A whole deploy to the simulated account, killed at its acts and at every kind of write: run again, it converges.
+
+No secret changes, no report is lost, none is sent twice. `CRASH_MATRIX=all` dies `CRASH_FLY` (40) times in accounts
+of their own, up to three times in each; `CRASH_SEED` (1) chooses where. Every point of a deploy is tried by the
+cheap one of `tests/runbook/test_crash_matrix.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.phases.table import all_steps
+from tests.integration.checkout import ROOT
+from tests.integration.fly.test_command_line import Operator, operator
+from tests.runbook.test_crash_matrix import NPX
+from tests.targets.fly.support import CLICKHOUSE, GATEWAY, MINIO, Site, described
+
+__all__ = ["operator"]
+
+ALL = os.environ.get("CRASH_MATRIX") == "all"
+SEED = int(os.environ.get("CRASH_SEED", "1"))
+CHAINS = int(os.environ.get("CRASH_FLY", "40")) // 2 if ALL else 1
+FARTHEST = 330  # points that a whole deploy always passes, about
+GROUPS = ["app", "app", "edge", "edge", "gateway", "gateway", "ui", "ui", "worker"]
+PHASES = ("Phase 1 ", "Phase 2 ", "Phase 3 ")
+
+
+class Crashing:
+    """An operator whose runs die, and the repository that hears of them."""
+
+    def __init__(self, operator: Operator, shop: Path) -> None:
+        self.operator, self.shop = operator, shop
+        (shop / "scripts" / "agent").mkdir(parents=True)
+        for name in ("log-progress.ts", "complete-task.ts", "log-blocked.ts"):
+            (shop / "scripts" / "agent" / name).touch()
+        (shop / "bin").mkdir()
+        (shop / "bin" / "npx").write_text(NPX)
+        (shop / "bin" / "npx").chmod(0o755)
+        self.secrets: dict[str, str] = {}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        path = f"{self.shop / 'bin'}:/usr/bin:/bin"
+        return {**self.operator.environ, "PROGRESS_REPOSITORY": str(self.shop), "PATH": path}
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        file = self.shop / "calls.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def deploy(self, place: Site, at: int = 0) -> tuple[int, list[str], str]:
+        """Deploy, and die at this point: the exit code, the points that were passed, what was said."""
+        checkout, log = self.operator.checkout, self.shop / "points"
+        log.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-S", str(ROOT / "tests" / "crash.py"), str(at), str(log),
+             str(checkout.root / "tasks.py"), "deploy.all", "--target", "fly", "--yes"],
+            cwd=checkout.root, env=checkout.environment(**self.environ), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        now = self.vault(place)
+        changed = {name for name, value in self.secrets.items() if now.get(name) != value}
+        assert not changed, f"killed at {at}: {changed} changed"
+        self.secrets = now
+        return done.returncode, log.read_text().splitlines(), done.stdout + done.stderr
+
+    def assert_converged(self, place: Site, why: str) -> None:
+        """Nothing is left to do, nothing is there twice, every report has arrived once."""
+        place.sim.forget_calls()
+        heard = self.calls
+        code, points, said = self.deploy(place)
+        assert code == 0, f"{why}\n{said}"
+        assert not [point for point in points if "the act of" in point], why
+        assert place.sim.mutations == 0, why
+        there = described(place.sim)
+        groups = sorted(group for app in there["apps"].values() for group, _ in app["machines"])
+        assert groups == GROUPS, why
+        assert [len(there["apps"][name]["volumes"]) for name in (GATEWAY, CLICKHOUSE, MINIO)] == [0, 1, 1], why
+        assert len(there["redis"]) == 1, why
+        assert self.calls == heard, f"{why}: told of nothing new"
+        ids = [call["id"] for call in heard]
+        assert len(ids) == len(set(ids)), f"{why}: sent twice: {heard}"
+        told = [call["said"][3] for call in heard]
+        waiting = self.operator.inv("progress.show", "--target", "fly", **self.environ).stdout
+        assert waiting.startswith("0 not delivered"), f"{why}: {waiting}"
+        for phase in PHASES:
+            assert [text for text in told if text.startswith(phase) and " complete: " in text], (
+                f"{why}: {phase}: {told}"
+            )
+        for step in all_steps(place.deployment()).values():
+            if step.phase in (1, 2, 3) and step.number != "0.1":
+                assert any(f"{step.number} {step.name}" in text for text in told), f"{why}: {step.key} is lost: {told}"
+
+    def vault(self, place: Site) -> dict[str, str]:
+        """Every secret's value, by name."""
+        file = self.operator.checkout.root / place.deployment().stack.stack.vault
+        return {name: kept["value"] for name, kept in json.loads(file.read_text())["secrets"].items()}
+
+
+@pytest.mark.timeout(3600 if ALL else 300)
+@pytest.mark.parametrize("chain", range(CHAINS))
+def test_a_deploy_killed_again_and_again_converges(chain: int, place: Site, operator: Operator, tmp_path: Path) -> None:
+    chance, crashing = random.Random(SEED * 1000 + chain), Crashing(operator, tmp_path / "shop")
+    died: list[str] = []
+    for _ in range(chance.randint(1, 3) if ALL else 2):
+        code, passed, said = crashing.deploy(place, chance.randint(1, FARTHEST))
+        assert code in (0, -signal.SIGKILL), (died, said)
+        died += [f"{len(passed)}: {passed[-1]}"] if code else []
+    why = f"seed {SEED}, chain {chain}: {died}"
+    assert died, why
+    code, _, said = crashing.deploy(place)
+    assert code == 0, f"{why}\n{said}"
+    crashing.assert_converged(place, why)
