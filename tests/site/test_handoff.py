@@ -44,7 +44,7 @@ def test_it_says_all_that_is_asked_of_it_and_is_not_complete_while_a_line_is_ope
 
 
 def test_what_could_not_be_seen_is_unknown(made: handoff.Handoff) -> None:
-    assert "| release | unknown |" in made.markdown()
+    assert "| last deploy | unknown |" in made.markdown()
     nowhere = Endpoints("https://gateway.invalid", "https://langfuse.invalid", "127.0.0.1:1")
     assert handoff.certificate_ends(nowhere) == "unknown"
 
