@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,9 +153,15 @@ print(urllib.request.urlopen(request, timeout=60).read().decode())
 
 
 def test_it_answers_a_chat_under_its_name_on_the_private_network(
-    gateway: Running, engine: Engine, built: Built, network: str, made: Made
+    gateway: Running,
+    engine: Engine,
+    built: Built,
+    network: str,
+    made: Made,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    """Asked from another container, by the name that the edge dials."""
+    """Asked from another container, by the name that the edge dials. How long it took to be ready is reported."""
+    record_property("ready_s", round(gateway.ready_s, 2))
     options = ("--rm", "--interactive", "--network", network, *engine.options.run)
     words = ("run", *options, built.tag, "python", "-c", ASK % GATEWAY)
     key = gateway.keys["PROD_CUSTOMER_KEY"].encode() + b"\n"

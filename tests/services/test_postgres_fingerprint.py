@@ -77,11 +77,12 @@ def test_what_others_change_meanwhile_is_not_taken_for_ours(place: Place, monkey
         ("CREATE SCHEMA storage", "added: schema storage"),
     ],
 )  # fmt: skip
-def test_the_fingerprint_sees_every_kind_of_change(place: Place, statement: str, line: str) -> None:
-    with psycopg.connect(place.url()) as connection:
+def test_the_fingerprint_sees_every_kind_of_change(untouched: Place, statement: str, line: str) -> None:
+    with psycopg.connect(untouched.url()) as connection:
         before = fingerprint.take(connection, "langfuse")
         connection.execute(statement)
         assert line in before.difference(fingerprint.take(connection, "langfuse"))
+        connection.rollback()
 
 
 def test_the_fingerprint_does_not_see_rows_nor_upkeep(place: Place) -> None:
@@ -101,5 +102,8 @@ def test_the_kept_fingerprint_tells_later_changes_of_the_shop(place: Place) -> N
     place.execute("ALTER TABLE auth.users ADD COLUMN email text")
     assert setup.changed_since(place.stack.postgres, place.vault, place.state) == ("auth",)
     kept = json.loads((place.state / "fingerprint.json").read_text())
-    assert kept["version"] == 1
-    assert set(kept["schemas"]) == {"auth", "public"}
+    assert set(kept["schemas"]) == {"auth", "public", fingerprint.DATABASE}
+    (place.state / "fingerprint.json").write_text(json.dumps({**kept, "version": 1}))
+    with pytest.raises(RunbookError) as too_old:
+        setup.changed_since(place.stack.postgres, place.vault, place.state)
+    assert too_old.value.code == "PG-027"

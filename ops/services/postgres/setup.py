@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ops.vault import Vault
 
 FINGERPRINT = "fingerprint.json"
+VERSION = 2  # of that file: raised when the fingerprint sees more
 CONSUMER = "postgres"  # under this name the vault remembers which password the role was given
 
 
@@ -106,8 +107,11 @@ def changed_since(want: Postgres, vault: Vault, state: Path) -> tuple[str, ...]:
     """
     file = state / FINGERPRINT
     try:
-        recorded: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))["schemas"]
-    except (OSError, ValueError, KeyError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["version"] != VERSION:
+            raise ValueError("it saw fewer kinds of objects")
+        recorded: dict[str, str] = kept["schemas"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise RunbookError(
             "PG-027",
             "there is no fingerprint of the other schemas to compare with",
@@ -115,7 +119,7 @@ def changed_since(want: Postgres, vault: Vault, state: Path) -> tuple[str, ...]:
         ) from None
     admin = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
     with session(admin) as connection:
-        now = fingerprint.take(connection, want.schema).schemas
+        now = fingerprint.take(connection, want.schema).digests
     return tuple(name for name in sorted(recorded.keys() | now.keys()) if recorded.get(name) != now.get(name))
 
 
@@ -140,11 +144,11 @@ def _try_login(admin: urls.PgUrl, schema: str, role: str, password: Secret) -> l
 def _record(file: Path, schema: str, admin: urls.PgUrl, after: fingerprint.Fingerprint) -> None:
     """Keep the fingerprint, so that later looks can tell whether other schemas have changed since."""
     content = {
-        "version": 1,
+        "version": VERSION,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "where": admin.where,
         "own_schema": schema,
         "objects": len(after.objects),
-        "schemas": after.schemas,
+        "schemas": after.digests,
     }
     write_atomic(file, json.dumps(content, indent=2) + "\n", 0o600)
