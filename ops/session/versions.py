@@ -25,8 +25,8 @@ def rows(deployment: Deployment) -> list[tuple[str, str]]:
     last = Journal(deployment.paths.state / "journal.jsonl").last_outcomes().get("deploy.release")
     deployed = f"{last['evidence']} (at {last['at']})" if last and last["status"] in DONE else UNKNOWN
     return [
-        ("LiteLLM", _litellm(root / folder / "requirements.lock")),
-        ("Langfuse", deployment.stack.images.langfuse_version),
+        ("LiteLLM, as locked", _litellm(root / folder / "requirements.lock")),
+        ("Langfuse, as described", deployment.stack.images.langfuse_version),
         *((f"`{name}`, SHA-256", _digest(root / name)) for name in (each.format(folder=folder) for each in LOCKS)),
         ("last deploy", deployed),
         *_running(deployment),
