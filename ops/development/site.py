@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ CHAPTERS = {
     "Contributing": ("CONTRIBUTING.md", "CHANGELOG.md"),
 }
 """The site's contents, in the order a stranger reads them."""
+PICTURE = re.compile(r"!\[[^\]]*\]\((?P<target>[^)\s:]+)\)")
 MERMAID = re.compile(r"^```mermaid\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 INDEX = "# The LLM gateway: runbook and guides\n\nNew here? Begin with the [README](README.md).\n"
 
@@ -114,6 +116,11 @@ def _collect(root: Path, source: Path) -> None:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             text = (root / name).read_text(encoding="utf-8")
             (source / name).write_text(MERMAID.sub(_drawn, text), encoding="utf-8")
+            for picture in PICTURE.finditer(text):
+                shown = source / name.parent / picture["target"]
+                shown.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # Sphinx names it, and the page
+                    shutil.copyfile(root / name.parent / picture["target"], shown)
         for folder in {file.parent for file in files}:
             for file in folder.glob("*.json"):  # what a document offers to take along
                 shutil.copyfile(file, source / file.relative_to(root))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import socket
 import ssl
@@ -12,19 +11,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ops.reports import acceptance
-from ops.reports.recording import DONE
-from ops.runbook.journal import Journal
 from ops.runbook.markdown import table
 from ops.services.endpoints import Endpoints
-from ops.session import cost
+from ops.session import cost, versions
+from ops.session.versions import UNKNOWN
 from ops.targets.deployment import Deployment
 from ops.vault import report as secrets
 
-UNKNOWN = "unknown"
 PRICES_HOLD_DAYS = 90
 CERTIFICATE_TIMEOUT_S = 5.0
 MARK = {True: "yes", False: "no", None: "not on this target"}
-LOCKS = ("requirements.lock", "{folder}/requirements.lock", "{folder}/edge.lock")
 VERIFIED = re.compile(r"^### Verified on\n+(?P<table>(?:\|.*\n)+)", re.MULTILINE)
 
 
@@ -68,9 +64,13 @@ def gather(deployment: Deployment, now: datetime | None = None) -> Handoff:
     open_lines = [f"- {line.text}: {line.evidence}" for line in found.lines if line.met is False]
     items = cost.estimate(deployment.stack)
     prices = deployment.stack.fly.prices.as_of
+    runs = [(what, _cell(value)) for what, value in versions.rows(deployment)]
     parts = (
         ("Acceptance", checklist),
-        ("Versions and digests", table(("what", "value"), _versions(deployment))),
+        (
+            "Versions and digests",
+            table(("what", "value"), runs),
+        ),
         ("Verified on", _verified(deployment.paths.root)),
         ("Open", "\n".join(open_lines) or "Nothing."),
         (
@@ -87,19 +87,6 @@ def gather(deployment: Deployment, now: datetime | None = None) -> Handoff:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _versions(deployment: Deployment) -> list[tuple[object, ...]]:
-    folder = deployment.stack.stack.folder
-    rows: list[tuple[object, ...]] = []
-    for name in (pattern.format(folder=folder) for pattern in LOCKS):
-        file = deployment.paths.root / name
-        digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else UNKNOWN
-        rows.append((f"`{name}`, SHA-256", f"`{digest}`"))
-    last = Journal(deployment.paths.state / "journal.jsonl").last_outcomes().get("deploy.release")
-    good = last is not None and last["status"] in DONE
-    rows.append(("release", _cell(f"{last['evidence']} (at {last['at']})") if last and good else UNKNOWN))
-    return rows
 
 
 def _verified(root: Path) -> str:

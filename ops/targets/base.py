@@ -65,8 +65,9 @@ class Machine:
         health: ``healthy``, or what ails it.
         region: where it is.
         release: number of the release it runs; 0 where there are no releases.
-        image: what it runs.
+        image: what it was told to run.
         memory_mb: its memory, in MB.
+        digest: of the image that it really runs; empty where that is not known.
     """
 
     app: str
@@ -78,6 +79,7 @@ class Machine:
     release: int
     image: str
     memory_mb: int
+    digest: str = ""
 
 
 class Target(Protocol):

@@ -44,7 +44,7 @@ def test_it_says_all_that_is_asked_of_it_and_is_not_complete_while_a_line_is_ope
 
 
 def test_what_could_not_be_seen_is_unknown(made: handoff.Handoff) -> None:
-    assert "| release | unknown |" in made.markdown()
+    assert "| last deploy | unknown |" in made.markdown()
     nowhere = Endpoints("https://gateway.invalid", "https://langfuse.invalid", "127.0.0.1:1")
     assert handoff.certificate_ends(nowhere) == "unknown"
 
@@ -60,6 +60,10 @@ def test_it_is_one_file_that_is_read_on_a_phone_and_printed(made: handoff.Handof
         page.open(file.as_uri())
         assert page.run("document.documentElement.scrollWidth") <= 390
         assert page.run("document.querySelectorAll('table').length") == 5
+        channels = "c => c.match(/[0-9.]+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0) / 3"
+        style = "getComputedStyle(document.body)"
+        background, text = page.run(f"[{style}.backgroundColor, {style}.color].map({channels})")
+        assert text - background > 120
         assert page.requests == [file.as_uri()]
         assert page.complaints == []
         page.printed(tmp_path / "handoff.pdf")

@@ -45,7 +45,8 @@ def test_the_decisions_are_all_listed() -> None:
 
 
 def _copy(root: Path) -> Path:
-    """The documents alone."""
+    """The documents alone, and the pictures in them."""
+    shutil.copytree(ROOT / "docs", root / "docs", ignore=shutil.ignore_patterns("*.lock"))
     for _, files in site.pages():
         for file in files:
             target = root / file.relative_to(ROOT)
@@ -64,6 +65,9 @@ def test_each_broken_link_or_anchor_fails_the_build_and_leaves_the_old_site(tmp_
     for name, target in broken.items():
         with (root / name).open("a") as document:
             document.write(f"\n[gone]({target})\n")
+    with (root / "docs" / "first-hour" / "README.md").open("a") as document:
+        document.write("\n![gone](nowhere.svg)\n")
+    broken["docs/first-hour/README.md"] = "nowhere.svg"
     with pytest.raises(RunbookError) as caught:
         site.build(tmp_path / "site", root)
     assert caught.value.code == "DOC-004"
@@ -98,6 +102,8 @@ def test_what_is_read_in_a_browser_is_whole_at_every_width_and_in_the_dark(built
         )
         background, text = page.run(colours)
         assert text - background > 120, (file.name, background, text)
+    page.open((built / "README.html").as_uri())
+    assert page.run("document.querySelector('article img').naturalWidth") > 0
     assert page.complaints == []
     assert [address for address in page.requests if not address.startswith(("file:", "data:"))] == []
 

@@ -39,6 +39,7 @@ def machines(workspace: Workspace, project: Project, groups: Groups) -> list[Mac
             0,
             seen.image_name,
             seen.memory_mb,
+            seen.image,
         )
         for seen in project.seen()
     ]

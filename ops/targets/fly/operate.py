@@ -45,6 +45,7 @@ def status(workspace: Workspace, account: Account) -> list[Machine]:
                 seen.machine.release_version or 0,
                 seen.reference,
                 seen.memory_mb,
+                seen.machine.digest,
             )
             for seen in sorted(machines, key=lambda seen: (seen.machine.group, seen.machine.id))
         ]
