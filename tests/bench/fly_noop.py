@@ -157,7 +157,9 @@ def deployed(flyctl: Path) -> Iterator[tuple[Site, Checkout]]:
         place = stack.enter_context(site(folder, flyctl, database.url(), minio=address))
         checkout = Checkout(folder / "copy")
         compileall.compile_dir(checkout.root / "ops", quiet=1)  # as ./inv does once
-        place = replace(place, root=checkout.root)
+        # The copy's own stack file: another one's state would be kept apart.
+        own = {**place.environ, "RUNBOOK_STACK": str(checkout.root / "ops" / "stack.toml")}
+        place = replace(place, root=checkout.root, environ=own)
         administrator = {"MINIO_ROOT_USER": Secret(store.user), "MINIO_ROOT_PASSWORD": Secret(store.password)}
         place.deployment().vault.put(administrator, origin="generated")
         first = place.deploy()
