@@ -28,6 +28,7 @@ LONG_S = 60.0
 # Where an incident needs Fly: provoked on the simulated account, by these tests.
 ON_FLY = {
     "No answer at all": "test_operate.py::test_rollback_puts_the_last_good_image_back_and_it_holds_until_it_is_lifted",
+    "ClickHouse away": "test_drift.py::test_drift_is_found_by_the_plan_and_put_right_by_the_deploy",
     "Disk full": "test_drift.py::test_more_machines_in_the_stack_are_added_and_a_larger_volume_grows",
     "A certificate is not renewed": "test_domains.py::test_f13_a_reported_problem_ends_the_waiting_at_once",
 }

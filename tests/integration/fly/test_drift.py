@@ -30,6 +30,11 @@ DRIFTS: dict[str, tuple[str, Callable[[Site], object], str]] = {
     ),
     "a machine deleted": ("deploy.release", lambda place: place.sim.drift.delete_machine(GATEWAY, "worker"), "worker"),
     "a machine stopped": ("deploy.release", lambda place: place.sim.drift.stop_machine(GATEWAY, "edge"), "stopped"),
+    "ClickHouse's machine stopped": (
+        "deploy.clickhouse",
+        lambda place: place.sim.drift.stop_machine(CLICKHOUSE, "app"),
+        "stopped",
+    ),
     "a certificate removed": ("deploy.domains", lambda place: place.sim.drift.remove_cert(GATEWAY, HOSTS[1]), HOSTS[1]),
     "the addresses released": ("deploy.app", lambda place: place.sim.drift.release_ips(GATEWAY), "shared_v4"),
     "a store given a public address": (
