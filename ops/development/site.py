@@ -26,7 +26,13 @@ BUILD_SECONDS = 300
 CHAPTERS = {
     "Start": ("README.md", "docs/first-hour/README.md", "docs/first-hour/*-*.md"),
     "Guides": ("docs/runbooks/*.md", "vault-template/README.md"),
-    "How it is made": ("docs/architecture.md", "fly/*/README.md", "docs/decisions/README.md", "docs/decisions/0*.md"),
+    "How it is made": (
+        "docs/architecture.md",
+        "docs/dependencies.md",
+        "fly/*/README.md",
+        "docs/decisions/README.md",
+        "docs/decisions/0*.md",
+    ),
     "Contributing": ("CONTRIBUTING.md", "CHANGELOG.md"),
 }
 """The site's contents, in the order a stranger reads them."""
