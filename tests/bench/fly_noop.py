@@ -50,13 +50,14 @@ from ops.phases.table import all_steps
 from ops.runbook import run
 from ops.session.compose import compose
 import time
-start = time.monotonic()
+start, worked = time.monotonic(), time.process_time()
 deployment = compose("fly", environ, pathlib.Path(root))
 with deployment.target.exclusive():
     steps = all_steps(deployment)
     keys = [key for key, step in steps.items() if step.phase in (1, 2, 3)]
     result = run.run(run.with_needs(steps, keys), deployment, [])
-print(json.dumps({"exit": result.exit_code, "seconds": time.monotonic() - start}))
+seconds, cpu_s = time.monotonic() - start, time.process_time() - worked
+print(json.dumps({"exit": result.exit_code, "seconds": seconds, "cpu_s": cpu_s}))
 """
 
 
@@ -79,11 +80,13 @@ class Run:
 
     Attributes:
         seconds: the run itself, from the moment the runbook is loaded.
+        cpu_s: processor time of it: what a busy machine stretches, and no delay of Fly's does.
         command_s: the whole command, from its process's start to its end.
         calls, chain: of the run itself.
     """
 
     seconds: float
+    cpu_s: float
     command_s: float
     calls: int
     chain: Chain
@@ -137,7 +140,7 @@ def once(place: Site, checkout: Checkout, latency_s: float) -> Run:
     assert typed.returncode == 0, typed.stdout + typed.stderr
     changed = [call.operation for call in place.sim.mutating_calls()]
     assert not changed, f"a run with nothing to do changed something: {changed}"
-    return Run(said["seconds"], command_s, len(calls), chain(calls, latency_s))
+    return Run(said["seconds"], said["cpu_s"], command_s, len(calls), chain(calls, latency_s))
 
 
 @contextmanager
@@ -192,6 +195,7 @@ def measure(flyctl: Path, latency_s: float, runs: int) -> dict[str, Any]:
         "round_trips_s": trips,
         "simulator_s": statistics.median([run.chain.own_s for run in done]),
         "run_s": seconds,
+        "cpu_s": spread([run.cpu_s for run in done]),
         "command_s": commands,
         "ratio": seconds["median"] / trips if trips else None,
         "command_ratio": commands["median"] / trips if trips else None,
@@ -227,6 +231,11 @@ def main() -> None:
         print(
             f"{title}, {options.runs} times: {times['median']:.2f} s{said} ({times['min']:.2f} to {times['max']:.2f})"
         )
+    worked = found["cpu_s"]
+    print(
+        f"processor time of the run: {worked['median']:.2f} s ({worked['min']:.2f} to {worked['max']:.2f}); the"
+        f" machine's load: {found['load']:.1f} on {os.cpu_count()} cores"
+    )
 
 
 if __name__ == "__main__":
