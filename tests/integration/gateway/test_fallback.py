@@ -55,7 +55,7 @@ def test_a_model_that_hangs_is_left_after_its_timeout(ask: Ask, provider: Provid
     provider.fault(model=MINI, contains=word, hang=True)
     answer = ask(word)
     assert (answer.headers["x-gateway-model"], answer.headers["x-gateway-fallback"]) == (BIG, "true")
-    assert 2.5 < answer.elapsed.total_seconds() < 20  # its timeout, and not the longer one of the whole request
+    assert 2.5 < answer.elapsed.total_seconds() < 20
 
 
 @pytest.mark.parametrize("stream", [False, True])
