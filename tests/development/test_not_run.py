@@ -25,16 +25,22 @@ def test_run(): ...
 """
 
 
-def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> None:
+def reported(folder: Path, tests: str, code: int) -> Path:
+    """What pytest reports of these tests, which end with this exit code."""
     root = Path(__file__).resolve().parents[2]
-    (tmp_path / "test_some.py").write_text(TESTS)
-    report = tmp_path / "report.xml"
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), str(tmp_path)]
+    (folder / "test_some.py").write_text(tests)
+    report = folder / "report.xml"
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), str(folder)]
     done = subprocess.run(
         [sys.executable, *words, "--junitxml", str(report)],
         cwd=root, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == code, done.stdout
+    return report
+
+
+def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> None:
+    report = reported(tmp_path, TESTS, 0)
     assert not_run.lines(not_run.reasons([report, report])) == [
         "not run here: 6 tests",
         "    4  no MinIO here; to get it: tests/install-test-servers.sh",
@@ -44,22 +50,20 @@ def test_what_is_lacking_is_counted_from_what_pytest_writes(tmp_path: Path) -> N
     assert not_run.lines(not_run.reasons([])) == []
 
 
+FAILING = """
+import pytest
+@pytest.fixture
+def broken():
+    raise OSError("no\\ndisk")
+def test_wrong():
+    assert "x" * 1000 == ""
+def test_unready(broken): ...
+def test_right(): ...
+"""
+
+
 def test_what_failed_is_said_in_one_line_each(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
-    (tmp_path / "test_some.py").write_text(
-        "import pytest\n"
-        "@pytest.fixture\ndef broken():\n    raise OSError('no\\ndisk')\n"
-        "def test_wrong():\n    assert 'x' * 1000 == ''\n"
-        "def test_unready(broken): ...\n"
-        "def test_right(): ...\n"
-    )
-    report = tmp_path / "report.xml"
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), str(tmp_path)]
-    done = subprocess.run(
-        [sys.executable, *words, "--junitxml", str(report)],
-        cwd=root, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stdout
+    report = reported(tmp_path, FAILING, 1)
     wrong, unready = not_run.failures([report])
     assert wrong.startswith("FAILED ")
     assert "test_some::test_wrong: AssertionError: assert 'xxx" in wrong

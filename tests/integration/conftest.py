@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,30 @@ def gateway_environment() -> None:
         pytest.fail("no .venv-gateway: run ./inv dev.check, or ./inv deploy.all once")
 
 
-@pytest.fixture(scope="session")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory, gateway_environment: None) -> Iterator[Checkout]:
-    """A deployed rehearsal. Tests that take it must leave it as they found it."""
-    checkout = Checkout(tmp_path_factory.mktemp("shared") / "checkout")
+@contextmanager
+def deployed(folder: Path) -> Iterator[Checkout]:
+    """A deployed rehearsal in a folder, taken down afterwards."""
+    checkout = Checkout(folder / "checkout")
     try:
         done = checkout.inv("deploy.all")
         assert done.returncode == 0, done.stdout + done.stderr
         yield checkout
     finally:
         checkout.down()
+
+
+@pytest.fixture(scope="session")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory, gateway_environment: None) -> Iterator[Checkout]:
+    """A deployed rehearsal. Tests that take it must leave it as they found it."""
+    with deployed(tmp_path_factory.mktemp("shared")) as checkout:
+        yield checkout
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory, gateway_environment: None) -> Iterator[Checkout]:
+    """A deployed rehearsal in which things break; each test mends what it broke."""
+    with deployed(tmp_path_factory.mktemp("incidents")) as checkout:
+        yield checkout
 
 
 @pytest.fixture

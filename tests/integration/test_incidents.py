@@ -119,18 +119,6 @@ class Incident:
                 control.delete("faults").raise_for_status()
 
 
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory, gateway_environment: None) -> Iterator[Checkout]:
-    """A deployed rehearsal in which things break; each test mends what it broke."""
-    checkout = Checkout(tmp_path_factory.mktemp("incidents") / "checkout")
-    try:
-        done = checkout.inv("deploy.all")
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield checkout
-    finally:
-        checkout.down()
-
-
 @pytest.fixture
 def word() -> str:
     return secrets.token_hex(6)

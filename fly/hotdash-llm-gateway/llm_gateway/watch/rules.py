@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -68,10 +69,12 @@ def evaluate(seen: Seen, history: Mapping[str, Any], settings: Settings) -> list
     return found
 
 
-def _span(view: View, minutes: int, kind: str) -> str | None:
-    """How long the counts of the last minutes really span, in words; None if there is nothing to count from yet."""
-    found = past.covered(view.history, view.seen.at, minutes, kind)
-    return None if found is None else f"{max(round(found), 1)} min"
+def _lately(view: View, threshold: Threshold, kind: str) -> tuple[defaultdict[str, float], str] | None:
+    """What was counted over a rule's minutes, and how long that really spans, in words; None before it is known."""
+    spanned = past.covered(view.history, view.seen.at, threshold.over_min, kind)
+    if spanned is None:
+        return None
+    return past.counted(view.history, view.seen.at, threshold.over_min), f"{max(round(spanned), 1)} min"
 
 
 FIRST = ("all", None, 0.0, "not known yet: this is the first look, and a count needs two")
@@ -90,13 +93,11 @@ def _not_ready(view: View, threshold: Threshold) -> Found:
 
 
 def _errors(view: View, threshold: Threshold) -> Found:
-    counts, span = (
-        past.counted(view.history, view.seen.at, threshold.over_min),
-        _span(view, threshold.over_min, past.SHARED),
-    )
-    if span is None:
+    lately = _lately(view, threshold, past.SHARED)
+    if lately is None:
         yield FIRST
         return
+    counts, span = lately
     share = counts["failed"] / counts["requests"] if counts["requests"] else 0.0
     enough = counts["requests"] >= max(threshold.least, 1)
     says = f"{share:.1%} of {counts['requests']:.0f} requests failed in {span}"
@@ -105,13 +106,11 @@ def _errors(view: View, threshold: Threshold) -> Found:
 
 
 def _latency(view: View, threshold: Threshold) -> Found:
-    counts, span = (
-        past.counted(view.history, view.seen.at, threshold.over_min),
-        _span(view, threshold.over_min, past.OWN),
-    )
-    if span is None:
+    lately = _lately(view, threshold, past.OWN)
+    if lately is None:
         yield FIRST
         return
+    counts, span = lately
     bounds = sorted((float(name[3:]), count) for name, count in counts.items() if name.startswith("le:"))
     total = counts["timed"]
     enough = total >= max(threshold.least, 1)
@@ -123,13 +122,11 @@ def _latency(view: View, threshold: Threshold) -> Found:
 
 
 def _hit_rate(view: View, threshold: Threshold) -> Found:
-    now, span = (
-        past.counted(view.history, view.seen.at, threshold.over_min),
-        _span(view, threshold.over_min, past.SHARED),
-    )
-    if span is None:
+    lately = _lately(view, threshold, past.SHARED)
+    if lately is None:
         yield FIRST
         return
+    now, span = lately
     hour = int(view.seen.at // past.HOUR_S)
     days = [past.hourly(view.history, hour - back) for back in range(1, DAY_H + 1)]
     hits, asked = (sum(each.get(name, 0.0) for each in days) for name in ("hits", "asked"))
@@ -170,11 +167,12 @@ def _traces_waiting(view: View, threshold: Threshold) -> Found:
 
 
 def _traces_lost(view: View, threshold: Threshold) -> Found:
-    span = _span(view, threshold.over_min, past.OWN)
-    if span is None:
+    lately = _lately(view, threshold, past.OWN)
+    if lately is None:
         yield FIRST
         return
-    lost = past.counted(view.history, view.seen.at, threshold.over_min)["lost"]
+    counts, span = lately
+    lost = counts["lost"]
     yield "all", lost > threshold.limit, lost, f"{lost:.0f} traces lost in {span}"
 
 
