@@ -71,8 +71,7 @@ def _remove_images(project: Project, say: Say) -> list[str]:
     for name in mine:
         say(f"removing {name}")
         engine.run(f"removing {name}", "rmi", "--force", name, timeout=MOVE_S)
-    images.note_cache(project)
-    left = set(project.memory.get("images", "cache").get("ids", ()))
+    left = images.left_behind(project)
     # A layer may lie on another: some go only once those above them are gone.
     while there := left & images.nameless(project):
         for image in there:

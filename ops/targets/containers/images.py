@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.proc import follow
@@ -36,6 +36,7 @@ POSTGRES, VALKEY = "docker.io/library/postgres:17-alpine", "docker.io/valkey/val
 PYTHON = "docker.io/library/python:3.11-slim"
 STANDINS = Path(__file__).with_name("standins") / "Dockerfile"
 PULL_S = 3600.0
+BUILDS = "builds"  # section of the project's memory: a build's tag, and what it has left behind
 
 
 def pinned(workspace: Workspace) -> dict[str, str]:
@@ -147,23 +148,26 @@ def make(project: Project, wanted: Build, say: Say) -> None:
     """Build an image if it is not there, and remember what the build leaves in its cache, to be removed in the end."""
     if found(project, wanted.tag):
         return
-    note_cache(project)
-    project.memory.put("images", "pending", {"before": sorted(nameless(project))})
+    # Images are built side by side, so each has a note of its own.
+    earlier = _left_by(project, wanted.tag)
+    note: dict[str, Any] = {"left": sorted(earlier), "before": sorted(nameless(project))}
+    project.memory.put(BUILDS, wanted.tag, note)
     log = project.state / "build-logs" / f"{wanted.tag.rpartition('/')[2].partition(':')[0]}.log"
     try:
         build(project.engine, wanted, log, say)
     finally:
-        note_cache(project)
+        project.memory.put(BUILDS, wanted.tag, {"left": sorted(_left_by(project, wanted.tag))})
 
 
-def note_cache(project: Project) -> None:
-    """Remember what a build has left in the engine's cache since it began, also one that was killed."""
-    pending = project.memory.get("images", "pending")
-    if pending:
-        left = nameless(project) - set(pending.get("before", ()))
-        kept = {*project.memory.get("images", "cache").get("ids", ()), *left}
-        project.memory.put("images", "cache", {"ids": sorted(kept)})
-        project.memory.forget("images", "pending")
+def left_behind(project: Project) -> set[str]:
+    """Ids of the images without a name that this project's builds have left, those among them that were killed."""
+    return {image for tag in project.memory.names(BUILDS) for image in _left_by(project, tag)}
+
+
+def _left_by(project: Project, tag: str) -> set[str]:
+    note = project.memory.get(BUILDS, tag)
+    since = nameless(project) - set(note["before"]) if "before" in note else set()
+    return {*note.get("left", ()), *since}
 
 
 def nameless(project: Project) -> set[str]:

@@ -29,6 +29,10 @@ class Memory:
         found = self._read().get(section, {}).get(name, {})
         return dict(found) if isinstance(found, dict) else {}
 
+    def names(self, section: str) -> list[str]:
+        """The names of a section."""
+        return sorted(self._read().get(section, {}))
+
     def put(self, section: str, name: str, values: dict[str, Any]) -> None:
         """Remember `values` in place of what was there."""
         with self._lock:

@@ -7,15 +7,17 @@ import json
 import os
 import stat
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from ops.description.paths import ROOT
 from ops.runbook.errors import RunbookError
-from ops.runbook.step import State
+from ops.runbook.step import Say, State
+from ops.services.engine.building import Build
 from ops.session.compose import compose
-from ops.targets.containers import health, inside
+from ops.targets.containers import health, images, inside
 from ops.targets.containers.groups import ORDER
 from ops.targets.containers.packages import PACKAGES
 from ops.targets.containers.project import Project
@@ -147,3 +149,38 @@ def test_a_fast_rollback_is_refused_and_not_taken_for_a_slow_one(tmp_path: Path)
     with pytest.raises(RunbookError) as caught:
         target(deployment(tmp_path)).rollback(print, fast=True)
     assert caught.value.code == "ENGINE-013"
+
+
+def test_what_builds_leave_behind_is_remembered_whichever_ends_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images are built side by side; a stage that only one of them knows of was left for good, a gigabyte of it."""
+    project, there = Project(deployment(tmp_path)), {"another's"}
+    both, first_ended = threading.Barrier(2, timeout=30), threading.Event()
+
+    def build(engine: object, wanted: Build, log: Path, say: Say) -> str:
+        both.wait()
+        if wanted.tag == "second":
+            assert first_ended.wait(30)
+        there.add(f"stage of the {wanted.tag}")
+        return ""
+
+    monkeypatch.setattr(images, "found", lambda project, tag: "")
+    monkeypatch.setattr(images, "nameless", lambda project: set(there))
+    monkeypatch.setattr(images, "build", build)
+
+    def make(tag: str) -> None:
+        images.make(project, Build(tmp_path / "Dockerfile", tmp_path, tag), lambda line: None)
+
+    threads = [threading.Thread(target=make, args=(tag,)) for tag in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    threads[0].join(30)
+    first_ended.set()
+    threads[1].join(30)
+    assert images.left_behind(project) == {"stage of the first", "stage of the second"}
+
+    # One that was killed has noted only what was there before it.
+    project.memory.put(images.BUILDS, "third", {"left": [], "before": sorted(there)})
+    there.add("stage of the third")
+    assert images.left_behind(Project(deployment(tmp_path))) == there - {"another's"}
