@@ -47,15 +47,11 @@ def step_task(step: Step[Deployment]) -> Task[Any]:
     return task(body, step.key.split(".", 1)[1], dry=plans, wait=CHOICE["wait"])
 
 
-def _name_switches(target: str) -> None:
-    """What an operator switched off stays off over a deploy, and is named on standard error."""
-    import sys
-
+def _still_so(deployment: Deployment) -> list[str]:
+    """What an operator switched off, which stays off over a deploy."""
     from ops.reports.switches import told
-    from ops.session.opening import open_deployment
 
-    for line in told(open_deployment(target)):
-        print(f"still so: {line}", file=sys.stderr)
+    return [f"still so: {line}" for line in told(deployment)]
 
 
 def all_task(phase: Phase[Deployment]) -> Task[Any]:
@@ -95,8 +91,7 @@ def all_task(phase: Phase[Deployment]) -> Task[Any]:
 
         first = end_hold if release else lambda deployment: None
         choice = Choice(only, skip, from_)
-        execute(c, keys, target, json, yes, first=first, choice=choice, wait=wait, kept_plan=plan)
-        _name_switches(target)
+        execute(c, keys, target, json, yes, first=first, choice=choice, wait=wait, kept_plan=plan, last=_still_so)
 
     def chosen(only: str = "", skip: str = "", from_: str = "", **options: Any) -> Chosen:
         from ops.session.choice import Choice

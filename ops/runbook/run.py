@@ -99,6 +99,7 @@ def run(
     observers: Sequence[Observer],
     *,
     brought_by: Mapping[str, str] | None = None,
+    known: Mapping[str, Look] | None = None,
     crash_log: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Bring every step to its described state.
@@ -109,12 +110,13 @@ def run(
         observers: told of everything, always from the calling thread.
         brought_by: steps that are only looked at, by key, with the command that brings them about: a test needs
             them, and changes nothing.
+        known: looks made a moment ago, by key, such as those of the plan that was just shown: not made again.
         crash_log: receives the traceback of an unexpected exception (a bug), redacted.
 
     Returns:
         The outcomes. An interrupt ends the run early: `interrupted` is set, children are gone.
     """
-    return _Run(steps, context, observers, brought_by or {}, crash_log).go()
+    return _Run(steps, context, observers, brought_by or {}, known, crash_log).go()
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class _Run(Generic[W]):
         context: W,
         observers: Sequence[Observer],
         brought_by: Mapping[str, str],
+        known: Mapping[str, Look] | None,
         crash_log: Callable[[str], None],
     ) -> None:
         self.steps = {step.key: step for step in steps}
@@ -148,7 +151,7 @@ class _Run(Generic[W]):
         self.observers = observers
         self.brought_by = brought_by
         self.crash_log = crash_log
-        self.first_looks: dict[str, Look] = {}
+        self.first_looks: Mapping[str, Look] | None = known
         self.events: SimpleQueue[_Said | _Ended | _Signal] = SimpleQueue()
         self.pool = Pool()
         self.stale: set[str] = set()  # steps of whose needs, near or far, one has changed
@@ -166,7 +169,8 @@ class _Run(Generic[W]):
         order.prepare()
         running: set[str] = set()
         with interrupt.during(lambda number: self.events.put(_Signal(number))):
-            self._look_ahead()
+            if self.first_looks is None:
+                self.first_looks = self._look_ahead()
             while order.is_active() and self.result.interrupted is None:
                 for key in order.get_ready():
                     running.add(key)
@@ -188,7 +192,7 @@ class _Run(Generic[W]):
             observer.finished(self.result)
         return self.result
 
-    def _look_ahead(self) -> None:
+    def _look_ahead(self) -> Mapping[str, Look]:
         """Look at all steps at once, so that a run with nothing to do takes one look's time, not their sum."""
         longest = max((step.limit_s for step in self.steps.values()), default=0.0)
         deadline = time.monotonic() + longest
@@ -197,7 +201,7 @@ class _Run(Generic[W]):
         ended = self.pool.all(looks)
         while not ended.wait(0.2) and not interrupt.stop.is_set() and time.monotonic() < deadline:
             continue
-        self.first_looks = dict(found)  # what comes later than this is not waited for, nor used
+        return dict(found)  # what comes later than this is not waited for, nor used
 
     def _first_look(self, step: Step[W], found: dict[str, Look]) -> None:
         # What cannot be seen yet is looked at again once its needs are done, so errors do not count here.
@@ -313,7 +317,7 @@ class _Run(Generic[W]):
         """The look made ahead, if nothing this step needs, near or far, has changed since."""
         if step.key in self.stale:
             return None
-        look = self.first_looks.get(step.key)
+        look = (self.first_looks or {}).get(step.key)
         # Only good news may be old: before acting, the state is always read afresh.
         return look if look is not None and look.satisfied else None
 

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from ops.description.stack import Stack
 
 
-def ask(stack: Stack, plan: Plan, effects: Mapping[str, str], yes: bool) -> None:
+def ask(stack: Stack, plan: Plan, effects: Mapping[str, str], yes: bool) -> bool:
     """Show what a run would change in production, and go on only if somebody says yes.
 
     Args:
         plan: of the run's steps.
         effects: of the steps that may act and reach production, by key, what each does to whoever uses it.
         yes: it was said on the command line.
+
+    Returns:
+        Whether a person was waited for: the plan may be old then.
 
     Raises:
         RunbookError: CLI-011 nobody said yes; nothing was done.
@@ -30,7 +33,7 @@ def ask(stack: Stack, plan: Plan, effects: Mapping[str, str], yes: bool) -> None
         step for step in plan.steps if step.key in effects and step.look is not None and step.look.state in PENDING
     ]
     if not pending:
-        return
+        return False
     from ops.runbook.console import step_lines
     from ops.runbook.table import fitted
     from ops.session.cost import estimate
@@ -42,6 +45,7 @@ def ask(stack: Stack, plan: Plan, effects: Mapping[str, str], yes: bool) -> None
     for line in fitted(lines, sys.stderr):
         print(redactor(line), file=sys.stderr)
     confirm(f"{len(pending)} steps would change production", yes)
+    return not yes
 
 
 def confirm(what: str, yes: bool) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ import invoke
 from ops.phases.table import all_steps
 from ops.runbook import lock, plan, proc, run
 from ops.runbook.advice import advice
+from ops.runbook.beside import Beside
 from ops.runbook.errors import EXIT_OK, Interrupted, RunbookError
 from ops.runbook.files import NO_LINK
-from ops.runbook.step import Step
+from ops.runbook.step import Status, Step
 from ops.session.choice import Choice
 from ops.session.opening import open_deployment
 from ops.targets.deployment import Deployment
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ops.reports.milestones import Reporter
     from ops.runbook.courier import Courier
     from ops.runbook.journal import Journal
+    from ops.runbook.plan import Plan
     from ops.runbook.progress import Entry
     from ops.runbook.run import Observer, Result
 
@@ -42,6 +45,7 @@ def execute(
     choice: Choice = EVERYTHING,
     wait: bool = False,
     kept_plan: str = "",
+    last: Callable[[Deployment], Sequence[str]] | None = None,
 ) -> None:
     """Run the steps with these keys, and what they need. Under --dry the executor shows their plan instead.
 
@@ -53,6 +57,7 @@ def execute(
         choice: which of the steps; the others are only looked at where they are needed.
         wait: another run that is at work is waited for.
         kept_plan: a file; only what that plan names is acted on, and only if all is as it was when it was made.
+        last: asked of what then runs, when all went well; the answers are the last lines on standard error.
 
     Raises:
         invoke.Exit: when the run did not end well.
@@ -68,18 +73,20 @@ def execute(
         # loaded: a target that is far away begins to look here.
         held.enter_context(deployment.target.exclusive())
         first(deployment)
+        asked = Beside(partial(last, deployment)) if last else None
         steps = all_steps(deployment)
         picked = choice.among(keys, steps)
         chosen = run.with_needs(steps, picked.keys)
         looked_at = {**only_looked_at(chosen, picked.keys), **picked.left_out}
-        if kept_plan:
+        made = plan.make(chosen, deployment) if kept_plan or deployment.target.production else None
+        if made and kept_plan:
             from ops.session import saved
 
-            acting = saved.pending(Path(kept_plan), deployment, plan.make(chosen, deployment))
+            acting = saved.pending(Path(kept_plan), deployment, made)
             looked_at |= {step.key: "inv plan, and another run" for step in chosen if step.key not in acting}
-        if deployment.target.production:
-            _ask(chosen, looked_at, deployment, yes)
-        result = _recorded(chosen, picked.keys, looked_at, steps, deployment, json, command)
+        if made and deployment.target.production and _ask(made, chosen, looked_at, deployment, yes):
+            made = None
+        result = _recorded(chosen, picked.keys, looked_at, steps, deployment, json, command, made)
     if json:
         from ops.runbook.report import run_document
 
@@ -88,6 +95,9 @@ def execute(
         raise Interrupted(result.interrupted)
     if result.exit_code != EXIT_OK:
         raise invoke.Exit(code=result.exit_code)
+    if last and asked:
+        for line in last(deployment) if result.count(Status.CHANGED) else asked.answer():
+            _say(line)
 
 
 def _say(text: str) -> None:
@@ -97,14 +107,15 @@ def _say(text: str) -> None:
     print("\n".join(fitted(redactor(text).splitlines(), sys.stderr)), file=sys.stderr, flush=True)
 
 
-def _ask(chosen: Sequence[Step[Deployment]], looked_at: Mapping[str, str], deployment: Deployment, yes: bool) -> None:
-    """Show what would change in production and have it confirmed."""
+def _ask(
+    made: Plan, chosen: Sequence[Step[Deployment]], looked_at: Mapping[str, str], deployment: Deployment, yes: bool
+) -> bool:
+    """Show what would change in production and have it confirmed; whether a person was waited for."""
     from ops.session import consent
 
     acting = [step.key for step in chosen if step.key not in looked_at and not step.check]
     effects = {step.key: step.effect for step in chosen if step.effect and step.key in acting}
-    if effects:
-        consent.ask(deployment.stack, plan.make(chosen, deployment), effects, yes)
+    return bool(effects) and consent.ask(deployment.stack, made, effects, yes)
 
 
 def _recorded(
@@ -115,8 +126,9 @@ def _recorded(
     deployment: Deployment,
     json: bool,
     command: str,
+    made: Plan | None,
 ) -> Result:
-    """A real run: journaled and reported."""
+    """A real run: journaled and reported. What the plan saw a moment ago is not looked at again."""
     from ops.reports.recording import Recorder
     from ops.runbook.journal import Journal
 
@@ -130,7 +142,7 @@ def _recorded(
         courier.start()
     patience: float | None = 0.0
     try:
-        result = _run(chosen, asked, looked_at, deployment, observers, json)
+        result = _run(chosen, asked, looked_at, deployment, observers, json, made)
         if result.interrupted is None:
             patience = None
         return result
@@ -192,6 +204,7 @@ def _run(
     deployment: Deployment,
     observers: Sequence[Observer],
     json: bool,
+    made: Plan | None,
 ) -> Result:
     from ops.runbook.console import Plain, view
 
@@ -207,7 +220,8 @@ def _run(
     # Steps that are only needed, and are as wanted, are counted instead of listed.
     asked = {step.key for step in chosen if step.key in asked or (step.phase == 0 and "setup.secrets" in asked)}
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
-    return run.run(chosen, deployment, [*observers, screen], brought_by=looked_at, crash_log=crash_log)
+    known = {step.key: step.look for step in made.steps if step.look is not None} if made else None
+    return run.run(chosen, deployment, [*observers, screen], brought_by=looked_at, known=known, crash_log=crash_log)
 
 
 def only_looked_at(chosen: Sequence[Step[Deployment]], asked: Collection[str]) -> dict[str, str]:

@@ -1,0 +1,37 @@
+"""A question that is asked while something else goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Beside(Generic[T]):
+    """Asks at once, in a thread of its own that keeps no program alive."""
+
+    def __init__(self, question: Callable[[], T]) -> None:
+        self._question = question
+        self._found: T
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self._found = self._question()
+        except Exception as error:
+            self._error = error
+
+    def answer(self) -> T:
+        """The answer, waited for.
+
+        Raises:
+            Exception: what the question raised.
+        """
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found
