@@ -78,7 +78,7 @@ def test_what_was_sent_is_what_is_counted(measured: GatewayProcess, word: str) -
         value for key, value in seen.items() if key[0] == "gateway_requests_total" and key[2] == "chat"
     )
     uses = {key[1]: value for key, value in seen.items() if key[0] == "gateway_redis_bytes"}
-    assert uses.keys() == {"exact cache", "semantic cache", "limits", "watch", "other"}
+    assert uses.keys() == {"exact cache", "semantic cache", "limits", "counts", "watch", "other"}
     assert min(uses["exact cache"], uses["limits"], uses["other"]) > 0
     kept = uses["exact cache"] + uses["semantic cache"]
     assert kept == pytest.approx(sum(v for key, v in seen.items() if key[0] == "gateway_cache_bytes"), abs=10)

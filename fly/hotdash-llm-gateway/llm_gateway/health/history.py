@@ -59,5 +59,10 @@ class History:
                 found.setdefault(day * DAY_H + int(hour), {})[name] = int(value)
         return found
 
+    def keys(self, team: str) -> tuple[str, ...]:
+        """The names of all keys in Redis that there may be of a team."""
+        today = int(time.time()) // HOUR_S // DAY_H
+        return tuple(self._key(team, day) for day in range(today - KEPT_DAYS, today + 1))
+
     def _key(self, team: str, day: int) -> str:
         return f"{self._prefix}history:{{{team}}}:{day}"

@@ -17,6 +17,8 @@ from .meters import BOUNDS_S, Meters
 FLUSH_S = 5.0
 DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
 """Names whose sums are also kept by day, to tell whether the judge pays."""
+DAILY_KEPT = 3
+"""Days that these are kept."""
 DETAILS = ("usd:", "saved:", "took:", "traced_", "uncached")
 """Beginnings of the names that are kept by hour only."""
 UNANSWERED, ANSWERED = ("limited", "malformed", "failed"), "answered"
@@ -101,6 +103,11 @@ class RequestCounters:
         """The sums of all gateways by hour (hours since 1970), of the last days (UTC). Raises StoreUnavailable."""
         return await self._history.read(team, days)
 
+    def keys(self, team: str) -> tuple[str, ...]:
+        """The names of all keys in Redis that there may be of a team."""
+        days = range(_today() - DAILY_KEPT, _today() + 1)
+        return (self._key(team), *(self._key(team, day) for day in days), *self._history.keys(team))
+
     async def run(self) -> None:
         """Send the sums until cancelled."""
         while True:
@@ -128,7 +135,7 @@ class RequestCounters:
             if name in DAILY:
                 with contextlib.suppress(StoreUnavailable):
                     await self._store.call("HINCRBY", self._key(team, _today()), name, value)
-                    await self._store.call("EXPIRE", self._key(team, _today()), 3 * DAY_S)
+                    await self._store.call("EXPIRE", self._key(team, _today()), DAILY_KEPT * DAY_S)
         await self._history.flush()
 
     async def shared(self, team: str) -> Mapping[str, int]:
