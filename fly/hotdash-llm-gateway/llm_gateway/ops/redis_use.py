@@ -1,4 +1,4 @@
-"""What Redis' memory is used for, by what the gateway knows of its own keys: two cheap questions for each team.
+"""What Redis' memory is used for, by what the gateway knows of its own keys: a few cheap questions for each team.
 
 The entries of the caches are many, and are not asked for one by one: their account holds the sum, and the logs say how
 it is shared by the tiers. The other keys are few and known by name; Redis is asked how large they are.
@@ -55,8 +55,9 @@ async def _entries(entries: EntryStore, store: Store, team: str) -> dict[str, in
 
 
 def _known(gateway: Gateway) -> Iterator[tuple[str, Sequence[str]]]:
-    """The keys that are known by name, by what they are for; those of one team, or of the watch, together."""
+    """The keys that are known by name, by what they are for: together those that share a slot of a cluster."""
     for name, team in gateway.config.teams.items():
         yield "limits", gateway.limiter.keys(team)
         yield "counts", gateway.counters.keys(name)
-    yield "watch", [f"{gateway.store.prefix}watch:{part}" for part in WATCH]
+    for part in WATCH:
+        yield "watch", [f"{gateway.store.prefix}watch:{part}"]
