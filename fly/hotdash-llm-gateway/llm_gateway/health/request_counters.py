@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from .history import History
-from .meters import BOUNDS_S, Meters
+from .meters import ANSWERED, BOUNDS_S, Meters
 
 FLUSH_S = 5.0
 DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
@@ -21,7 +21,7 @@ DAILY_KEPT = 3
 """Days that these are kept."""
 DETAILS = ("usd:", "saved:", "took:", "traced_", "uncached")
 """Beginnings of the names that are kept by hour only."""
-UNANSWERED, ANSWERED = ("limited", "malformed", "failed"), "answered"
+UNANSWERED = ("limited", "malformed", "failed", "frozen")
 UNCACHED = "uncached"
 """Answers that could have come from a cache and did not, as traces have it: `cache_hit = false`."""
 LAST_REQUEST = "last_request_s"
@@ -56,7 +56,9 @@ class RequestCounters:
         """Add a finished request."""
         team = outcome.team.name
         self._last[team] = int(time.time())
-        if outcome.status == 429 and outcome.warning:
+        if outcome.frozen:
+            what = "frozen"
+        elif outcome.status == 429 and outcome.warning:
             what = "limited"
         elif outcome.warning:
             what = "malformed"
