@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from .history import History
-from .meters import ANSWERED, BOUNDS_S, Meters
+from .meters import ANSWERED, BOUNDS_S, NS, Meters
 
 FLUSH_S = 5.0
 DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
@@ -88,15 +88,16 @@ class RequestCounters:
         if result == ANSWERED and not outcome.hit and outcome.answer is not None:
             new[UNCACHED] = 1
             new[f"took:{bisect_left(BOUNDS_S, took_s)}"] = 1
+        # The hour in which it began, as Langfuse has it: so the two can be compared hour by hour.
         for name, value in new.items():
-            self._add(team, name, value)
+            self._add(team, name, value, at_s=outcome.started_ns / NS)
 
     def add(self, team: str, name: str, value: int) -> None:
         """Add to one figure of a team."""
         self._add(team, name, value)
 
-    def _add(self, team: str, name: str, value: int) -> None:
-        self._history.add(team, name, value)
+    def _add(self, team: str, name: str, value: int, *, at_s: float | None = None) -> None:
+        self._history.add(team, name, value, at_s=at_s)
         if not name.startswith(DETAILS):
             self.totals[team, name] += value
             self._unsent[team, name] += value
