@@ -188,6 +188,10 @@ def test_times_are_read_from_the_gateways_histogram_and_only_those_no_cache_gave
     )
     assert exposition.latency(exposition.parse(text)) == {"le:1.0": 7.0, "timed": 9.0}
     assert exposition.latency(exposition.parse("gateway_ready 1")) is None
+    declared = text.splitlines()[0]
+    assert exposition.latency(exposition.parse(declared)) == {}, (
+        "before the first answer: nothing to tell, and no alert"
+    )
 
 
 @pytest.mark.parametrize("changed", ["[rules.spend]\nlimit = 'much'", "[rules.weather]\nlimit = 1"])

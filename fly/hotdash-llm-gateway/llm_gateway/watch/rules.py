@@ -221,14 +221,17 @@ def _quiet(view: View, threshold: Threshold) -> Found:
 def _cache_wrong(view: View, threshold: Threshold) -> Found:
     for name, team in view.seen.teams.items():
         bad = team.checked >= max(threshold.least, 1) and team.wrong_low > threshold.limit
-        says = f"team {name}: surely more than {team.wrong_low:.1%} of {team.checked} checked semantic hits were wrong"
-        yield name, bad, team.wrong_low, f"{says} (limit {threshold.limit:.1%})"
+        says = f"{team.checked} semantic hits checked"
+        if team.checked:
+            says += f", surely more than {team.wrong_low:.1%} wrong (limit {threshold.limit:.1%})"
+        yield name, bad, team.wrong_low, f"team {name}: {says}"
 
 
 def _judge_cost(view: View, threshold: Threshold) -> Found:
     for name, team in view.seen.teams.items():
         bad = team.judge_pays is False
-        yield name, bad, float(bad), f"team {name}: the judge " + ("cost more than it saved" if bad else "pays")
+        says = {None: "was not asked", True: "paid", False: "cost more than it saved"}[team.judge_pays]
+        yield name, bad, float(bad), f"team {name}: the judge {says} on the last whole day"
 
 
 CHECKS: Mapping[str, Callable[[View, Threshold], Found]] = {
