@@ -4,8 +4,8 @@ The mix, in shares of all requests:
 
 ===========  ====  =========================================================================
 repeat       0.30  word for word what the team asked before: an answer from the exact cache
-paraphrase   0.10  the same question in other words: a hit if the judge says so
-near         0.08  close to a question and not it: the same, and it should not be one
+paraphrase   0.10  a question of the stand-in's shop in other words: a hit where the judge says so
+near         0.08  close to such a question and not it: the judge says no
 fresh        0.22  never asked before
 stream       0.08  the same, streamed
 tools        0.05  with tools that the model may call
@@ -16,6 +16,9 @@ refused      0.03  no model has that name
 limited      0.03  what may cost more than the team has left of its day
 ===========  ====  =========================================================================
 
+Questions of the shop are from tests/standins/shop/questions.txt, each round of them with a system message of its own,
+so that each wording is new again. The first of a round is ``fresh``.
+
 Each team's first request is dear (``large``): it takes so much of its day that none of the kind ``limited`` fits.
 """
 
@@ -24,6 +27,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 SHARES = {
@@ -31,11 +36,10 @@ SHARES = {
     "embedding": 0.06, "error": 0.03, "refused": 0.03, "limited": 0.03,
 }  # fmt: skip
 TEAMS = {"prod_customer": 0.55, "prod_ceo": 0.15, "prod_background": 0.25, "admin": 0.05}
-TOPICS = (
-    ("How do I return {}?", "What is the way to send {} back?", "Can {} never be returned?"),
-    ("When does {} arrive?", "How long until {} is delivered?", "When did {} arrive last year?"),
-    ("How do I pay for {}?", "Which ways are there of paying for {}?", "How do I get my money back for {}?"),
-)
+TOPICS = ("How do I return {}?", "When does {} arrive?", "How do I pay for {}?")
+SHOP = Path(__file__).parents[1] / "standins" / "shop" / "questions.txt"
+SIGNS = {"paraphrase": "+", "near": "-"}
+"""How the file marks what a topic's passage answers, and what comes close."""
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
 CHAT = "/v1/chat/completions"
 ANSWERED, FAILED, REFUSED, LIMITED = "answered", "failed", "malformed", "limited"
@@ -64,11 +68,25 @@ class Asked:
     after: int | None = None
 
 
+@dataclass
+class Round:
+    """Questions of one topic of the shop, each asked once.
+
+    Attributes:
+        first: the one that the others are compared with.
+        left: those not asked yet, by kind.
+    """
+
+    first: Asked
+    left: dict[str, list[str]]
+
+
 def day(requests: int, seed: int) -> Iterator[Asked]:
     """So many requests, always the same ones for a seed."""
     source = random.Random(seed)
     asked: dict[str, list[Asked]] = {team: [] for team in TEAMS}
     embedded: dict[str, list[Asked]] = {team: [] for team in TEAMS}
+    rounds: dict[str, Round] = {}
     large = {team: number for number, team in enumerate(TEAMS)}
     for number in range(requests):
         if number < len(large):
@@ -79,9 +97,16 @@ def day(requests: int, seed: int) -> Iterator[Asked]:
         if kind == "limited":
             yield Asked(number, team, kind, CHAT, _dear(f"order {number}"), LIMITED, large[team])
             continue
-        if kind in ("repeat", "paraphrase", "near") and not asked[team]:
+        under_way = rounds.get(team)
+        if (kind == "repeat" and not asked[team]) or (kind in SIGNS and not (under_way and under_way.left[kind])):
             kind = "fresh"
-        made = _made(number, team, kind, source, asked[team], embedded[team])
+        if under_way and kind in SIGNS:
+            made = _in_other_words(number, team, kind, under_way)
+        elif kind == "fresh" and not (under_way and all(under_way.left.values())):
+            rounds[team] = _round(number, team, source)
+            made = rounds[team].first
+        else:
+            made = _made(number, team, kind, source, asked[team], embedded[team])
         if kind == "fresh":
             asked[team].append(made)
         elif kind == "embedding" and made.after is None:
@@ -99,15 +124,10 @@ def _made(
             return Asked(number, team, kind, first.path, first.body, outcome, first.number)
         body = {"model": "text-embedding-3-large", "input": f"text {number} of {team}"}
         return Asked(number, team, kind, "/v1/embeddings", body, outcome)
-    if kind in ("repeat", "paraphrase", "near"):
+    if kind == "repeat":
         first = source.choice(asked)
-        text = first.body["messages"][0]["content"]
-        if kind == "repeat":
-            return Asked(number, team, kind, CHAT, first.body, outcome, first.number)
-        topic, thing = _topic(first.number), f"order {first.number}"
-        text = f"{topic[1 if kind == 'paraphrase' else 2].format(thing)} Thanks, {number}."
-        return Asked(number, team, kind, CHAT, _chat(text), outcome, first.number)
-    text = _topic(number)[0].format(f"order {number}")
+        return Asked(number, team, kind, CHAT, first.body, outcome, first.number)
+    text = TOPICS[number % len(TOPICS)].format(f"order {number}")
     if kind == "long":
         text += " word" * 2100
     elif kind == "error":
@@ -124,16 +144,39 @@ def _made(
     return Asked(number, team, kind, CHAT, body, outcome)
 
 
+def _in_other_words(number: int, team: str, kind: str, under_way: Round) -> Asked:
+    first = under_way.first
+    question = {"role": "user", "content": under_way.left[kind].pop()}
+    body = {**first.body, "messages": [first.body["messages"][0], question]}
+    return Asked(number, team, kind, CHAT, body, ANSWERED, first.number)
+
+
+def _round(number: int, team: str, source: random.Random) -> Round:
+    """A new round, begun with one of its questions."""
+    left = {name: source.sample(each, len(each)) for name, each in source.choice(_topics()).items()}
+    body = _chat(left["paraphrase"].pop())
+    body["messages"].insert(0, {"role": "system", "content": f"You stand at counter {number} of a shop."})
+    return Round(Asked(number, team, "fresh", CHAT, body, ANSWERED), left)
+
+
+@cache
+def _topics() -> Sequence[dict[str, list[str]]]:
+    """The wordings of each topic of the shop, by kind."""
+    found: list[dict[str, list[str]]] = []
+    for line in SHOP.read_text(encoding="utf-8").splitlines():
+        if line[:2] in ("+ ", "- "):
+            found[-1]["paraphrase" if line[0] == SIGNS["paraphrase"] else "near"].append(line[2:])
+        elif not line.startswith("#"):
+            found.append({kind: [] for kind in SIGNS})
+    return [topic for topic in found if all(topic.values())]
+
+
 def _dear(text: str) -> dict[str, Any]:
     return _chat(text) | {"model": "gpt-4o", "n": 128, "max_tokens": 8_000}
 
 
 def _chat(text: str) -> dict[str, Any]:
     return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}
-
-
-def _topic(number: int) -> tuple[str, str, str]:
-    return TOPICS[number % len(TOPICS)]
 
 
 def _pick(source: random.Random, shares: dict[str, float]) -> str:

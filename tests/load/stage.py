@@ -56,6 +56,7 @@ def stage() -> Iterator[Stage]:
     config = copy.deepcopy(configuration())
     # A busy machine is no outage of Redis, in which a repeated question would not be found again.
     config["gateway"]["redis"]["socket_timeout_s"] = REDIS_S
+    config["gateway"]["cache"]["shadow_rate"] = 1.0
     for team in config["gateway"]["teams"].values():
         team["daily_usd"] = DAILY_USD
     for model in config["model_list"]:
