@@ -179,13 +179,24 @@ class Images(Table, frozen=True):
     langfuse_version: str
 
 
+LangfuseFeature = Literal[
+    "evaluations", "experiments", "datasets", "bulk-actions", "webhooks", "monitors", "assistant",
+    "posthog", "mixpanel", "blob-storage",
+]  # fmt: skip
+
+
 class Langfuse(Table, frozen=True):
-    """The table `langfuse`: the organisation and the project that are made at Langfuse's first start."""
+    """The table `langfuse`: the organisation and the project that are made at Langfuse's first start.
+
+    Attributes:
+        also_on: what of Langfuse's interface works beside traces, dashboards, prompts and scores.
+    """
 
     org_id: str
     org_name: str
     project_id: str
     project_name: str
+    also_on: tuple[LangfuseFeature, ...] = ()
 
 
 class Price(Table, frozen=True):

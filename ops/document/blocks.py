@@ -131,6 +131,14 @@ def _alerts(deployment: Deployment) -> str:
     return alerts.sections(deployment.gateway_dir)
 
 
+def _langfuse_features(deployment: Deployment) -> str:
+    from ops.render.langfuse_features import FEATURES
+
+    on = deployment.stack.langfuse.also_on
+    rows = [(each.what, f'`"{name}"`', "on" if name in on else "off") for name, each in FEATURES.items()]
+    return table(("what Langfuse offers", "in `also_on`", "here"), rows)
+
+
 def _alert_rules(deployment: Deployment) -> str:
     from ops.document import alerts
 
@@ -148,6 +156,7 @@ BLOCKS: dict[str, Callable[[Deployment], str]] = {
     "errors": _errors,
     "alerts": _alerts,
     "alert-rules": _alert_rules,
+    "langfuse-features": _langfuse_features,
     "cutover-settings": _cutover_settings,
     "cutover-details": _cutover_details,
     "cutover-back": _cutover_back,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.description import sizes
-from ops.render import edge_lock, processes
+from ops.render import edge_lock, langfuse_features, processes
 from ops.render.edge import caddyfile
 from ops.render.template import TEMPLATES, fill
 
@@ -73,8 +73,7 @@ def _values(stack: Stack) -> dict[str, object]:
         "worker": processes.worker(stack),
         "watch": processes.watch(stack),
         "env": processes.env(stack),
-        "consumers_on": processes.CONSUMERS_ON,
-        "consumers_off": processes.CONSUMERS_OFF,
+        "consumers": langfuse_features.consumers(stack.langfuse.also_on),
         "kill_s": processes.KILL_S,
         "answer_s": answer_s(stack),
         "prices": litellm.prices(stack),

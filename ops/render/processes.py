@@ -20,41 +20,6 @@ KILL_S = 60
 # How long it first goes on as before: twice what the edge takes to look a name up again.
 STOP_DELAY_S = 4
 
-# Each idle queue consumer of Langfuse's worker costs 24 Redis commands a minute, so those nobody needs are off.
-# Names as in langfuse v4.16.0, worker/src/env.ts: QUEUE_CONSUMER_<NAME>_QUEUE_IS_ENABLED.
-CONSUMERS_ON = (
-    "OTEL_INGESTION",
-    "INGESTION",
-    "EVENT_PROPAGATION",
-    "TRACE_DELETE",
-    "PROJECT_DELETE",
-    "SCORE_DELETE",
-    "DATA_RETENTION",
-)
-CONSUMERS_OFF = (
-    "POSTHOG_INTEGRATION",
-    "MIXPANEL_INTEGRATION",
-    "BLOB_STORAGE_INTEGRATION",
-    "BATCH_EXPORT",
-    "BATCH_ACTION",
-    "EVAL_EXECUTION",
-    "EVAL_EXECUTION_SECONDARY",
-    "CODE_EVAL_EXECUTION",
-    "CREATE_EVAL",
-    "TRACE_UPSERT",
-    "DATASET_DELETE",
-    "DATASET_RUN_ITEM_UPSERT",
-    "EXPERIMENT_CREATE",
-    "MONITOR",
-    "V4_LEGACY_API_USAGE",
-    "WEBHOOK",
-    "ENTITY_CHANGE",
-    "NOTIFICATION",
-    "IN_APP_AGENT_RUN",
-    "OTEL_INGESTION_SECONDARY",
-    "INGESTION_SECONDARY",
-)
-
 
 @dataclass(frozen=True)
 class Variable:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import tomllib
+import typing
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ops.description.stack import LangfuseFeature
 from ops.render import processes, render_all
+from ops.render.langfuse_features import ALWAYS, FEATURES
 from ops.vault import contract
 from tests.render.support import SECOND_STACK_FILE, STACK_FILE, stack
 
@@ -51,5 +55,14 @@ def test_fly_toml_sets_nothing_that_nobody_reads(file: Path) -> None:
     assert env.keys() - read - by_the_scripts == set()
 
 
-def test_queue_consumers_are_switched_on_or_off_and_never_both() -> None:
-    assert not set(processes.CONSUMERS_ON) & set(processes.CONSUMERS_OFF)
+def test_a_feature_of_langfuse_is_one_line_and_switches_on_its_consumers_alone() -> None:
+    """What every idle consumer costs is paid for what is used."""
+    plain = render_all(described := stack())["bin/start-langfuse-worker.sh"]
+    for name, feature in FEATURES.items():
+        asked = msgspec.structs.replace(described.langfuse, also_on=(name,))
+        changed = render_all(msgspec.structs.replace(described, langfuse=asked))["bin/start-langfuse-worker.sh"]
+        new = set(changed.splitlines()) - set(plain.splitlines())
+        wanted = {f"export QUEUE_CONSUMER_{each}_QUEUE_IS_ENABLED=true" for each in feature.consumers}
+        assert new - {"export LANGFUSE_MONITOR_SCHEDULER_ENABLED=true"} == wanted
+    assert set(FEATURES) == set(typing.get_args(LangfuseFeature))
+    assert plain.count("_QUEUE_IS_ENABLED=true") == len(ALWAYS)
