@@ -14,14 +14,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ops.phases.table import all_steps
 from tests.integration.checkout import ROOT
 from tests.integration.fly.test_command_line import Operator, operator
-from tests.runbook.test_crash_matrix import NPX
+from tests.reports.listening import Repository
 from tests.targets.fly.support import CLICKHOUSE, GATEWAY, MINIO, Site, described
 
 __all__ = ["operator"]
@@ -38,29 +37,17 @@ PHASES = ("Phase 1 ", "Phase 2 ", "Phase 3 ")
 class Crashing:
     """An operator whose runs die, and the repository that hears of them."""
 
-    def __init__(self, operator: Operator, shop: Path) -> None:
+    def __init__(self, operator: Operator, shop: Repository) -> None:
         self.operator, self.shop = operator, shop
-        (shop / "scripts" / "agent").mkdir(parents=True)
-        for name in ("log-progress.ts", "complete-task.ts", "log-blocked.ts"):
-            (shop / "scripts" / "agent" / name).touch()
-        (shop / "bin").mkdir()
-        (shop / "bin" / "npx").write_text(NPX)
-        (shop / "bin" / "npx").chmod(0o755)
         self.secrets: dict[str, str] = {}
 
     @property
     def environ(self) -> dict[str, str]:
-        path = f"{self.shop / 'bin'}:/usr/bin:/bin"
-        return {**self.operator.environ, "PROGRESS_REPOSITORY": str(self.shop), "PATH": path}
-
-    @property
-    def calls(self) -> list[dict[str, Any]]:
-        file = self.shop / "calls.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return {**self.operator.environ, **self.shop.environ}
 
     def deploy(self, place: Site, at: int = 0) -> tuple[int, list[str], str]:
         """Deploy, and die at this point: the exit code, the points that were passed, what was said."""
-        checkout, log = self.operator.checkout, self.shop / "points"
+        checkout, log = self.operator.checkout, self.shop.folder / "points"
         log.unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, "-S", str(ROOT / "tests" / "crash.py"), str(at), str(log),
@@ -77,7 +64,7 @@ class Crashing:
     def assert_converged(self, place: Site, why: str) -> None:
         """Nothing is left to do, nothing is there twice, every report has arrived once."""
         place.sim.forget_calls()
-        heard = self.calls
+        heard = self.shop.calls
         code, points, said = self.deploy(place)
         assert code == 0, f"{why}\n{said}"
         assert not [point for point in points if "the act of" in point], why
@@ -87,10 +74,10 @@ class Crashing:
         assert groups == GROUPS, why
         assert [len(there["apps"][name]["volumes"]) for name in (GATEWAY, CLICKHOUSE, MINIO)] == [0, 1, 1], why
         assert len(there["redis"]) == 1, why
-        assert self.calls == heard, f"{why}: told of nothing new"
-        ids = [call["id"] for call in heard]
+        assert self.shop.calls == heard, f"{why}: told of nothing new"
+        ids = [call.id for call in heard]
         assert len(ids) == len(set(ids)), f"{why}: sent twice: {heard}"
-        told = [call["said"][3] for call in heard]
+        told = [call.said[3] for call in heard]
         waiting = self.operator.inv("progress.show", "--target", "fly", **self.environ).stdout
         assert waiting.startswith("0 not delivered"), f"{why}: {waiting}"
         for phase in PHASES:
@@ -123,7 +110,7 @@ def lives() -> list[tuple[int, ...]]:
 def test_a_deploy_killed_again_and_again_converges(
     points: tuple[int, ...], place: Site, operator: Operator, tmp_path: Path
 ) -> None:
-    crashing = Crashing(operator, tmp_path / "shop")
+    crashing = Crashing(operator, Repository(tmp_path / "shop"))
     died: list[str] = []
     for point in points:
         code, passed, said = crashing.deploy(place, point)
