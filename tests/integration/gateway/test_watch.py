@@ -26,6 +26,7 @@ from tests.integration.gateway.harness import PACKAGE, SHIPPED_PYTHON
 EVERY_S = 0.2
 WAIT_S = 30.0
 METRICS = """\
+# TYPE gateway_request_seconds histogram
 gateway_request_seconds_bucket{team="sales",tier="miss",le="0.5"} 10
 gateway_request_seconds_bucket{team="sales",tier="miss",le="+Inf"} 10
 gateway_traces_waiting 0
