@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from redis import RedisCluster
 from redis.exceptions import RedisError
 
 from tests.gateway.valkey_server import ValkeyServer, free_port
@@ -39,6 +40,10 @@ class ValkeyCluster:
     def url(self) -> str:
         """The address of one of them; the last, which has other keys than the first."""
         return self.masters[-1].url
+
+    def client(self) -> RedisCluster:
+        """A plain blocking client, to look at the data from outside."""
+        return RedisCluster.from_url(self.url, socket_timeout=5)
 
     def start(self) -> ValkeyCluster:
         """Start the servers, give them their slots and wait until each takes the cluster for whole."""

@@ -123,9 +123,10 @@ class Store:
                 )
         raise StoreUnavailable("the servers of the cluster send a command to each other")
 
-    async def each(self, *command: Part) -> list[Any]:
-        """The answers of all servers to one command. Raises StoreUnavailable, as `call`."""
-        return await asyncio.gather(*(server.ask(*command) for server in self._serving))
+    async def memory(self) -> list[tuple[int, int]]:
+        """Of each server the bytes it uses and the most it may; 0 where it does not say. Raises StoreUnavailable."""
+        told = await asyncio.gather(*(server.ask("INFO", "memory") for server in self._serving))
+        return [_memory(text.decode()) for text in told]
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Part]) -> Any:
         """Run a Lua script by its digest, sending its source only if Redis does not know it.
@@ -226,3 +227,9 @@ class Store:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _memory(info: str) -> tuple[int, int]:
+    lines = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    used, most = (lines.get(name, "") for name in ("used_memory", "maxmemory"))
+    return int(used) if used.isdigit() else 0, int(most) if most.isdigit() else 0

@@ -54,7 +54,7 @@ def _known(gateway: Gateway) -> Iterator[tuple[str, str]]:
         for key in gateway.limiter.keys(team):
             yield "limits", key
     for part in WATCH:
-        yield "watch", f"{gateway.store.prefix}watch:{part}"
+        yield "watch", f"{gateway.store.prefix}{{watch}}:{part}"
 
 
 async def _size(gateway: Gateway, key: str) -> int:
