@@ -183,9 +183,9 @@ def test_off_on_and_on_another_machine_no_alert_is_lost_or_doubled(watches: Watc
     # Its next try would come in half a minute.
     with watches.valkey.client() as redis:
         watches.end(fourth, signal.SIGTERM)
-        state = json.loads(redis.get("gw:watch:state") or b"")
+        state = json.loads(redis.get("gw:{watch}:state") or b"")
         state["state"]["retry"]["at"] = 0
-        redis.set("gw:watch:state", json.dumps(state))
+        redis.set("gw:{watch}:state", json.dumps(state))
     watches.start()
     watches.until(lambda: watches.counts() == (3, 3))
     ids = watches.mail.ids()
