@@ -70,6 +70,7 @@ def check() -> bool:
     ]
     # These mostly wait, for a simulated platform and for containers: as long as the others take, on what those leave.
     beside = [
+        Stage("secrets in what was ever committed", [PYTHON, "-m", "ops.development.secret_scan"], at_once=True),
         Stage("tests of the Fly target", _tests("fly", PYTHON, *FLY_TESTS), at_once=True),
         Stage("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
         Stage("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),

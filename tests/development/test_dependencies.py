@@ -36,7 +36,7 @@ EXTENSION = re.compile(r"\.(cpython-\w+|abi3)[\w-]*\.so$|\.(cp\d+-\w+)\.pyd$")
 
 def locked(lock: Path) -> dict[str, str]:
     """The versions of a lock's packages that are for this machine and this Python."""
-    found = {}
+    found: dict[str, str] = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         if line[:1].isalnum():
             wanted = Requirement(line.rstrip("\\ "))
