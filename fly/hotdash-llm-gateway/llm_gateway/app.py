@@ -126,7 +126,7 @@ class App:
         if raw_path is not None and raw_path != path.encode():
             return _not_offered(method, path)
         found = match(method, path)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         if found is None:
             await _drain(headers, receive)
             if methods(path):
@@ -228,6 +228,15 @@ class App:
             code="invalid_api_key",
             headers={"www-authenticate": "Bearer"},
         )
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers by name. What comes in several lines is one list (RFC 9110, 5.3), so two keys are no key."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 async def _drain(headers: dict[str, str], receive: Receive) -> None:
