@@ -1,7 +1,8 @@
-"""What is attacked: the gateway as it ships behind the real edge with the Caddyfile that ships, and all it stands on."""
+"""What is attacked: the gateway as it ships, behind the real edge with the Caddyfile that ships, and what they need."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import itertools
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ops.render import caddyfile
 from tests.attacks.passed_on import faults
-from tests.attacks.relay import Relay
+from tests.attacks.relay import Relay, served
 from tests.attacks.wire import exchange
 from tests.gateway.scripted_upstream import Asked, ScriptedUpstream, Told, told
 from tests.gateway.valkey_server import ValkeyServer, free_port
@@ -36,14 +37,12 @@ class Stand:
     Attributes:
         edge_port: of Caddy, as Fly's proxy reaches it.
         relay: sees what the edge sends to the gateway.
-        ui: stands where Langfuse does.
     """
 
     valkey: ValkeyServer
     upstream: ScriptedUpstream
     gateway: GatewayProcess
     relay: Relay
-    ui: ScriptedUpstream
     edge_port: int
     edge_log: Path
     _mark: tuple[int, int, dict[str, int]] = (0, 0, {})
@@ -114,13 +113,32 @@ def answering(asked: Asked) -> Told:
                  "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage})  # fmt: skip
 
 
+@contextlib.contextmanager
+def early() -> Iterator[int]:
+    """Stands where Langfuse does: answers as soon as it has read a request's head, as Node does where it wants no body.
+
+    Yields its port.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nlangfuse")
+            await writer.drain()
+            while await reader.read(65536):
+                pass
+        writer.close()
+
+    with served(serve) as port:
+        yield port
+
+
 def shipped_edge(gateway_port: int, ui_port: int, port: int) -> str:
     """The Caddyfile that ships, its two names in Fly's private DNS replaced by ports on loopback; it stops at once."""
     text = caddyfile(stack(PORTS__EDGE=str(port)))
-    described = stack()
     for name, where in (("gateway", gateway_port), ("ui", ui_port)):
         blocks = [block for block in _DYNAMIC.findall(text) if f"name {name}.process." in block]
-        assert blocks, f"the Caddyfile names no {name}: {described.app}"
+        assert blocks, f"the Caddyfile names no {name}"
         for block in blocks:
             text = text.replace(block, f"to 127.0.0.1:{where}")
     return re.sub(r"\tshutdown_delay .*\n", "", text)
@@ -138,7 +156,7 @@ def stand(folder: Path) -> Iterator[Stand]:
     with contextlib.ExitStack() as parts:
         valkey = parts.enter_context(ValkeyServer())
         upstream = parts.enter_context(ScriptedUpstream(answering))
-        ui = parts.enter_context(ScriptedUpstream(lambda asked: told({"langfuse": asked.path})))
+        ui = parts.enter_context(early())
         gateway = parts.enter_context(
             GatewayProcess(
                 redis_url=valkey.url, provider_url=upstream.base_url, provider_key="sk-arranged", config=config
@@ -146,9 +164,9 @@ def stand(folder: Path) -> Iterator[Stand]:
         )
         relay = parts.enter_context(Relay(gateway.port))
         port = free_port()
-        text = shipped_edge(relay.port, ui.port, port)
+        text = shipped_edge(relay.port, ui, port)
         log = parts.enter_context(running(text, folder, port))
-        yield Stand(valkey, upstream, gateway, relay, ui, port, log)
+        yield Stand(valkey, upstream, gateway, relay, port, log)
 
 
 __all__ = ["HOST", "UI_HOST", "Stand", "answering", "chat", "client", "head", "stand"]

@@ -13,6 +13,9 @@ import h11
 LONGEST_S = 20.0
 """For whatever must end by itself: far above what it takes, so that a busy machine decides nothing."""
 
+AFTER_CLOSE_S = 1.0
+"""How long more is looked for after an answer that says that it is the last."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -33,7 +36,7 @@ class Heard:
 
     Attributes:
         answers: all whole responses, in their order.
-        closed: whether the other side ended the connection.
+        closed: whether the other side ended the connection, or said that it will.
         broken: why what came is no sequence of responses; empty if it is one.
     """
 
@@ -66,7 +69,7 @@ def exchange(port: int, *pieces: bytes, until: int | None = None, timeout_s: flo
 
 
 def listen(connection: socket.socket, *, until: int | None = None, timeout_s: float = LONGEST_S) -> Heard:
-    """Read responses until the other side closes, `until` are there, or the time is over."""
+    """Read responses until the other side closes or has said that it will, `until` are there, or the time is over."""
     deadline = time.monotonic() + timeout_s
     said, heard = b"", Heard()
     while (left := deadline - time.monotonic()) > 0:
@@ -76,15 +79,19 @@ def listen(connection: socket.socket, *, until: int | None = None, timeout_s: fl
         except TimeoutError:
             break
         except OSError:
-            heard.closed = True
-            break
+            piece = b""
         if not piece:
             heard.closed = True
             break
         said += piece
-        if until is not None and len(responses(said).answers) >= until:
+        answers = responses(said).answers
+        if until is not None and len(answers) >= until:
             break
-    return responses(said, heard)
+        if answers and answers[-1].headers.get("connection") == "close":
+            deadline = min(deadline, time.monotonic() + AFTER_CLOSE_S)
+    heard = responses(said, heard)
+    heard.closed |= bool(heard.answers) and heard.answers[-1].headers.get("connection") == "close"
+    return heard
 
 
 def responses(said: bytes, heard: Heard | None = None) -> Heard:

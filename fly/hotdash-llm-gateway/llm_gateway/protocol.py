@@ -16,7 +16,7 @@ class Protocol(HttpToolsProtocol):
         self.headers = []
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP as everything else is refused, unless an answer has begun: then the connection ends."""
+        """Refuse what is not HTTP as all else is refused, unless an answer has begun: then the connection ends."""
         cycle = self.cycle
         if cycle is not None and cycle.response_started and (cycle.more_body or not cycle.response_complete):
             self.transport.close()
