@@ -48,7 +48,7 @@ def test_every_use_has_its_bytes_and_their_sum_is_all(valkey: Valkey) -> None:
         redis.hset(f"{valkey.prefix}tally:{team}", "x", "x" * 10_000)
         redis.hset(f"{valkey.prefix}tally:{team}:{int(now) // DAY_S - 1}", "x", "x" * 10_000)
         redis.set(f"{valkey.prefix}limits:{team}:req", "x" * 50_000)
-        redis.set(f"{valkey.prefix}watch:state", "x" * 70_000)
+        redis.set(f"{valkey.prefix}{{watch}}:state", "x" * 70_000)
     found = asyncio.run(told(valkey.url, valkey.prefix, {"exact": (100, 3000), "semantic": (100, 8000)}))
     assert found.keys() == USES
     # What an entry takes: its value, its row, and Redis' own 260 bytes.

@@ -97,9 +97,9 @@ def test_what_the_watch_keeps_and_a_full_semantic_cache_show_in_redis_bytes(
             redis.xadd(f"{PREFIX}log:semantic:{{{TEAM}}}", {"k": str(number), "n": "1000"})
         redis.xadd(f"{PREFIX}log:semantic:{{{TEAM}}}", {"wrong": "an announcement is no entry"})
         redis.incrby(f"{PREFIX}used:{{{TEAM}}}", 100_000)
-        redis.set(f"{PREFIX}watch:state", "x" * 50_000)
+        redis.set(f"{PREFIX}{{watch}}:state", "x" * 50_000)
         after = scrape(measured)
-        redis.delete(f"{PREFIX}watch:state", f"{PREFIX}log:semantic:{{{TEAM}}}")
+        redis.delete(f"{PREFIX}{{watch}}:state", f"{PREFIX}log:semantic:{{{TEAM}}}")
         redis.decrby(f"{PREFIX}used:{{{TEAM}}}", 100_000)
 
     def grew(use: str) -> float:

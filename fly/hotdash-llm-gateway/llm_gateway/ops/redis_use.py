@@ -60,4 +60,4 @@ def _known(gateway: Gateway) -> Iterator[tuple[str, Sequence[str]]]:
         yield "limits", gateway.limiter.keys(team)
         yield "counts", gateway.counters.keys(name)
     for part in WATCH:
-        yield "watch", [f"{gateway.store.prefix}watch:{part}"]
+        yield "watch", [f"{gateway.store.prefix}{{watch}}:{part}"]

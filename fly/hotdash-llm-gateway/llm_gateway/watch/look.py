@@ -115,16 +115,15 @@ class Looker:
             raise Unseen(f"the gateway's figures are not as known: {type(error).__name__} {error}") from None
 
     async def _redis(self) -> Part:
+        """Of the fullest server of a cluster, since the teams it has are those whose writes are refused."""
         try:
-            raw = await self._store.call("INFO", "memory")
+            told = await self._store.memory()
         except StoreUnavailable as error:
             raise Unseen(str(error)) from None
-        lines = dict(line.split(":", 1) for line in raw.decode().splitlines() if ":" in line)
-        used, most = lines.get("used_memory", ""), lines.get("maxmemory", "")
-        if not used.isdigit():
+        if not all(used for used, _ in told):
             raise Unseen("Redis does not say how much memory it uses")
-        limit = int(most) if most.isdigit() and int(most) else self._settings.redis_max_bytes
-        return {"redis": (float(used), float(limit))}
+        each = [(float(used), float(most or self._settings.redis_max_bytes)) for used, most in told]
+        return {"redis": max(each, key=lambda one: one[0] / one[1] if one[1] else 0.0)}
 
     async def _disks(self) -> Part:
         """The shares in use of those volumes that there are."""
