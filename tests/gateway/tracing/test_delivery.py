@@ -68,6 +68,7 @@ def delivery(url: str, hours: Mapping[int, Mapping[str, int]], now: float = NOW)
 
 
 def test_the_last_three_whole_hours_are_compared(langfuse: Asked) -> None:
+    """L2: what Langfuse took and did not keep is missing, whatever it answered when it was sent."""
     hours = {
         HOUR: {"miss": 1000},
         HOUR - 1: {"miss": 2, "exact": 3, "judge_calls": 50, "frozen": 7, "uncached": 2},

@@ -6,14 +6,16 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
+import requests
 from llm_gateway.config import Langfuse, Team
 from llm_gateway.environment import LangfuseAccess
 from llm_gateway.limits.pricing import Spend
 from llm_gateway.outcome import Outcome
 from llm_gateway.tracing import tracer as tracing
-from llm_gateway.tracing.export import TIMEOUT_S, Verdict
+from llm_gateway.tracing.export import TIMEOUT_S, Otlp, Verdict
 from llm_gateway.tracing.tracer import LONGEST_TEXT, Tracer, attributes, connect
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -251,8 +253,19 @@ def test_a_tracer_connects_to_nothing_before_it_has_something_to_send() -> None:
     assert tracer.close(5).lost == 0
 
 
-def test_l5_a_slow_langfuse_is_waited_for_rather_than_sent_the_same_again() -> None:
-    # What it took but was slow to confirm would count twice: it took 18 s with 30 s of a frozen ClickHouse.
+def test_l5_a_slow_langfuse_is_waited_for_rather_than_sent_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it took but was slow to confirm would count twice: it took 18 s with 30 s of a frozen ClickHouse."""
+    waits = []
+
+    def send(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        waits.append(options["timeout"])
+        taken = requests.Response()
+        taken.status_code = 200
+        return taken
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    assert Otlp(LangfuseAccess("http://langfuse.invalid", "pk", "sk")).export([]) is Verdict.TAKEN
+    assert waits == [pytest.approx(TIMEOUT_S, rel=0.1)]
     assert TIMEOUT_S == 30
 
 
