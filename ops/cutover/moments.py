@@ -21,7 +21,10 @@ def span(text: str) -> timedelta:
     made = timedelta(seconds=int(found[1]) * UNITS[found[2]]) if found else timedelta()
     if not timedelta() < made <= LONGEST:
         raise RunbookError(
-            "CUT-002", f"'{text}' is no span of time", why="spans look like 90s, 30m, 1h or 2d", next="--since 1h"
+            "CUT-002",
+            f"'{text}' is no span of time",
+            why="spans look like 90s, 30m, 1h or 2d, up to 90d",
+            next="--since 1h",
         )
     return made
 
