@@ -79,13 +79,16 @@ def picture(c: Context) -> None:
     print(f"drawn into {take()}")
 
 
-def bench(c: Context, name: str, json: bool = False) -> None:
+def bench(c: Context, name: str, json: bool = False, gateways: int = 0, rps: int = 0) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
-    if handed_over("dev.bench", name, *(["--json"] if json else [])):
+    sizes = {"--gateways": gateways, "--rps": rps}
+    words = [word for option, size in sizes.items() if size for word in (option, str(size))]
+    words += ["--json"] if json else []
+    if handed_over("dev.bench", name, *words):
         return
     from ops.development.check import bench as run
 
-    code = run(name, json)
+    code = run(name, words)
     if code:
         raise Exit(code=code)
 
@@ -122,7 +125,12 @@ TASKS: tuple[Task[Any], ...] = (
     task(check),
     task(architecture),
     task(picture),
-    task(bench, name="file name in tests/bench, without .py"),
+    task(
+        bench,
+        name="file name in tests/bench, without .py",
+        gateways="of scale: how many",
+        rps="of scale: requests a second",
+    ),
     task(own_environment, "environment"),
     task(
         load,

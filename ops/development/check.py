@@ -137,8 +137,8 @@ def make_tsx() -> None:
     proc.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
 
 
-def bench(name: str, json: bool) -> int:
-    """Run a benchmark of tests/bench in its environment; returns its exit code.
+def bench(name: str, options: list[str]) -> int:
+    """Run a benchmark of tests/bench with its options, in its environment; returns its exit code.
 
     Raises:
         RunbookError: CLI-007 when there is none of that name.
@@ -164,7 +164,7 @@ def bench(name: str, json: bool) -> int:
             make_stock_environment()
         python = str(_gateway_python())
     module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
-    command = [python, "-m", module, *(["--json"] if json else [])]
+    command = [python, "-m", module, *options]
     return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
 
 
