@@ -269,7 +269,12 @@ class Fleet:
 
 @contextlib.asynccontextmanager
 async def fleet(
-    server: ValkeyServer, gateways: int, *, latency_s: float, bytes_per_team: int | None = None
+    server: ValkeyServer,
+    gateways: int,
+    *,
+    latency_s: float,
+    bytes_per_team: int | None = None,
+    semantic: bool = True,
 ) -> AsyncIterator[Fleet]:
     """Start gateways on the shipped configuration, with limits out of the way.
 
@@ -278,12 +283,15 @@ async def fleet(
         gateways: how many.
         latency_s: the provider's, in virtual seconds: what a reservation stays open for.
         bytes_per_team: another budget of the caches than the shipped one.
+        semantic: whether there is a semantic cache.
     """
     document = yaml.safe_load((PACKAGE / "config" / "litellm.config.yaml").read_text())
     settings = document["gateway"]
     settings["gateways"] = gateways
     settings["redis"] |= {"socket_timeout_s": 60.0}
     settings["cache"]["bytes_per_team"] = bytes_per_team or settings["cache"]["bytes_per_team"]
+    if not semantic:
+        del settings["cache"]["semantic"]
     for team in settings["teams"].values():
         team |= {"rpm": MUCH, "tpm": MUCH * 1000, "daily_usd": MUCH // 1000}
     config = parse(document)

@@ -5,7 +5,8 @@
 
 Three parts:
 - each kind of request by itself: commands, bytes and CPU of Redis;
-- the whole fleet under the whole load for so many virtual seconds, with all that gateways do in the background;
+- the whole fleet under the whole load for so many virtual seconds, with all that gateways do in the background, with
+  the semantic cache and without it;
 - what follows: the load at which each resource is used up, were the others without bounds; memory; the price.
 Figures of CPU are of this machine. docs/scale.md says what they mean.
 """
@@ -120,9 +121,9 @@ def _quiet(one: Fleet) -> None:
             task.cancel()
 
 
-async def load(server: ValkeyServer, gateways: int, rps: int, seconds: float) -> dict[str, float]:
+async def load(server: ValkeyServer, gateways: int, rps: int, seconds: float, *, semantic: bool) -> dict[str, float]:
     """So many virtual seconds of the whole fleet, once as many requests are open as will be."""
-    async with fleet(server, gateways, latency_s=LATENCY_S) as all_of_them:
+    async with fleet(server, gateways, latency_s=LATENCY_S, semantic=semantic) as all_of_them:
         hot = [QUESTION.format(f"{number} of the hot") for number in range(len(all_of_them.teams))]
         for team, question in zip(all_of_them.teams, hot, strict=True):
             await all_of_them.done(asyncio.ensure_future(all_of_them.ask(0, team, question)), step_s=TICK_S)
@@ -269,13 +270,12 @@ def main() -> int:
         each = asyncio.run(kinds(server, 100))
     with ValkeyServer() as server:
         each["miss, full cache"] = asyncio.run(full(server, 100))
-    with ValkeyServer(maxmemory="4gb") as server:
-        whole = asyncio.run(load(server, asked.gateways, asked.rps, asked.seconds))
-    parts = {
-        f"{asked.gateways} gateways, {asked.rps} requests/s": whole,
-        "what follows": follows(whole, asked.gateways, asked.rps),
-        "the mirror of the semantic cache in a gateway": mirror(each),
-    }
+    parts = {"the mirror of the semantic cache in a gateway": mirror(each)}
+    for semantic in (True, False):
+        with ValkeyServer(maxmemory="4gb") as server:
+            whole = asyncio.run(load(server, asked.gateways, asked.rps, asked.seconds, semantic=semantic))
+        caches = "both caches" if semantic else "the exact cache alone"
+        parts[f"{asked.gateways} gateways, {asked.rps} requests/s, {caches}"] = whole | follows(whole, asked.gateways, asked.rps)
     if asked.json:
         print(json.dumps({"kinds": {name: asdict(kind) for name, kind in each.items()}, **parts}, indent=2))
         return 0
