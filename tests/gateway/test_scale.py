@@ -13,7 +13,7 @@ SENT = {
     "miss, no cache": {"evalsha": 2},
     "exact hit": {"evalsha": 1},
     "semantic hit": {"evalsha": 2, "get": 1},
-    "semantic hit, judged": {"evalsha": 7, "get": 3, "hincrby": 2, "mget": 1, "xrange": 1},
+    "semantic hit, judged and checked": {"evalsha": 7, "get": 3, "hincrby": 2, "mget": 1, "xrange": 1},
 }
 """By kind of request: limits reserved and settled, entries kept, the log read on."""
 

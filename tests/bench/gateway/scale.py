@@ -78,7 +78,7 @@ async def kinds(server: ValkeyServer, count: int) -> dict[str, Kind]:
             "miss": (QUESTION, {}, "miss"),
             "exact hit": (QUESTION, {}, "exact"),
             "semantic hit": (RESPELT, {}, "semantic"),
-            "semantic hit, judged": (PARAPHRASE, {}, "semantic"),
+            "semantic hit, judged and checked": (PARAPHRASE, {}, "semantic"),
             "miss, streamed": (QUESTION.format("7{:06}"), {"stream": True}, "miss"),
             "miss, no cache": (QUESTION, {"cache": {"no-cache": True, "no-store": True}}, "bypass"),
         }
@@ -110,6 +110,9 @@ async def full(server: ValkeyServer, count: int) -> Kind:
 
 async def _ask(one: Fleet, text: str, tier: str, more: dict[str, Any]) -> None:
     (came,) = await one.done(asyncio.ensure_future(one.ask(0, one.teams[0], text, **more)))
+    semantic = one.gateways[0].semantic
+    assert semantic is not None
+    await semantic.close()  # The check of a hit, which comes after the answer.
     if came != tier:
         raise RuntimeError(f"{text!r} was answered by {came}, not by {tier}")
 
@@ -275,7 +278,9 @@ def main() -> int:
         with ValkeyServer(maxmemory="4gb") as server:
             whole = asyncio.run(load(server, asked.gateways, asked.rps, asked.seconds, semantic=semantic))
         caches = "both caches" if semantic else "the exact cache alone"
-        parts[f"{asked.gateways} gateways, {asked.rps} requests/s, {caches}"] = whole | follows(whole, asked.gateways, asked.rps)
+        parts[f"{asked.gateways} gateways, {asked.rps} requests/s, {caches}"] = whole | follows(
+            whole, asked.gateways, asked.rps
+        )
     if asked.json:
         print(json.dumps({"kinds": {name: asdict(kind) for name, kind in each.items()}, **parts}, indent=2))
         return 0
