@@ -51,13 +51,13 @@ class Looker:
             return {}
         counters: dict[str, Mapping[str, float]] = {}
         waiting, timed = 0, True
-        for address, (_, samples) in alive.items():
-            if samples is None:
+        for address, (_, metrics) in alive.items():
+            if metrics is None:
                 unseen["gateway"] = f"{address} does not show its metrics"
                 continue
-            waiting += int(exposition.total(samples, "gateway_traces_waiting"))
-            counts = {"lost": exposition.total(samples, "gateway_traces_total", result="lost")}
-            latency = exposition.latency(samples)
+            waiting += int(exposition.total(metrics, "gateway_traces_waiting"))
+            counts = {"lost": exposition.total(metrics, "gateway_traces_total", result="lost")}
+            latency = exposition.latency(metrics)
             timed = timed and latency is not None
             counters[address] = {**counts, **(latency or {})}
         if not timed or not counters:
@@ -75,7 +75,7 @@ class Looker:
             unseen["figures"] = str(error)
             return {**part, "counters": counters}
 
-    def _one(self, address: str) -> tuple[tuple[str, ...], list[exposition.Sample] | None] | None:
+    def _one(self, address: str) -> tuple[tuple[str, ...], exposition.Exposition | None] | None:
         """Why a gateway is not ready, and its metrics; None if it does not answer at all."""
         key = self._places.operator_key
         try:
@@ -85,10 +85,10 @@ class Looker:
         said = body.get("reasons") or ["not ready"]
         reasons = () if status == 200 else tuple(str(reason) for reason in said)
         try:
-            samples = exposition.parse(probe.text_of(f"{address}/metrics", key=key))
+            metrics = exposition.parse(probe.text_of(f"{address}/metrics", key=key))
         except Unseen:
-            samples = None
-        return reasons, samples
+            metrics = None
+        return reasons, metrics
 
     def _delivered(self, address: str, unseen: dict[str, str]) -> tuple[int, int] | None:
         """What a gateway found of the delivery of traces."""
