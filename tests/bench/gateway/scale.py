@@ -201,7 +201,8 @@ class _Sender:
         elif kind == "semantic hit":
             text = self._hot[at].replace("Where", "where").rstrip("?") + "!" * (self._number % 5)
         more = {"stream": True} if kind == "miss, streamed" else {}
-        gateway = self._number % len(self._to.gateways)
+        # Every gateway has every team.
+        gateway = self._number // len(self._to.teams) % len(self._to.gateways)
         self.asked.append(asyncio.ensure_future(self._to.ask(gateway, self._to.teams[at], text, **more)))
 
 
