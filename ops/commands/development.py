@@ -102,12 +102,15 @@ def bench(
     rate: str = "",
     faults: bool = False,
     at_once: str = "",
+    gateways: str = "",
+    rps: str = "",
 ) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality.
 
-    soak takes --minutes, --rate and --faults, overload takes --at-once; their modules say what they measure.
+    soak takes --minutes, --rate and --faults, overload --at-once, scale --gateways and --rps; their modules say what
+    they measure.
     """
-    told = {"--minutes": minutes, "--rate": rate, "--at-once": at_once}
+    told = {"--minutes": minutes, "--rate": rate, "--at-once": at_once, "--gateways": gateways, "--rps": rps}
     words = [word for option, value in told.items() if value for word in (option, value)]
     words += [*(["--faults"] if faults else []), *(["--json"] if json else [])]
     if handed_over("dev.bench", name, *words):
@@ -159,6 +162,8 @@ TASKS: tuple[Task[Any], ...] = (
         rate="requests a second that soak sends",
         faults="soak: with a gateway killed, Redis frozen, Langfuse and the mail server away, one after the other",
         at_once="how many requests overload sends together: 500,2000",
+        gateways="how many gateways scale has",
+        rps="requests a second that scale sends",
     ),
     task(own_environment, "environment"),
     task(

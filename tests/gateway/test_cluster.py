@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 import pytest
-from llm_gateway.redis_slots import key_slot
+from llm_gateway.redis_slots import key_slot, owners
 from llm_gateway.store import Script, Store
 
 from tests.gateway import test_switches
@@ -202,3 +202,8 @@ def _commands(server: ValkeyServer) -> int:
     """How many reads a server has been asked for."""
     found = re.search(r"cmdstat_get:calls=(\d+),.*rejected_calls=(\d+)", ask(server, "INFO", "commandstats").decode())
     return sum(map(int, found.groups())) if found else 0
+
+
+def test_a_server_that_does_not_know_its_own_name_has_that_by_which_it_was_asked() -> None:
+    rows = [[0, 5, [b"", 1, b"id"], [b"replica", 9, b"id"]], [6, 9, [None, 2, b"id"]], [10, 11, [b"fdaa::3", 3, b"id"]]]
+    assert list(owners(rows, "asked")) == [(0, 5, "asked", 1), (6, 9, "asked", 2), (10, 11, "fdaa::3", 3)]

@@ -133,7 +133,7 @@ class Counters:
         """Tell Redis everything it does not know, then go back to asking it; raises StoreUnavailable."""
         share = state.share
         while True:
-            row = await self.ask(state, "usage", [])
+            row = await self.ask(state, "totals", [])
             if not (share.unreported or share.unreported_spend or state.sums or state.corrections):
                 break
             for admission in list(share.unreported.values()):

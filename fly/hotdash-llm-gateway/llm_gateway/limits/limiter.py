@@ -298,7 +298,7 @@ class Limiter:
         try:
             for state in self._teams.values():
                 if not state.away:
-                    row = await self._counters.ask(state, "usage", [])
+                    row = await self._counters.ask(state, "totals", [])
                     state.share.observe(Totals(row[2], *row[4:7]))
         except StoreUnavailable:
             self._redis_lost()

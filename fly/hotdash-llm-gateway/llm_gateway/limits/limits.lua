@@ -195,7 +195,7 @@ prune()
 if operation == 'reserve' then return reserve() end
 if operation == 'settle' then return settle() end
 if operation == 'record' then return record() end
--- usage: the totals, then all of sum and the open reservations
+-- totals: nothing else. usage: then all of sum and the open reservations, which may be thousands
 local row = answer(GRANTED, 0)
-row[8], row[9] = redis.call('HGETALL', sum), redis.call('ZRANGE', open, 0, -1)
+if operation == 'usage' then row[8], row[9] = redis.call('HGETALL', sum), redis.call('ZRANGE', open, 0, -1) end
 return row
