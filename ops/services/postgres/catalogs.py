@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ops.description.typed import convert
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -113,7 +115,7 @@ SELECT set_config('jit', 'off', true), jsonb_object_agg(c.relname, jsonb_build_o
       FROM pg_get_catalog_foreign_keys() k JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = k.fkcols[1]
       WHERE k.fktable = c.oid AND NOT k.is_array AND NOT k.is_opt AND cardinality(k.fkcols) = 1), '[]'),
   'space', (SELECT k.fkcols[1] FROM pg_get_catalog_foreign_keys() k
-      WHERE k.fktable = c.oid AND k.pktable = 'pg_namespace'::regclass AND k.fkcols[1] LIKE '%%namespace')))::text
+      WHERE k.fktable = c.oid AND k.pktable = 'pg_namespace'::regclass AND k.fkcols[1] LIKE '%%namespace')))
 FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace
   AND (c.relkind = 'r' OR c.relname = ANY(%(views)s)) AND c.relname <> ALL(%(left_out)s)
 """
@@ -170,7 +172,7 @@ def query(connection: psycopg.Connection[Any]) -> str:
     """The fingerprint's query for this server; its parameters are `own`, `role` and `wide`. Raises psycopg.Error."""
     left_out = [*_NOT_READ, *_VIEWS]
     row = connection.execute(_CATALOGS, {"views": [*_VIEWS.values()], "left_out": left_out}).fetchone()
-    found = msgspec.json.decode(row[1] if row else "{}", type=dict[str, _Catalog])
+    found = convert(row[1] if row else {}, dict[str, _Catalog])
     parts = [_part(name, found) for name, it in sorted(found.items()) if it.columns]
     return _WHOLE.format(spaces=_SPACES, catalogs="UNION ALL\n".join(parts), data=_DATA)
 
