@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ops.description import environments
@@ -33,6 +34,8 @@ STOCK_VENV = ROOT / ".venv-stock"
 PEERS_VENV = ROOT / ".venv-peers"
 PEERS_BENCHES = ("converge",)
 """Benchmarks that are held against other engines: pyinfra and Ansible."""
+LOAD_BENCHES = ("soak", "overload")
+"""Benchmarks that send through whole gateways from the developers' environment."""
 REPORTS = ROOT / ".state" / "tests"
 
 
@@ -141,8 +144,12 @@ def make_tsx() -> None:
     proc.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
 
 
-def bench(name: str, json: bool) -> int:
+def bench(name: str, words: Sequence[str]) -> int:
     """Run a benchmark of tests/bench in its environment; returns its exit code.
+
+    Args:
+        name: of its module.
+        words: its own options.
 
     Raises:
         RunbookError: CLI-007 when there is none of that name.
@@ -156,7 +163,7 @@ def bench(name: str, json: bool) -> int:
             "CLI-007", f"there is no benchmark '{name}'", why=f"there are: {names}", next="inv dev.bench NAME"
         )
     python, beside_gateway = PYTHON, found[name].parent.name == "gateway"
-    if beside_gateway or name in PEERS_BENCHES:
+    if beside_gateway or name in (*PEERS_BENCHES, *LOAD_BENCHES):
         made = subprocess.run(SHIPPED_ENVIRONMENT, cwd=ROOT, env=_environment(), stdout=sys.stderr, check=False)
         if made.returncode:
             return made.returncode
@@ -168,7 +175,7 @@ def bench(name: str, json: bool) -> int:
             make_stock_environment()
         python = str(_gateway_python())
     module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
-    command = [python, "-m", module, *(["--json"] if json else [])]
+    command = [python, "-m", module, *words]
     return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
 
 
