@@ -29,6 +29,8 @@ def dockerfile(stack: Stack, place: Place) -> list[Finding]:
     images = stack.images
     findings += _unpinned("Dockerfile", images__langfuse_web=images.langfuse_web)
     findings += _unpinned("Dockerfile", images__langfuse_worker=images.langfuse_worker)
+    if images.caddy:
+        findings += _unpinned("Dockerfile", images__caddy=images.caddy)
     for name in ("requirements.lock", "edge.lock"):
         findings += _check_lock(place.folder, name)
     return findings

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ops.runbook.step import Say
     from ops.targets.workspace import Workspace
 
-BASE_WEB, BASE_WORKER = "RUNBOOK_BASE_WEB", "RUNBOOK_BASE_WORKER"
+BASE_WEB, BASE_WORKER, BASE_CADDY = "RUNBOOK_BASE_WEB", "RUNBOOK_BASE_WORKER", "RUNBOOK_BASE_CADDY"
 NEEDED_BYTES = 8_000_000_000  # both of Langfuse's images, two stages with all packages, and the image itself
 NEEDED_WITH_BASES = 4_000_000_000
 
@@ -40,8 +40,9 @@ class Built:
 
 def bases(stack: Stack, environ: Mapping[str, str]) -> dict[str, str]:
     """Images of the engine to build on instead of the pinned ones, by the pinned name; empty when none are given."""
-    pinned = {BASE_WEB: stack.images.langfuse_web, BASE_WORKER: stack.images.langfuse_worker}
-    return {pinned[name]: environ[name] for name in pinned if environ.get(name)}
+    images = stack.images
+    pinned = {BASE_WEB: images.langfuse_web, BASE_WORKER: images.langfuse_worker, BASE_CADDY: images.caddy}
+    return {pinned[name]: environ[name] for name in pinned if pinned[name] and environ.get(name)}
 
 
 def build_image(workspace: Workspace, say: Say, *, tag: str = "", fresh: bool = False) -> Built:

@@ -91,6 +91,7 @@ def _names(stack: Stack) -> Iterator[tuple[str, str, re.Pattern[str], str]]:
     for key, text in (
         ("images.langfuse_web", stack.images.langfuse_web),
         ("images.langfuse_worker", stack.images.langfuse_worker),
+        *([("images.caddy", stack.images.caddy)] if stack.images.caddy else []),
         ("clickhouse.image", stack.clickhouse.image),
         ("storage.image", stack.storage.image),
     ):

@@ -172,11 +172,15 @@ class Storage(Table, frozen=True):
 
 
 class Images(Table, frozen=True):
-    """The table `images`: Langfuse's two images by digest, and the version that both are of."""
+    """The table `images`: Langfuse's two images by digest, and the version that both are of.
+
+    `caddy`, where it is given, is the Caddy project's own image, which the edge's program is then copied from.
+    """
 
     langfuse_web: str
     langfuse_worker: str
     langfuse_version: str
+    caddy: str = ""
 
 
 LangfuseFeature = Literal[

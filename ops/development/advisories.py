@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from ops.description.typed import convert
 from ops.runbook import proc
 from ops.runbook.errors import RunbookError
 
@@ -83,8 +85,8 @@ def of_npm(lock: Path) -> Answer:
             shutil.copyfile(lock.with_name(name), Path(folder, name))
         said = _asked([npm, "audit", "--audit=true", "--json", "--package-lock-only"], folder)
     try:
-        report = msgspec.json.decode(said.stdout, type=_NpmReport)
-    except msgspec.MsgspecError:
+        report = convert(json.loads(said.stdout), _NpmReport)
+    except ValueError:
         return Answer({}, _reason(said))
     known: dict[Pin, tuple[Advisory, ...]] = dict.fromkeys(installed.values(), ())
     for fault in report.vulnerabilities.values():
@@ -96,7 +98,7 @@ def of_npm(lock: Path) -> Answer:
 
 def npm_pins(lock: Path) -> dict[str, Pin]:
     """The packages of a `package-lock.json` by where they are put."""
-    packages = msgspec.json.decode(lock.read_bytes(), type=_NpmLock).packages
+    packages = convert(json.loads(lock.read_bytes()), _NpmLock).packages
     return {
         place: (package.name or place.rpartition("node_modules/")[2], package.version)
         for place, package in packages.items()
@@ -124,8 +126,8 @@ def _pip_audit(pins: Collection[Pin]) -> Answer:
         command: list[str | Path] = [PIP_AUDIT, "-r", file, "--no-deps", "--disable-pip", "--aliases", "on"]
         said = _asked([*command, "-s", "osv", "-f", "json", "--desc", "off", "--progress-spinner", "off"], folder)
     try:
-        report = msgspec.json.decode(said.stdout, type=_PipReport)
-    except msgspec.MsgspecError:
+        report = convert(json.loads(said.stdout), _PipReport)
+    except ValueError:
         return Answer({}, _reason(said))
     given = {name.lower(): (name, version) for name, version in pins}
     known = {
@@ -146,8 +148,8 @@ def _asked(command: list[str | Path], folder: str) -> proc.Completed:
 def _reason(said: proc.Completed) -> str:
     """What a program that did not answer says of it, in short."""
     try:
-        words = msgspec.json.decode(said.stdout, type=_NpmRefusal).message
-    except msgspec.MsgspecError:
+        words = convert(json.loads(said.stdout), _NpmRefusal).message
+    except ValueError:
         words = (said.stderr.strip() or said.stdout.strip() or "nothing").splitlines()[-1]
     return f"{Path(said.argv[0]).name}: {textwrap.shorten(words, REASON)}"
 

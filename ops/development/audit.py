@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ops.description.paths import ROOT
+from ops.description.typed import convert
 from ops.development import advisories
 from ops.development.advisories import Advisory, Answer, Pin
 from ops.runbook import proc
@@ -108,7 +109,7 @@ def accepted(file: Path = ACCEPTED) -> tuple[Acceptance, ...]:
         RunbookError: CLI-018 when the file is not as its first lines say.
     """
     try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), type=_Acceptances).accepted
+        return convert(tomllib.loads(file.read_text(encoding="utf-8")), _Acceptances).accepted
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise RunbookError(
             "CLI-018", f"{file.name} cannot be read: {error}", next="mend it; its first lines say how"

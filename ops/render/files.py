@@ -79,6 +79,7 @@ def _values(stack: Stack) -> dict[str, object]:
         "prices": litellm.prices(stack),
         "self_test_team": litellm.self_test_team(stack),
         "max_body_bytes": sizes.parse(stack.edge.max_body),
+        "caddy_version": edge_lock.version(),
         "clickhouse_admin": CLICKHOUSE_ADMIN,
         "volumes": {"clickhouse": CLICKHOUSE_VOLUME, "minio": MINIO_VOLUME},
     }

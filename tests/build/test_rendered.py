@@ -108,6 +108,14 @@ def test_an_image_that_may_change_under_its_name_is_a_warning(tmp_path: Path) ->
     assert "pin by digest" not in steps.FLY.look(pinned).evidence
 
 
+def test_a_caddy_by_name_alone_is_warned_of(tmp_path: Path) -> None:
+    image = "docker.io/library/caddy:2.11.7-alpine"
+    for name, warned in ((image, True), (f"{image}@sha256:{'1' * 64}", False)):
+        here = deployment(tmp_path / str(warned), IMAGES__CADDY=f'"{name}"')
+        steps.DOCKERFILE.act(here, quiet)
+        assert ("images.caddy is not pinned" in steps.DOCKERFILE.look(here).evidence) == warned
+
+
 def test_a_stack_whose_machines_fly_does_not_have_is_refused_with_the_key(tmp_path: Path) -> None:
     with pytest.raises(RunbookError) as caught:
         deployment(tmp_path, FLY__GROUPS__UI__MEMORY_MB="3000")

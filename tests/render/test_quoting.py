@@ -19,7 +19,7 @@ QUOTING = {"toml", "yaml", "shell", "caddy"}
 WORDS = {
     "stack.fly.app", "stack.domains.gateway", "stack.domains.langfuse", "stack.edge.paths", "stack.edge.max_body",
     "stack.images.langfuse_web", "stack.images.langfuse_worker", "stack.images.langfuse_version",
-    "stack.clickhouse.image", "stack.storage.image",
+    "stack.images.caddy", "stack.clickhouse.image", "stack.storage.image",
 }  # fmt: skip
 
 

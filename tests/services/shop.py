@@ -71,5 +71,6 @@ class Place:
         return self.execute(statement, user=self.role, password=self.vault.get("LANGFUSE_DB_PASSWORD").reveal())
 
     def fingerprint(self) -> dict[str, str]:
+        """A digest of each schema that is not ours, and of what belongs to none."""
         with psycopg.connect(self.url()) as connection:
-            return fingerprint.take(connection, "langfuse").schemas
+            return fingerprint.take(connection, "langfuse", self.role).digests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.step import State
-from ops.services.postgres import fingerprint, setup
+from ops.services.postgres import catalogs, fingerprint, setup
 from ops.services.postgres import make as postgres_make
+from ops.services.postgres.fingerprint import Fingerprint
 from tests.services.shop import Place
 
 
@@ -20,7 +22,7 @@ def test_the_shop_is_the_same_before_and_after(place: Place) -> None:
     before = place.fingerprint()
     place.act()
     assert place.fingerprint() == before
-    assert set(before) == {"public", "auth"}
+    assert set(before) == {"public", "auth", fingerprint.DATABASE}
 
 
 def test_an_event_trigger_that_touches_the_shop_has_everything_rolled_back(place: Place) -> None:
@@ -54,6 +56,12 @@ def test_what_others_change_meanwhile_is_not_taken_for_ours(place: Place, monkey
     assert place.execute("SELECT count(*) FROM auth.partition_of_today") == [(0,)]
 
 
+@pytest.fixture(scope="module")
+def before(untouched: Place) -> Fingerprint:
+    with psycopg.connect(untouched.url()) as connection:
+        return fingerprint.take(connection, "langfuse", untouched.role)
+
+
 @pytest.mark.parametrize(
     ("statement", "line"),
     [
@@ -77,20 +85,65 @@ def test_what_others_change_meanwhile_is_not_taken_for_ours(place: Place, monkey
         ("CREATE SCHEMA storage", "added: schema storage"),
     ],
 )  # fmt: skip
-def test_the_fingerprint_sees_every_kind_of_change(untouched: Place, statement: str, line: str) -> None:
+def test_the_fingerprint_sees_every_kind_of_change(
+    untouched: Place, before: Fingerprint, statement: str, line: str
+) -> None:
     with psycopg.connect(untouched.url()) as connection:
-        before = fingerprint.take(connection, "langfuse")
-        connection.execute(statement)
-        assert line in before.difference(fingerprint.take(connection, "langfuse"))
+        connection.execute(statement.encode())
+        assert line in before.difference(fingerprint.take(connection, "langfuse", untouched.role))
         connection.rollback()
 
 
-def test_the_fingerprint_does_not_see_rows_nor_upkeep(place: Place) -> None:
+def test_a_shop_at_work_and_its_upkeep_change_nothing(place: Place) -> None:
+    place.execute("CREATE TABLE wide (id int); INSERT INTO wide SELECT generate_series(1, 10)")
+    place.execute("ALTER TABLE wide ADD COLUMN later int DEFAULT 3")  # kept in the catalog until the table is rewritten
     before = place.fingerprint()
-    place.execute("INSERT INTO customer (name) SELECT 'n' || g FROM generate_series(1, 1000) g")
-    place.execute("VACUUM FULL customer")
-    place.execute("ANALYZE")
-    assert place.fingerprint() == before
+    with psycopg.connect(place.url(), autocommit=True) as visitor:
+        visitor.execute("CREATE TEMP TABLE basket (id serial PRIMARY KEY)")
+        place.execute("INSERT INTO customer (name) SELECT 'n' || g FROM generate_series(1, 1000) g")
+        place.execute("SELECT setval('customer_id_seq', 5000), lo_from_bytea(0, 'x')")
+        place.execute("TRUNCATE _prisma_migrations")
+        place.execute("CREATE TABLE auth.passing (id int); DROP TABLE auth.passing")
+        place.execute("VACUUM FULL")
+        place.execute("VACUUM (FREEZE, ANALYZE)")
+        assert place.fingerprint() == before
+
+
+def test_every_catalog_of_the_server_is_read_or_named_as_derived(untouched: Place) -> None:
+    with psycopg.connect(untouched.url()) as connection:
+        rows = connection.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 11").fetchall()
+        read = set(re.findall(r"FROM (\w+) x", catalogs.query(connection)))
+        # What a later release may bring.
+        connection.execute("SET LOCAL allow_system_table_mods = on")
+        connection.execute("CREATE TABLE pg_catalog.pg_novelty (oid oid, novname name, novwhat text)")
+        connection.execute("INSERT INTO pg_catalog.pg_novelty VALUES (1, 'first', 'x')")
+        before = fingerprint.take(connection, "langfuse", untouched.role)
+        connection.execute("UPDATE pg_catalog.pg_novelty SET novwhat = 'y'")
+        changed = before.difference(fingerprint.take(connection, "langfuse", untouched.role))
+        connection.rollback()
+    derived = {"pg_shdepend", "pg_statistic", "pg_statistic_ext_data", "pg_largeobject"}
+    by_a_view = {"pg_authid", "pg_user_mapping"}
+    assert {name for (name,) in rows} - read == derived | by_a_view
+    assert read - {name for (name,) in rows} == {"pg_roles", "pg_user_mappings"}
+    assert changed == ("changed: novelty (database).first",)
+
+
+def test_one_who_is_no_superuser_can_take_it(place: Place) -> None:
+    """Supabase's administrator is none."""
+    place.act()
+    with psycopg.connect(place.url(place.role, place.vault.get("LANGFUSE_DB_PASSWORD").reveal())) as connection:
+        before = fingerprint.take(connection, "langfuse", place.role)
+        place.execute(f"CREATE ROLE other_{place.database}")
+        place.execute("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w")
+        place.execute("CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'x')")
+        changed = before.difference(fingerprint.take(connection, "langfuse", place.role))
+    place.execute(f"DROP ROLE other_{place.database}")
+    assert changed == (
+        "added: foreign data wrapper (database).w",
+        "added: foreign server (database).s",
+        f"added: role (database).other_{place.database}",
+        "added: user mapping (database).public on s",
+    )
 
 
 def test_the_kept_fingerprint_tells_later_changes_of_the_shop(place: Place) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
 from ops.services.postgres import fingerprint
+from ops.services.postgres.fingerprint import Fingerprint
 from tests.services.shop import Place
 
 OUTSIDE = [
@@ -131,14 +134,72 @@ PRIVILEGED = [
     ("UPDATE customer SET name = 'x'", "added: rows public.customer"),
     ("DELETE FROM customer", "added: rows public.customer"),
     ("GRANT CREATE ON DATABASE {database} TO pg_monitor", "changed: database (database).rights"),
+    ("GRANT CONNECT ON DATABASE {database} TO pg_monitor", "changed: database (database).rights"),
+    ("ALTER DATABASE {database} SET work_mem TO '1MB'", "added: setting (database).of all"),
+    ("ALTER DATABASE {database} CONNECTION LIMIT 3", "changed: database (database).rights"),
+    ("TRUNCATE customer CASCADE", "changed: contents public.customer"),
+    ("ALTER SEQUENCE customer_id_seq RESTART", "changed: contents public.customer_id_seq"),
+    ("CREATE ROLE spy_{database}", "added: role (database).spy_{database}"),
+    ("ALTER ROLE other_{database} BYPASSRLS", "changed: role (database).other_{database}"),
+    ("ALTER ROLE other_{database} IN DATABASE {database} SET role TO postgres",
+     "added: setting (database).of other_{database}"),
+    ("GRANT pg_read_all_data TO other_{database}", "added: membership (database).pg_read_all_data to other_{database}"),
+    ("GRANT SET ON PARAMETER log_statement TO PUBLIC", "added: grants on a parameter (database).log_statement"),
+    ("COMMENT ON ROLE other_{database} IS 'x'", "added: comment (database).other_{database}"),
+    ("SELECT lo_from_bytea(4711, 'x')", "added: large object (database).4711"),
+    ("SELECT lo_put(4710, 0, 'y')", "added: rows (database).pg_largeobject"),
+    ("GRANT SELECT ON LARGE OBJECT 4710 TO PUBLIC", "changed: large object (database).4710"),
+    ("CREATE SUBSCRIPTION spy CONNECTION 'dbname=none' PUBLICATION spy WITH (connect = false)",
+     "added: subscription (database).spy"),
+    ("CREATE SERVER far FOREIGN DATA WRAPPER wrapper", "added: foreign server (database).far"),
+    ("ALTER SERVER near OPTIONS (host 'elsewhere')", "changed: foreign server (database).near"),
+    ("CREATE USER MAPPING FOR PUBLIC SERVER near", "added: user mapping (database).public on near"),
+    ("CREATE FOREIGN TABLE far (id int) SERVER near", "added: relation public.far"),
+    ("CREATE DOMAIN narrow AS int CHECK (VALUE > 0)", "added: type public.narrow"),
+    ("CREATE AGGREGATE total (int) (SFUNC = int4pl, STYPE = int)", "added: function public.total"),
+    ("CREATE OPERATOR FAMILY mine USING btree", "added: operator family public.mine"),
+    ("ALTER OPERATOR FAMILY integer_ops USING btree OWNER TO pg_monitor",
+     "changed: operator family (database).pg_catalog"),
+    ("CREATE CONVERSION mine FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", "added: conversion public.mine"),
+    ("CREATE TEXT SEARCH DICTIONARY mine (TEMPLATE = simple)", "added: text search public.mine"),
+    ("ALTER TEXT SEARCH CONFIGURATION simple DROP MAPPING FOR email", "changed: text search (database).pg_catalog"),
+    ("CREATE ACCESS METHOD mine TYPE TABLE HANDLER heap_tableam_handler", "added: access method (database).mine"),
+    ("CREATE TRANSFORM FOR colour LANGUAGE plpgsql (FROM SQL WITH FUNCTION prsd_lextype(internal))",
+     "changed: type public.colour"),
+    ("ALTER EXTENSION plpgsql ADD FUNCTION touch()", "changed: membership in an extension (database)"),
+    ("REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC", "changed: function (database).pg_catalog"),
+    ("GRANT SELECT ON pg_authid TO PUBLIC", "changed: relation (database).pg_catalog"),
+    ("COMMENT ON COLUMN customer.name IS 'x'", "added: comment public.customer"),
+    ("COMMENT ON FUNCTION touch() IS 'x'", "added: comment public.touch"),
+    ("COMMENT ON DATABASE {database} IS 'x'", "added: comment (database).database"),
+    ("ALTER TABLE customer SET (autovacuum_enabled = off)", "changed: relation public.customer"),
+    ("ALTER TABLE customer ALTER name SET STATISTICS 7", "changed: relation public.customer"),
+    ("ALTER TABLE customer REPLICA IDENTITY FULL", "changed: relation public.customer"),
+    # No provider of labels is loaded here.
+    ("SET LOCAL allow_system_table_mods = on; INSERT INTO pg_seclabel VALUES ('customer'::regclass, 1259, 0, 'p', 'l')",
+     "added: security label public.customer"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("statement", "line"), PRIVILEGED)
-def test_the_fingerprint_notices_what_a_privileged_one_changes(untouched: Place, statement: str, line: str) -> None:
+@pytest.fixture(scope="module")
+def furnished(untouched: Place) -> Iterator[tuple[Place, Fingerprint]]:
+    """A shop with more in it, and what it looks like."""
+    role = f"other_{untouched.database}"
+    untouched.execute("CREATE FUNCTION react() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
+    untouched.execute("CREATE FOREIGN DATA WRAPPER wrapper; CREATE SERVER near FOREIGN DATA WRAPPER wrapper")
+    untouched.execute(f"SELECT lo_create(4710); CREATE ROLE {role}")
     with psycopg.connect(untouched.url()) as connection:
-        connection.execute("CREATE FUNCTION react() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
-        before = fingerprint.take(connection, "langfuse")
-        connection.execute(statement.replace("{database}", untouched.database))  # type: ignore[call-overload]
-        assert line in before.difference(fingerprint.take(connection, "langfuse"))
+        yield untouched, fingerprint.take(connection, "langfuse", untouched.role)
+    untouched.execute(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize(("statement", "line"), PRIVILEGED)
+def test_the_fingerprint_notices_what_a_privileged_one_changes(
+    furnished: tuple[Place, Fingerprint], statement: str, line: str
+) -> None:
+    place, before = furnished
+    statement, line = (text.replace("{database}", place.database) for text in (statement, line))
+    with psycopg.connect(place.url()) as connection:
+        connection.execute(statement.encode())
+        assert line in before.difference(fingerprint.take(connection, "langfuse", place.role))
         connection.rollback()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ops.vault import Vault
 
 FINGERPRINT = "fingerprint.json"
-VERSION = 2  # of that file: raised when the fingerprint sees more
+VERSION = 3  # of that file: raised when the fingerprint sees more
 CONSUMER = "postgres"  # under this name the vault remembers which password the role was given
 
 
@@ -79,12 +79,12 @@ def act(want: Postgres, vault: Vault, state: Path, say: Say) -> None:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
         connection.execute("SET LOCAL lock_timeout = '5s'")
-        before = fingerprint.take(connection, want.schema)
+        before = fingerprint.take(connection, want.schema, want.role)
         say(f"fingerprint of {len(before.schemas)} other schemas taken ({len(before.objects)} objects)")
         facts = survey.facts(connection, want.schema, want.role)
         survey.compare(facts, want.schema, want.role)
         make(connection, facts, want.schema, want.role, password)
-        after = fingerprint.take(connection, want.schema)
+        after = fingerprint.take(connection, want.schema, want.role)
         changed = before.difference(after)
         if changed:
             raise RunbookError(
@@ -119,7 +119,7 @@ def changed_since(want: Postgres, vault: Vault, state: Path) -> tuple[str, ...]:
         ) from None
     admin = urls.direct(vault.get("SUPABASE_DIRECT_URL"))
     with session(admin) as connection:
-        now = fingerprint.take(connection, want.schema).digests
+        now = fingerprint.take(connection, want.schema, want.role).digests
     return tuple(name for name in sorted(recorded.keys() | now.keys()) if recorded.get(name) != now.get(name))
 
 

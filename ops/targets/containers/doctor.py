@@ -24,7 +24,7 @@ OTHERS_MB = 3500  # the stores and the stand-ins, as measured or limited
 
 def disk_bytes(workspace: Workspace) -> int:
     """How much disk this takes at most."""
-    return NEEDED_WITH_BASES if images.replaced(workspace, "web", "worker") else NEEDED_BYTES
+    return NEEDED_WITH_BASES if images.replaced(workspace, "web", "worker", "caddy") else NEEDED_BYTES
 
 
 def memory_mb(workspace: Workspace, groups: Groups) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BASES = {
     "web": "RUNBOOK_BASE_WEB",
     "worker": "RUNBOOK_BASE_WORKER",
+    "caddy": "RUNBOOK_BASE_CADDY",
     "clickhouse": "RUNBOOK_BASE_CLICKHOUSE",
     "minio": "RUNBOOK_BASE_MINIO",
     "python": "RUNBOOK_BASE_PYTHON",
@@ -45,6 +46,7 @@ def pinned(workspace: Workspace) -> dict[str, str]:
     return {
         "web": stack.images.langfuse_web,
         "worker": stack.images.langfuse_worker,
+        "caddy": stack.images.caddy,
         "clickhouse": stack.clickhouse.image,
         "minio": stack.storage.image,
         "python": PYTHON,
@@ -56,7 +58,8 @@ def pinned(workspace: Workspace) -> dict[str, str]:
 def replaced(workspace: Workspace, *kinds: str) -> dict[str, str]:
     """Images of the engine that stand in place of pinned ones, by the pinned name."""
     names = pinned(workspace)
-    return {names[kind]: given for kind in kinds if (given := workspace.environ.get(BASES[kind], ""))}
+    given = {names[kind]: workspace.environ.get(BASES[kind], "") for kind in kinds}
+    return {name: image for name, image in given.items() if name and image}
 
 
 def ready_made(workspace: Workspace, kind: str) -> str:
@@ -99,7 +102,7 @@ def pull(project: Project, reference: str, say: Say) -> None:
 
 def gateway(workspace: Workspace, project: Project) -> str:
     """The gateway's image: named after what it is made of."""
-    instead = replaced(workspace, "web", "worker")
+    instead = replaced(workspace, "web", "worker", "caddy")
     return _tag(project, "gateway", fly_image.gateway(workspace).label, instead)
 
 

@@ -36,7 +36,7 @@ class GatewayImage:
         found = images.found(self.project, tag)
         if not found:
             return missing(f"no image {tag} yet")
-        instead = images.replaced(workspace, "web", "worker")
+        instead = images.replaced(workspace, "web", "worker", "caddy")
         on = f", on {', '.join(instead.values())} instead of Langfuse's own" if instead else ""
         return satisfied(f"{tag} {found[:12]}{on}")
 
@@ -49,7 +49,7 @@ class GatewayImage:
         from ops.services.engine.image import layers
 
         engine = self.project.engine
-        instead = images.replaced(workspace, "web", "worker")
+        instead = images.replaced(workspace, "web", "worker", "caddy")
         engine.require_room(NEEDED_WITH_BASES if instead else NEEDED_BYTES)
         folder, tag = workspace.gateway_dir, images.gateway(workspace, self.project)
         images.make(self.project, Build(folder / "Dockerfile", folder, tag, instead), say)
