@@ -55,7 +55,7 @@ class Stand:
     def unharmed(self) -> None:
         """Since then nothing failed by the gateway's own fault, the edge sent on nothing odd, and all still work."""
         sent, log, failures = self._mark
-        assert self.own_failures() == failures
+        assert self.own_failures() == failures, self.gateway.log()[log:]
         assert "Traceback" not in self.gateway.log()[log:]
         assert faults(self.relay.sent[sent:]) == []
         assert self.gateway.process is not None

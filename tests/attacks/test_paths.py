@@ -59,8 +59,8 @@ REWRITING = (
     "X-Original-URL: {}", "X-Rewrite-URL: {}", "X-Forwarded-Prefix: {}", "X-Forwarded-Path: {}", "X-Forwarded-Uri: {}",
     "X-Accel-Redirect: {}", "Forwarded: for=127.0.0.1;host=localhost;path={}", "X-Envoy-Original-Path: {}",
     "X-HTTP-Method-Override: GET", "X-Method-Override: DELETE", "X-HTTP-Method: PURGE",
-    "Fly-Replay-Src: instance=1", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: localhost", "X-Forwarded-Port: 9091",
-    "X-Forwarded-Server: localhost", "X-Real-IP: 127.0.0.1", "X-Gateway-Client: 127.0.0.1", "X-Gateway-Body: unread",
+    "Fly-Replay-Src: instance=1", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: localhost", "X-Forwarded-Port: 9091",
+    "X-Forwarded-Server: localhost", "X-Real-IP: 6.6.6.6", "X-Gateway-Client: 6.6.6.6", "X-Gateway-Body: unread",
     "X-Litellm-Api-Key: {key}", "Llm_provider-Key: {key}", "X-Api-Key: {key}", "Cookie: token={key}",
 )  # fmt: skip
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "PURGE", "PROPFIND", "TRACE", "get", "QUERY")
