@@ -23,6 +23,21 @@ def check(c: Context) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
+def audit(c: Context, json: bool = False) -> None:
+    """Ask for known faults of all that the locks hold, and say of each lock what is known.
+
+    Exit code 1: a fault in what production or an operator runs, accepted by nobody; 3: something could not be asked.
+    """
+    if handed_over("dev.audit", *(["--json"] if json else [])):
+        return
+    from ops.development import audit as run
+
+    found = run.audit(run.locks(), living_with=run.accepted())
+    print(run.as_json(found) if json else "\n".join(run.lines(found)))
+    if code := run.exit_code(found):
+        raise Exit(code=code)
+
+
 def own_environment(c: Context) -> None:
     """Make the developers' environment: the runbook's packages, the rehearsal's and the tools of dev.check."""
     from ops.development import environment
@@ -79,13 +94,27 @@ def picture(c: Context) -> None:
     print(f"drawn into {take()}")
 
 
-def bench(c: Context, name: str, json: bool = False) -> None:
-    """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
-    if handed_over("dev.bench", name, *(["--json"] if json else [])):
+def bench(
+    c: Context,
+    name: str,
+    json: bool = False,
+    minutes: str = "",
+    rate: str = "",
+    faults: bool = False,
+    at_once: str = "",
+) -> None:
+    """Run a benchmark of tests/bench: inv dev.bench semantic_quality.
+
+    soak takes --minutes, --rate and --faults, overload takes --at-once; their modules say what they measure.
+    """
+    told = {"--minutes": minutes, "--rate": rate, "--at-once": at_once}
+    words = [word for option, value in told.items() if value for word in (option, value)]
+    words += [*(["--faults"] if faults else []), *(["--json"] if json else [])]
+    if handed_over("dev.bench", name, *words):
         return
     from ops.development.check import bench as run
 
-    code = run(name, json)
+    code = run(name, words)
     if code:
         raise Exit(code=code)
 
@@ -120,9 +149,17 @@ def lock(c: Context, site: bool = False) -> None:
 
 TASKS: tuple[Task[Any], ...] = (
     task(check),
+    task(audit),
     task(architecture),
     task(picture),
-    task(bench, name="file name in tests/bench, without .py"),
+    task(
+        bench,
+        name="file name in tests/bench, without .py",
+        minutes="how long soak sends",
+        rate="requests a second that soak sends",
+        faults="soak: with a gateway killed, Redis frozen, Langfuse and the mail server away, one after the other",
+        at_once="how many requests overload sends together: 500,2000",
+    ),
     task(own_environment, "environment"),
     task(
         load,

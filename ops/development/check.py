@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ops.description import environments
@@ -16,7 +17,7 @@ from ops.description.paths import ROOT
 from ops.development import not_run
 from ops.development.stages import Check, Stage
 from ops.runbook import proc
-from ops.runbook.errors import RunbookError
+from ops.runbook.errors import EXIT_BLOCKED, EXIT_OK, RunbookError
 
 PYTHON = sys.executable
 TOOLS = Path(sys.executable).parent
@@ -34,6 +35,8 @@ STOCK_VENV = ROOT / ".venv-stock"
 PEERS_VENV = ROOT / ".venv-peers"
 PEERS_BENCHES = ("converge",)
 """Benchmarks that are held against other engines: pyinfra and Ansible."""
+LOAD_BENCHES = ("soak", "overload")
+"""Benchmarks that send through whole gateways from the developers' environment."""
 REPORTS = ROOT / ".state" / "tests"
 
 
@@ -54,6 +57,7 @@ def check() -> bool:
         Stage("lint", [str(TOOLS / "ruff"), "check", "."]),
         Stage("format", [str(TOOLS / "ruff"), "format", "--check", "--quiet", "."]),
         Stage("shell", [str(TOOLS / "shellcheck"), "-x", *shell]),
+        Stage("workflows", [str(TOOLS / "actionlint")]),
         Stage("types of the runbook", [mypy]),
         Stage("environment of the gateway's tests", [*tasks, "dev.gateway"]),
         Stage(
@@ -71,6 +75,9 @@ def check() -> bool:
     ]
     # These mostly wait, for a simulated platform and for containers: as long as the others take, on what those leave.
     beside = [
+        Stage("secrets in what was ever committed", [PYTHON, "-m", "ops.development.secret_scan"], at_once=True),
+        # Without a way to the advisories it says so, and passes.
+        Stage("known faults of what is locked", [*tasks, "dev.audit"], at_once=True, passes=(EXIT_OK, EXIT_BLOCKED)),
         Stage("tests of the Fly target", _tests("fly", PYTHON, *FLY_TESTS), at_once=True),
         Stage("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
         Stage("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
@@ -139,8 +146,12 @@ def make_tsx() -> None:
     proc.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
 
 
-def bench(name: str, json: bool) -> int:
+def bench(name: str, words: Sequence[str]) -> int:
     """Run a benchmark of tests/bench in its environment; returns its exit code.
+
+    Args:
+        name: of its module.
+        words: its own options.
 
     Raises:
         RunbookError: CLI-007 when there is none of that name.
@@ -154,7 +165,7 @@ def bench(name: str, json: bool) -> int:
             "CLI-007", f"there is no benchmark '{name}'", why=f"there are: {names}", next="inv dev.bench NAME"
         )
     python, beside_gateway = PYTHON, found[name].parent.name == "gateway"
-    if beside_gateway or name in PEERS_BENCHES:
+    if beside_gateway or name in (*PEERS_BENCHES, *LOAD_BENCHES):
         made = subprocess.run(SHIPPED_ENVIRONMENT, cwd=ROOT, env=_environment(), stdout=sys.stderr, check=False)
         if made.returncode:
             return made.returncode
@@ -166,7 +177,7 @@ def bench(name: str, json: bool) -> int:
             make_stock_environment()
         python = str(_gateway_python())
     module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
-    command = [python, "-m", module, *(["--json"] if json else [])]
+    command = [python, "-m", module, *words]
     return subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
 
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
-
-import httpx
 
 from ops.runbook.secret import Secret
 from ops.services.endpoints import Endpoints
 from ops.services.langfuse import Langfuse
 from ops.targets.base import Target
 from tests.gateway.valkey_server import ValkeyServer, free_port
-from tests.integration.gateway.harness import ROOT, GatewayProcess, Provider, configuration, wait_until
+from tests.integration.gateway.harness import GatewayProcess, Provider, configuration
+from tests.load.langfuse import LangfuseProcess
 from tests.load.mix import DAILY_USD, LARGE_TOKENS
 
-MOST_KEPT = 1_000_000
+REDIS_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,8 @@ class Admin:
 def stage() -> Iterator[Stage]:
     """All of it, up; taken down afterwards."""
     config = copy.deepcopy(configuration())
+    # A busy machine is no outage of Redis, in which a repeated question would not be found again.
+    config["gateway"]["redis"]["socket_timeout_s"] = REDIS_S
     for team in config["gateway"]["teams"].values():
         team["daily_usd"] = DAILY_USD
     for model in config["model_list"]:
@@ -72,31 +68,8 @@ def stage() -> Iterator[Stage]:
         )
         stack.callback(gateway.close)
         public, secret = (gateway.environment[f"LANGFUSE_{name}_KEY"] for name in ("PUBLIC", "SECRET"))
-        stack.enter_context(_langfuse(port, public, secret))
+        stack.enter_context(LangfuseProcess(public, secret, port))
         gateway.start()
         endpoints = Endpoints(gateway=gateway.url, langfuse=f"http://127.0.0.1:{port}")
         langfuse = stack.enter_context(Langfuse(endpoints, Secret(public), Secret(secret)))
         yield Stage(gateway, provider, langfuse, cast(Target, Admin(gateway)), config["gateway"]["prices"])
-
-
-@contextlib.contextmanager
-def _langfuse(port: int, public: str, secret: str) -> Iterator[None]:
-    with tempfile.TemporaryDirectory(prefix="langfuse-") as folder:
-        command = [sys.executable, "-m", "ops.standins.langfuse", "--port", str(port), "--state", folder]
-        command += ["--visibility-delay", "0", "--keep", str(MOST_KEPT)]
-        environment = {"PATH": os.environ["PATH"], "LANGFUSE_PUBLIC_KEY": public, "LANGFUSE_SECRET_KEY": secret}
-        with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-            try:
-                wait_until(lambda: _healthy(port), 30)
-                yield
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
-
-
-def _healthy(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/api/public/health").status_code == 200
-    except httpx.HTTPError:
-        return False

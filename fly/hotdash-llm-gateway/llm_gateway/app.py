@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from .api.body import unreadable
-from .api.refusals import team_frozen
 from .api.reply import Reply, error_reply, json_reply
 from .api.request import DATED, unknown_model
 from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
@@ -190,8 +189,7 @@ class App:
         if team is None:
             return self._unknown_key(headers, scope)
         if (frozen := self._gateway.switches.frozen(team.name)) is not None:
-            self._gateway.counters.add(team.name, "frozen", 1)
-            return team_frozen(team, frozen)
+            return self._gateway.dispatcher.refuse_frozen(team, found, frozen)
         if found.route is Route.MODELS:
             return json_reply(200, {"object": "list", "data": [self._model(name) for name in self._models()]})
         if found.route is Route.MODEL:

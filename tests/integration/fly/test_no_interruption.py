@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -111,15 +111,18 @@ class Group:
 
 
 class Edge:
-    """One edge machine: Caddy with production's Caddyfile, its ports and resolver moved to this machine's."""
+    """One edge machine: Caddy with production's Caddyfile, its ports and resolver moved to this machine's.
+
+    `ports`: where the groups really listen, by the port that is rendered for them.
+    """
 
     def __init__(
-        self, folder: Path, host: str, port: int, dns: DnsServer, groups: dict[int, Group], described: Stack
+        self, folder: Path, host: str, port: int, dns: DnsServer, ports: Mapping[int, int], described: Stack
     ) -> None:
         text = caddyfile(described)
-        for rendered, group in groups.items():
+        for rendered, own in ports.items():
             assert f"port {rendered}\n" in text
-            text = text.replace(f"port {rendered}\n", f"port {group.port}\n")
+            text = text.replace(f"port {rendered}\n", f"port {own}\n")
         text = text.replace("refresh 2s\n", f"refresh 2s\n\t\t\tresolvers {dns.address}\n")
         text = text.replace("versions ipv6", "versions ipv4").replace(f":{described.ports.edge}", f":{port}")
         text = text.replace("admin off", f"admin off\n\tdefault_bind {host}", 1)
@@ -232,9 +235,9 @@ def standing(folder: Path, dns: DnsServer, count: int) -> Iterator[tuple[Group, 
     """A gateway and a UI group of `count` machines each behind two edges."""
     described = stack()
     gateway, ui = Group(dns, "gateway", 1, count), Group(dns, "ui", 2, count)
-    groups = {described.ports.gateway: gateway, described.ports.ui: ui}
+    ports = {described.ports.gateway: gateway.port, described.ports.ui: ui.port}
     port = free_port(EDGES[0])
-    edges = [Edge(folder, host, port, dns, groups, described) for host in EDGES]
+    edges = [Edge(folder, host, port, dns, ports, described) for host in EDGES]
     with contextlib.ExitStack() as cleanup:
         for part in (gateway, ui, *edges):
             cleanup.callback(part.end)

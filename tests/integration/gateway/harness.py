@@ -163,7 +163,10 @@ class Provider:
 
 
 class GatewayProcess:
-    """One gateway as it ships: its start script, its environment, its package; on a configuration of its own."""
+    """One gateway as it ships: its start script, its environment, its package; on a configuration of its own.
+
+    `address`: where it listens, as a machine that a name in DNS leads to; all of loopback without it.
+    """
 
     def __init__(
         self,
@@ -174,8 +177,10 @@ class GatewayProcess:
         config: Mapping[str, Any] | None = None,
         keys: Mapping[str, str] | None = None,
         langfuse_url: str | None = None,
+        address: tuple[str, int] | None = None,
     ) -> None:
-        self.port, self.metrics_port = free_port(), free_port()
+        self.host, self.port = address or ("", free_port())
+        self.metrics_port = free_port()
         self.keys = dict(keys or {name: secrets.token_urlsafe(24) for name in TEAM_KEYS})
         self.master_key = secrets.token_urlsafe(24)
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
@@ -193,6 +198,8 @@ class GatewayProcess:
             "GATEWAY_DRAIN_S": "10",
             **{TEAM_KEYS[name]: key for name, key in self.keys.items()},
         }
+        if self.host:
+            self.environment["GATEWAY_HOST"] = self.host
         if langfuse_url:
             self.environment |= {
                 "LANGFUSE_HOST": langfuse_url,
@@ -208,7 +215,7 @@ class GatewayProcess:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host or '127.0.0.1'}:{self.port}"
 
     def start(self, *, ready: bool = True) -> GatewayProcess:
         """Start it and wait until it is ready (or, with `ready=False`, until it lives)."""

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
-import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.gateway.mail_server import MailServer
 from tests.gateway.valkey_server import ValkeyServer
-from tests.integration.gateway.harness import PACKAGE, SHIPPED_PYTHON
+from tests.integration.gateway.watching import WAIT_S, WatchProcess
 
 EVERY_S = 0.2
-WAIT_S = 30.0
 METRICS = """\
+# TYPE gateway_request_seconds histogram
 gateway_request_seconds_bucket{team="sales",tier="miss",le="0.5"} 10
 gateway_request_seconds_bucket{team="sales",tier="miss",le="+Inf"} 10
 gateway_traces_waiting 0
@@ -80,55 +74,12 @@ class MadeUpGateway:
         self._server.server_close()
 
 
-class Watches:
+class Watches(WatchProcess):
     """Watch processes on one Redis, one mail server and one gateway; each stands for a machine."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.valkey, self.mail, self.gateway = ValkeyServer(), MailServer(), MadeUpGateway()
-        self.running: list[subprocess.Popen[bytes]] = []
-        (folder / "config").mkdir()
-        shutil.copytree(PACKAGE / "bin", folder / "bin")
-        (folder / "llm_gateway").symlink_to(PACKAGE / "llm_gateway")
-        rules = tomllib.loads((PACKAGE / "config" / "watch.toml").read_text())["rules"]
-        lines = ["gateways = 1", f"every_s = {EVERY_S}", "clear_min = 0", "unseen_min = 0", "summary_hour = 24"]
-        lines += ['name = "Shop"', 'sender = "watch@shop.example"', 'to = "ops@shop.example"', 'guide = "guide.md"']
-        lines += ["redis_max_bytes = 1000000000", "[rules]"]
-        lines += [f"{name} = {{ limit = {rule['limit']}, least = {rule['least']} }}" for name, rule in rules.items()]
-        (folder / "config" / "watch.toml").write_text("\n".join(lines))
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "PATH": "/usr/bin:/bin",
-            "GATEWAY_PYTHON": str(SHIPPED_PYTHON),
-            "GATEWAY_REDIS_URL": self.valkey.url,
-            "LITELLM_MASTER_KEY": "k" * 32,
-            "SMTP_URL": self.mail.url,
-            "SSL_CERT_FILE": str(self.mail.certificate),
-            "WATCH_GATEWAY": self.gateway.url,
-        }
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Another machine."""
-        command = ["/bin/sh", str(self.folder / "bin" / "start-watch.sh")]
-        log = (self.folder / "log").open("ab")
-        process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        log.close()
-        self.running.append(process)
-        return process
-
-    def end(self, process: subprocess.Popen[bytes], signum: signal.Signals) -> int:
-        process.send_signal(signum)
-        self.running.remove(process)
-        return process.wait(timeout=WAIT_S)
-
-    def once(self, what: str = "--once") -> tuple[int, dict[str, Any]]:
-        """The exit code and the answer of one call."""
-        command = ["/bin/sh", str(self.folder / "bin" / "start-watch.sh"), what]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
+    def __init__(self, valkey: ValkeyServer, mail: MailServer, gateway: MadeUpGateway) -> None:
+        super().__init__(redis_url=valkey.url, master_key="k" * 32, gateway_url=gateway.url, mail=mail, every_s=EVERY_S)
+        self.valkey, self.mail, self.gateway = valkey, mail, gateway
 
     def counts(self) -> tuple[int, int]:
         """How many alerts were written to have begun, and to be over; each mail once, however often it came."""
@@ -138,20 +89,19 @@ class Watches:
     def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_S
         while not condition():
-            assert time.monotonic() < deadline, (self.mail.ids(), (self.folder / "log").read_text()[-2000:])
+            assert time.monotonic() < deadline, (self.mail.ids(), self.log()[-2000:])
             time.sleep(0.02)
 
 
 @pytest.fixture
 def watches() -> Iterator[Watches]:
-    with tempfile.TemporaryDirectory(prefix="watch-") as folder, contextlib.ExitStack() as stack:
-        made = Watches(Path(folder))
-        for each in (made.valkey, made.mail, made.gateway):
-            stack.enter_context(each)
+    with (
+        ValkeyServer() as valkey,
+        MailServer() as mail,
+        MadeUpGateway() as gateway,
+        Watches(valkey, mail, gateway) as made,
+    ):
         yield made
-        for process in made.running:
-            process.kill()
-            process.wait()
 
 
 @pytest.mark.timeout(150)
@@ -182,9 +132,9 @@ def test_off_on_and_on_another_machine_no_alert_is_lost_or_doubled(watches: Watc
     # Its next try would come in half a minute.
     with watches.valkey.client() as redis:
         watches.end(fourth, signal.SIGTERM)
-        state = json.loads(redis.get("gw:watch:state") or b"")
+        state = json.loads(redis.get("gw:{watch}:state") or b"")
         state["state"]["retry"]["at"] = 0
-        redis.set("gw:watch:state", json.dumps(state))
+        redis.set("gw:{watch}:state", json.dumps(state))
     watches.start()
     watches.until(lambda: watches.counts() == (3, 3))
     ids = watches.mail.ids()
