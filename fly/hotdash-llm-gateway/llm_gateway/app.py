@@ -77,6 +77,8 @@ class Body:
 
     async def drain(self, most: int, longest_s: float) -> None:
         """Let what is not wanted come: at most so many bytes, at most so long."""
+        if self.ended:
+            return
         with contextlib.suppress(TimeoutError, TooLarge, ClientLeft):
             async with asyncio.timeout(longest_s):
                 async for _ in self._pieces(most):
