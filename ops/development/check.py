@@ -24,6 +24,7 @@ TOOLS = Path(sys.executable).parent
 FLY_TESTS = ("tests/conformance", "tests/flysim", "tests/integration/fly", "tests/targets/fly")
 CLIENT_TESTS = "tests/clients"
 CONTAINER_TESTS = "tests/containers"
+ATTACKS = "tests/attacks"
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
 STOCK_BENCHES = ("cpu", "ready")
@@ -67,7 +68,7 @@ def check() -> bool:
         Stage("the rehearsal's gateway environment", SHIPPED_ENVIRONMENT),
         Stage("other people's clients", [*tasks, "dev.clients"]),
     ]
-    others = (*FLY_TESTS, CLIENT_TESTS, CONTAINER_TESTS)
+    others = (*FLY_TESTS, CLIENT_TESTS, CONTAINER_TESTS, ATTACKS)
     shown = [
         Stage("tests of the runbook", _tests("runbook", PYTHON, *(f"--ignore={folder}" for folder in others))),
         Stage("tests of the gateway", _tests("gateway", str(_gateway_python()), *GATEWAY_TESTS)),
@@ -80,6 +81,7 @@ def check() -> bool:
         Stage("tests of the Fly target", _tests("fly", PYTHON, *FLY_TESTS), at_once=True),
         Stage("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
         Stage("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),
+        Stage("attacks", _tests("attacks", PYTHON, ATTACKS)),
     ]
     shutil.rmtree(REPORTS, ignore_errors=True)
     run = Check(ROOT, _environment())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ops.description.stack import Stack
 
 RETRY_S = 30  # how long a request waits for a machine that takes it
-GARBLED = "chunk|^header line too long|^malformed MIME header"  # Go's words for a body that is not in valid chunks
+GARBLED = "chunk|invalid trailer|^header line too long|^malformed MIME header"  # Go's words for chunks that are none
 LEAVE_S = 8  # longer than the interval of Fly's check of the edge
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from ops.render import caddyfile
 from tests.attacks.passed_on import faults
+from tests.attacks.provider import answering
 from tests.attacks.relay import Relay, served
 from tests.attacks.wire import exchange
-from tests.gateway.scripted_upstream import Asked, ScriptedUpstream, Told, told
+from tests.gateway.scripted_upstream import ScriptedUpstream
 from tests.gateway.valkey_server import ValkeyServer, free_port
 from tests.integration.gateway.harness import GatewayProcess, configuration
 from tests.render.support import stack
@@ -54,7 +55,7 @@ class Stand:
     def unharmed(self) -> None:
         """Since then nothing failed by the gateway's own fault, the edge sent on nothing odd, and all still work."""
         sent, log, failures = self._mark
-        assert self.own_failures() == failures
+        assert self.own_failures() == failures, self.gateway.log()[log:]
         assert "Traceback" not in self.gateway.log()[log:]
         assert faults(self.relay.sent[sent:]) == []
         assert self.gateway.process is not None
@@ -99,18 +100,6 @@ def chat(key: str, *headers: str, word: str = "hi") -> bytes:
     body = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": word}]}).encode()
     mine = (f"Authorization: Bearer {key}", "Content-Type: application/json", f"Content-Length: {len(body)}")
     return head("POST", "/v1/chat/completions", *mine, *headers) + body
-
-
-def answering(asked: Asked) -> Told:
-    """The provider: an answer that quotes the question."""
-    sent = asked.sent or {}
-    if asked.path.endswith("/embeddings"):
-        return told({"object": "list", "model": sent["model"], "usage": {"prompt_tokens": 1, "total_tokens": 1},
-                     "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}]})  # fmt: skip
-    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-    message = {"role": "assistant", "content": f"heard: {json.dumps(sent.get('messages'))}"}
-    return told({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": sent.get("model"),
-                 "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage})  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -167,6 +156,3 @@ def stand(folder: Path) -> Iterator[Stand]:
         text = shipped_edge(relay.port, ui, port)
         log = parts.enter_context(running(text, folder, port))
         yield Stand(valkey, upstream, gateway, relay, port, log)
-
-
-__all__ = ["HOST", "UI_HOST", "Stand", "answering", "chat", "client", "head", "stand"]

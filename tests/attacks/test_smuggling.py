@@ -127,9 +127,26 @@ def test_chunks_that_are_none_are_the_clients_mistake(attacked: Stand, name: str
         assert len(heard.answers) == 1
 
 
+def test_a_trailer_that_cannot_be_is_the_clients_mistake(attacked: Stand) -> None:
+    body = b"5\r\nhello\r\n0\r\n\r\n"
+    heard = exchange(attacked.edge_port, begun(attacked, "Transfer-Encoding: chunked", "Trailer: a: b") + body + LAST)
+    refused(heard)
+    assert heard.statuses == [400]
+
+
 @pytest.mark.parametrize("name", CHUNKS)
 def test_the_gateway_itself_reads_no_chunks_that_are_none(attacked: Stand, name: str) -> None:
     heard = exchange(attacked.gateway.port, begun(attacked, "Transfer-Encoding: chunked") + CHUNKS[name] + LAST)
     refused(heard)
     assert heard.statuses == [400]
     assert heard.answers[0].json()["error"]["type"] == "invalid_request_error"
+
+
+def test_what_follows_a_body_is_no_header(attacked: Stand) -> None:
+    """Straight at the gateway: else a trailer would be whose key it is, and which address the brake counts for."""
+    body = b'{"model": "gpt-none", "messages": [{"role": "user", "content": "hi"}]}'
+    trailers = b"Authorization: Bearer sk-other\r\nContent-Encoding: gzip\r\nX-Gateway-Client: 6.6.6.6\r\n"
+    chunks = b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, trailers)
+    for port in attacked.ports.values():
+        heard = exchange(port, begun(attacked, "Transfer-Encoding: chunked", "Trailer: Authorization") + chunks + LAST)
+        assert heard.statuses == [404, 200]

@@ -9,7 +9,7 @@ import math
 import secrets
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ STALLED_S = 60.0
 BROKEN_OFF_S = 2.0
 """How long requests that a stop breaks off may take to book what they have used."""
 REFUSED_BODY, REFUSED_BODY_S = 64 * 1024, 0.5
-"""How much of a refused request's body, in bytes, and how long, in seconds, is waited for before the answer: a
-connection that is closed on a body half sent may lose the answer on its way."""
+"""How much of a refused request's body, in bytes, and how long, in seconds, is waited for before the answer."""
+LINGER_BYTES, LINGER_S = 8 * 1024 * 1024, 2.0
+"""How much of a body that was not waited for, and how long, is taken behind the answer: a connection that is closed on
+a body half sent may lose the answer on its way."""
 WRONG_KEYS, MALFORMED = 30, 300
 """A minute, by address; more of them are answered 429."""
 PIECE = 256 * 1024
@@ -69,23 +71,31 @@ class Body:
     async def read(self, most: int) -> bytes:
         """All of it. Raises TooLarge for more than `most` bytes, and ClientLeft."""
         pieces: list[bytes] = []
-        size = 0
+        async for piece in self._pieces(most):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def drain(self, most: int, longest_s: float) -> None:
+        """Let what is not wanted come: at most so many bytes, at most so long."""
+        if self.ended:
+            return
+        with contextlib.suppress(TimeoutError, TooLarge, ClientLeft):
+            async with asyncio.timeout(longest_s):
+                async for _ in self._pieces(most):
+                    pass
+
+    async def _pieces(self, most: int) -> AsyncIterator[bytes]:
         while not self.ended:
             message = await self._receive()
             if message["type"] == "http.disconnect":
+                self.ended = True
                 raise ClientLeft
             self.ended = not message.get("more_body")
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            if size > most:
+            piece: bytes = message.get("body", b"")
+            most -= len(piece)
+            if most < 0:
                 raise TooLarge
-        return b"".join(pieces)
-
-    async def drain(self) -> None:
-        """Let what was not wanted come, if it is little and comes at once."""
-        with contextlib.suppress(TimeoutError, TooLarge, ClientLeft):
-            async with asyncio.timeout(REFUSED_BODY_S):
-                await self.read(REFUSED_BODY)
+            yield piece
 
 
 class App:
@@ -129,7 +139,7 @@ class App:
         body = Body(receive)
         try:
             reply = await self._reply(scope, body)
-            await body.drain()
+            await body.drain(REFUSED_BODY, REFUSED_BODY_S)
         except TooLarge:
             limit = self._gateway.config.max_body_bytes
             reply = _client_error(413, f"the body is longer than {limit} bytes")
@@ -140,7 +150,7 @@ class App:
         except Exception as error:
             reply = self._our_own_failure(error)
         try:
-            await _send(reply, send, body_wanted=scope["method"] != "HEAD", body_read=body.ended)
+            await _send(reply, send, body, body_wanted=scope["method"] != "HEAD")
         except Exception as error:
             # The answer has begun: all that can be done is to end it unfinished, which the client sees.
             self._our_own_failure(error)
@@ -258,9 +268,10 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def _send(reply: Reply, send: Send, *, body_wanted: bool, body_read: bool) -> None:
+async def _send(reply: Reply, send: Send, body: Body, *, body_wanted: bool) -> None:
     headers = [(b"content-type", reply.media_type.encode()), (b"x-content-type-options", b"nosniff")]
-    if not body_read:
+    unread = not body.ended
+    if unread:
         headers.append(UNREAD)
     if "x-request-id" not in reply.headers:
         headers.append((b"x-request-id", f"req_{secrets.token_hex(16)}".encode()))
@@ -268,7 +279,10 @@ async def _send(reply: Reply, send: Send, *, body_wanted: bool, body_read: bool)
     if isinstance(reply.body, bytes):
         headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await _send_whole(reply.body if body_wanted else b"", send)
+        await _send_whole(reply.body if body_wanted else b"", send, more=unread)
+        if unread:
+            await body.drain(LINGER_BYTES, LINGER_S)
+            await send({"type": "http.response.body", "body": b""})
         return
     headers.append((b"cache-control", b"no-cache"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -289,12 +303,12 @@ async def _send(reply: Reply, send: Send, *, body_wanted: bool, body_read: bool)
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _send_whole(body: bytes, send: Send) -> None:
+async def _send_whole(body: bytes, send: Send, *, more: bool = False) -> None:
     """A body of many megabytes is handed over a piece at a time, each when there is room for it."""
     last = max(0, len(body) - 1) // PIECE * PIECE
     for start in range(0, last, PIECE):
         await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
-    await send({"type": "http.response.body", "body": body[last:]})
+    await send({"type": "http.response.body", "body": body[last:], "more_body": more})
 
 
 def _client_error(status: int, message: str, **headers: str) -> Reply:

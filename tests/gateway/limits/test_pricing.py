@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from llm_gateway.config import Price
 from llm_gateway.limits.media import Document, Picture
-from llm_gateway.limits.pricing import Spend, at_most, spend
+from llm_gateway.limits.pricing import MOST_TOKENS, Spend, at_most, spend
 from llm_gateway.limits.tokens import InputSize
 
 MINI, BIG = Price(input=150, output=600, cached_input=75), Price(input=2500, output=10000, cached_input=1250)
@@ -23,6 +24,20 @@ def test_tokens_the_provider_had_cached_cost_less_and_never_more_than_there_are(
 
 def test_missing_figures_count_as_none() -> None:
     assert spend(MINI, {}) == spend(MINI, {"prompt_tokens": None, "prompt_tokens_details": None}) == Spend(0, 0)
+
+
+@pytest.mark.parametrize("told", [-5, -0.5, float("nan"), float("-inf"), "12", [], {}, None])
+def test_what_is_no_number_of_tokens_is_none(told: object) -> None:
+    """Else a correction would be refused by the counters for ever."""
+    usage = {"prompt_tokens": told, "completion_tokens": told, "prompt_tokens_details": {"cached_tokens": told}}
+    assert spend(MINI, usage) == Spend(0, 0)
+
+
+@pytest.mark.parametrize("told", [10**40, float("inf"), 1e300])
+def test_a_bill_beyond_all_measure_still_fits_the_counters(told: float) -> None:
+    bill = spend(BIG, {"prompt_tokens": told, "completion_tokens": told})
+    assert bill.tokens == 2 * MOST_TOKENS
+    assert bill.nano_usd < 2**53
 
 
 def test_an_estimate_is_never_below_a_bill_within_a_tenth_of_our_count() -> None:

@@ -15,5 +15,8 @@ for _, row in ipairs(rows) do
   end
   redis.call('XDEL', KEYS[2], row[1])
 end
-if freed > 0 then redis.pcall('DECRBY', KEYS[1], string.format('%.0f', freed)) end
+if freed > 0 then
+  local left = tonumber(redis.call('GET', KEYS[1]) or '0') - freed
+  redis.pcall('SET', KEYS[1], string.format('%.0f', math.max(left, 0)))
+end
 return #rows

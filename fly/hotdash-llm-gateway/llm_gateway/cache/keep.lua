@@ -5,8 +5,21 @@
 -- Returns the id of the log row, or an empty string if the entry is larger than the whole budget.
 local budget, id, life, overhead = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local tier, tiers = tonumber(ARGV[5]), tonumber(ARGV[6])
-local at = 6 + 2 * tiers
+local at = 6 + 2 * (tiers or 0)
 local value = ARGV[at + 1]
+local function amount(text)  -- as Redis reads one, and exact in Lua
+  return text and (text == '0' or string.match(text, '^[1-9]%d*$')) and tonumber(text) < 9007199254740992
+end
+local function sound()
+  if not (amount(ARGV[1]) and id and id ~= '' and amount(life) and amount(ARGV[4]) and value) then return false end
+  if not (amount(ARGV[5]) and amount(ARGV[6]) and tier >= 1 and tier <= tiers) then return false end
+  if #KEYS ~= 2 + tiers or tonumber(life) < 1 or (#ARGV - at - 1) % 2 ~= 0 or #ARGV - at > 1000 then return false end
+  for i = 1, tiers do if not amount(ARGV[6 + 2 * i]) then return false end end
+  for i = at + 2, #ARGV, 2 do if ARGV[i] == 'k' or ARGV[i] == 'n' then return false end end
+  return true
+end
+-- Before the first write: a row without its entry, or bytes that nobody counted, would stay.
+if not sound() then return redis.error_reply('ERR arguments of keep.lua') end
 local size = overhead + #value
 local row = {'k', id}
 for i = at + 2, #ARGV do

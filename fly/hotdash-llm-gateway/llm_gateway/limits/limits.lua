@@ -30,6 +30,33 @@ local KEEP_DAYS = 40
 local GRANTED, REQUESTS, TOKENS, USD, STRANGER = 0, 1, 2, 3, 4
 local NEVER = -1
 
+-- Arguments that are no amounts change nothing: a number that Redis or Lua reads otherwise than the other would be booked
+-- by half. Written as Redis writes them, since they become parts of names.
+local TOO_MUCH = 9007199254740992
+local function amount(text)
+  return text and (text == '0' or string.match(text, '^[1-9]%d*$')) and tonumber(text) < TOO_MUCH
+end
+local function amounts(...)
+  for _, at in ipairs({...}) do if not amount(ARGV[at]) then return false end end
+  return true
+end
+local function switch(text) return text == '0' or text == '1' end
+local function digits(...)  -- of any length: limits, and what is held against them
+  for _, at in ipairs({...}) do if not string.match(ARGV[at] or '', '^%d+$') then return false end end
+  return true
+end
+local function sound()
+  if #KEYS < 5 or not known_epoch or not amount(ARGV[2]) or window < 1 then return false end
+  if operation == 'reserve' then return #ARGV == 11 and switch(ARGV[5]) and digits(6, 7, 8, 9, 10) end
+  if operation == 'settle' then return #ARGV == 10 and amounts(5, 6, 7, 8, 9) and switch(ARGV[10]) end
+  if operation == 'record' then
+    local settled = (ARGV[8] == '' and ARGV[9] == '') or amounts(8, 9)
+    return #ARGV == 11 and switch(ARGV[5]) and amounts(6, 7, 10, 11) and settled
+  end
+  return true
+end
+if not sound() then return redis.error_reply('ERR arguments of limits.lua') end
+
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 -- A clock set back a little must not open the window early.
@@ -73,10 +100,11 @@ local function answer(code, wait)
   return {code, wait, now, epoch, requests, tokens, nano}
 end
 
+local function keep_tokens() redis.call('EXPIRE', tok, math.ceil(window / 1000000) + 60) end
+
 local function keep()
-  local seconds = math.ceil(window / 1000000) + 60
-  redis.call('EXPIRE', req, seconds)
-  redis.call('EXPIRE', tok, seconds)
+  redis.call('EXPIRE', req, math.ceil(window / 1000000) + 60)
+  keep_tokens()
   redis.call('EXPIRE', open, SETTLE / 1000000)
   redis.call('EXPIRE', done, SETTLE / 1000000)
   redis.call('EXPIRE', sum, KEEP_DAYS * 86400)
@@ -143,6 +171,7 @@ local function reserve()
     if midnight > wait then code, wait = USD, midnight end
   end
   if code ~= GRANTED then return answer(code, wait) end
+  if not (amount(asked_tokens) and amount(asked_nano)) then return redis.error_reply('ERR arguments of limits.lua') end
   book(ARGV[4], now, ARGV[5], asked_tokens, asked_nano, today)
   local granted = answer(GRANTED, 0)
   if kept then granted[8] = kept end
@@ -156,12 +185,16 @@ local function correct(id, reserved_tokens, reserved_nano, tokens, nano, day)
   local member = id .. ':' .. reserved_tokens .. ':' .. reserved_nano
   local at = redis.call('ZSCORE', open, member)
   if not at then return end
-  redis.call('HINCRBY', sum, day_field(day), string.format('%.0f', nano - reserved_nano))
-  if tonumber(at) > cutoff and tokens ~= reserved_tokens then
-    redis.call('HINCRBY', sum, 'tokens', string.format('%.0f', tokens - reserved_tokens))
-    -- In this order: a set that loses its last member loses its time to live with it.
-    if tokens ~= '0' then redis.call('ZADD', tok, at, id .. ':' .. tokens) end
-    redis.call('ZREM', tok, id .. ':' .. reserved_tokens)
+  -- A day that it was not reserved on, or that is long gone, must not fall below nothing.
+  local booked = redis.call('HINCRBY', sum, day_field(day), string.format('%.0f', nano - reserved_nano))
+  if booked < 0 then redis.call('HSET', sum, day_field(day), '0') end
+  if tokens ~= reserved_tokens then
+    local listed = redis.call('ZREM', tok, id .. ':' .. reserved_tokens) == 1
+    if listed or (reserved_tokens == '0' and tonumber(at) > cutoff) then
+      redis.call('HINCRBY', sum, 'tokens', string.format('%.0f', tokens - reserved_tokens))
+      if tokens ~= '0' then redis.call('ZADD', tok, at, id .. ':' .. tokens) end
+      keep_tokens()  -- A set that loses its last member loses its time to live with it.
+    end
   end
   redis.call('ZREM', open, member)
 end

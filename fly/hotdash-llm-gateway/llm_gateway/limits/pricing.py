@@ -12,6 +12,9 @@ from .tokens import InputSize
 INPUT_MARGIN = 1.1
 """Our count of input tokens differs a little from the provider's; a reservation must not be below the bill."""
 
+MOST_TOKENS = 10**9
+"""Of one answer: above any model's, and far below what the counters hold."""
+
 
 @dataclass(frozen=True)
 class Spend:
@@ -30,12 +33,17 @@ class Spend:
 
 def spend(price: Price, usage: Mapping[str, Any]) -> Spend:
     """The bill for one answer in tokens and nano-USD, from the `usage` the provider reported with it."""
-    read = int(usage.get("prompt_tokens") or 0)
-    written = int(usage.get("completion_tokens") or 0)
+    read = _count(usage.get("prompt_tokens"))
+    written = _count(usage.get("completion_tokens"))
     details = usage.get("prompt_tokens_details")
-    cached = min(int(details.get("cached_tokens") or 0), read) if isinstance(details, Mapping) else 0
+    cached = min(_count(details.get("cached_tokens")), read) if isinstance(details, Mapping) else 0
     nano_usd = (read - cached) * price.input + cached * price.cached_input + written * price.output
     return Spend(read + written, nano_usd)
+
+
+def _count(told: Any) -> int:
+    """What the provider says of tokens, as a number that can be booked, whatever it is."""
+    return int(min(max(told, 0), MOST_TOKENS)) if isinstance(told, int | float) and told == told else 0
 
 
 def at_most(price: Price, *, model: str, size: InputSize, output_tokens: int) -> Spend:
