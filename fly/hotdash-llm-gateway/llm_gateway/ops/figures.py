@@ -99,6 +99,7 @@ def _teams(gateway: Gateway) -> Iterator[Named]:
         yield "gateway_escalated", Sample((team,), totals[team, "escalated"])
         yield "gateway_fallback", Sample((team,), totals[team, "fallback"])
         yield "gateway_frozen_refusals", Sample((team,), totals[team, "frozen"])
+        yield "gateway_shed", Sample((team,), totals[team, "shed"])
         yield "gateway_semantic_lookups", Sample((team,), totals[team, "lookups"])
         for how in HOW:
             yield "gateway_semantic_hits", Sample((team, how), totals[team, f"served_{how}"])
