@@ -21,11 +21,10 @@ from typing import Any
 
 from tests.integration.gateway.harness import wait_until
 from tests.load.edged import Edged, config, edged
-from tests.load.overloading import SHED_WITHIN_S, SLOW, at_once, ended, in_window, reserved
+from tests.load.overloading import LIMIT, LIMITED_TEAM, SHED_WITHIN_S, SLOW, at_once, ended, in_window, reserved
 
 AT_ONCE, ENDING = "500,2000", 200
 SLOW_S, WINDOW_S = 3.0, 60.0
-LIMITED_TEAM, LIMIT = "admin", 20
 
 
 def measure(stage: Edged, counts: list[int]) -> tuple[dict[str, Any], list[str]]:

@@ -25,6 +25,8 @@ from tests.load.mix import CHAT, TEAMS
 SLOW = "kind=slow"
 WITHIN_S = 60.0
 HEALTH_EVERY_S, HEALTH_WITHIN_S = 0.2, 10.0
+LIMITED_TEAM, LIMIT = "admin", 20
+"""A team that may have a limit, of so many requests a minute."""
 SHED_WITHIN_S = 1.0
 """The goal of the long form; the short one looks only at the order."""
 
@@ -67,9 +69,8 @@ class Burst:
         }
 
 
-def questions(stage: Edged, word: str, count: int) -> list[bytes]:
-    """So many different requests of all teams in turn that the provider answers slowly."""
-    teams = list(TEAMS)
+def questions(stage: Edged, word: str, count: int, teams: Sequence[str] = tuple(TEAMS)) -> list[bytes]:
+    """So many different requests of the teams in turn that the provider answers slowly."""
     return [
         post(
             stage.domain,
@@ -130,9 +131,10 @@ class Ended:
 async def ended(
     stage: Edged, gateway: GatewayProcess, address: tuple[str, int], word: str, count: int, how: signal.Signals
 ) -> Ended:
-    """End one gateway with a signal when so many requests have reached the provider."""
+    """End one gateway with a signal when so many requests, of teams without a limit, have reached the provider."""
     before = await asyncio.to_thread(_admitted, gateway)
-    sending = asyncio.create_task(burst(address, questions(stage, word, count), WITHIN_S))
+    unlimited = [team for team in TEAMS if team != LIMITED_TEAM]
+    sending = asyncio.create_task(burst(address, questions(stage, word, count, unlimited), WITHIN_S))
     await asyncio.to_thread(wait_until, lambda: stage.provider.asked(f"{word} ") >= count or sending.done(), WITHIN_S)
     under_way = await asyncio.to_thread(_admitted, gateway) - before
     began = time.monotonic()
