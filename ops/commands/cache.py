@@ -75,21 +75,21 @@ def cache_off(c: Context, tier: str = "", why: str = "", target: str = "", yes: 
     """
     from ops.commands.switching import check_tier, throw
 
-    print(throw({"cache": check_tier(tier), "to": "off", "why": why}, f"inv cache.off --tier {tier}", target))
+    print(throw({"cache": check_tier(tier, "off"), "to": "off", "why": why}, f"inv cache.off --tier {tier}", target))
 
 
 def cache_on(c: Context, tier: str = "", target: str = "", yes: bool = False) -> None:
     """Switch a cache on again: inv cache.on --tier semantic."""
     from ops.commands.switching import check_tier, throw
 
-    print(throw({"cache": check_tier(tier), "to": "on"}, f"inv cache.on --tier {tier}", target))
+    print(throw({"cache": check_tier(tier, "on"), "to": "on"}, f"inv cache.on --tier {tier}", target))
 
 
 def _would_switch(to: str) -> Callable[..., str]:
     def form(tier: str = "", why: str = "", target: str = "") -> str:
         from ops.commands.switching import check_tier
 
-        which = {"all": "both caches"}.get(check_tier(tier), f"the {tier} cache")
+        which = {"all": "both caches"}.get(check_tier(tier, to), f"the {tier} cache")
         return f"would switch {which} {to} on every gateway, at once; inv cache.stats shows it"
 
     return form

@@ -23,6 +23,21 @@ def check(c: Context) -> None:
         raise Exit(code=EXIT_FAILED)
 
 
+def audit(c: Context, json: bool = False) -> None:
+    """Ask for known faults of all that the locks hold, and say of each lock what is known.
+
+    Exit code 1: a fault in what production or an operator runs, accepted by nobody; 3: something could not be asked.
+    """
+    if handed_over("dev.audit", *(["--json"] if json else [])):
+        return
+    from ops.development import audit as run
+
+    found = run.audit(run.locks(), living_with=run.accepted())
+    print(run.as_json(found) if json else "\n".join(run.lines(found)))
+    if code := run.exit_code(found):
+        raise Exit(code=code)
+
+
 def own_environment(c: Context) -> None:
     """Make the developers' environment: the runbook's packages, the rehearsal's and the tools of dev.check."""
     from ops.development import environment
@@ -134,6 +149,7 @@ def lock(c: Context, site: bool = False) -> None:
 
 TASKS: tuple[Task[Any], ...] = (
     task(check),
+    task(audit),
     task(architecture),
     task(picture),
     task(

@@ -59,7 +59,10 @@ def watch(c: Context, once: bool = False, target: str = "", json: bool = False) 
 
     For cron and CI: it looks once. Where no watch runs, this is its look: it remembers, and writes mails.
     """
+    import sys
+
     from ops.reports import watch as report
+    from ops.runbook import table
     from ops.runbook.report import document
     from ops.session.opening import open_deployment
 
@@ -68,7 +71,7 @@ def watch(c: Context, once: bool = False, target: str = "", json: bool = False) 
     if json:
         print(document("monitor.watch", target=deployment.target_name, **found.answer))
     else:
-        print("\n".join(report.findings(found.answer)))
+        print("\n".join(table.fitted(report.findings(found.answer), sys.stdout)))
     if found.code:
         raise Exit(code=found.code)
 

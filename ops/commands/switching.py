@@ -8,27 +8,37 @@ from ops.session.opening import open_deployment
 TIERS = ("exact", "semantic", "all")
 
 
-def check_tier(tier: str) -> str:
-    """The tier as given.
+def check_tier(tier: str, command: str) -> str:
+    """The tier as given to `inv cache.COMMAND`.
 
     Raises:
         RunbookError: CLI-016 there is none of that name, or none was given.
     """
     if tier not in TIERS:
         what = f"there is no cache tier '{tier}'" if tier else "which tier of the cache?"
-        raise RunbookError("CLI-016", what, why=f"tiers are {', '.join(TIERS)}", next="inv cache.off --tier semantic")
+        raise RunbookError(
+            "CLI-016", what, why=f"tiers are {', '.join(TIERS)}", next=f"inv cache.{command} --tier semantic"
+        )
     return tier
 
 
 def check_team(team: str, command: str, target: str) -> str:
-    """The team's name, which the description must know when it is to be frozen.
+    """The team's name. One that is frozen and has left the description since may still be thawed.
 
     Raises:
-        RunbookError: CLI-016 none was given; CLI-004 there is no such team.
+        RunbookError: CLI-016 none was given; CLI-004 there is no such team; GW-001 no gateway says who is frozen.
     """
+    from ops.checks.switches import ROUTE
+
     if not team:
         raise RunbookError("CLI-016", "which team?", next=f"inv teams.show, then inv teams.{command} --team NAME")
-    return open_deployment(target).team(team).name if command == "freeze" else team
+    deployment = open_deployment(target)
+    try:
+        return deployment.team(team).name
+    except RunbookError:
+        if command == "freeze" or f"team.{team}" not in deployment.target.admin("GET", ROUTE).get("thrown", {}):
+            raise
+    return team
 
 
 def throw(asked: dict[str, str], command: str, target: str) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from ops.description.table import Table
-from ops.description.watch import Watch
+from ops.description.watch import Watch, WatchRule
 
 
 class Identity(Table, frozen=True):
@@ -343,6 +343,19 @@ class Stack(Table, frozen=True):
         """The process groups of the gateway's app by name: those that are deployed."""
         names = ("edge", "gateway", "ui", "worker", *(("watch",) if self.watch.on else ()))
         return {name: getattr(self.fly.groups, name) for name in names}
+
+    @property
+    def watch_rules(self) -> dict[str, WatchRule]:
+        """The watch's rules by name, each with its limit: where none is written, the goal of the same thing."""
+        goals = {
+            "errors": self.success.error_rate,
+            "latency": self.success.p95_latency_s,
+            "spend": self.success.daily_usd,
+        }
+        return {
+            name: rule if rule.limit is not None else msgspec.structs.replace(rule, limit=goals.get(name, 0.0))
+            for name, rule in self.watch.rules.items()
+        }
 
     @property
     def resolved_teams(self) -> tuple[Team, ...]:

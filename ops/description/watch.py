@@ -6,9 +6,9 @@ from ops.description.table import Table
 
 
 class WatchRule(Table, frozen=True):
-    """Of one rule of the watch; what the figures mean stands in the description."""
+    """Of one rule of the watch; what the figures mean stands in the description. No limit: the goal's, where one is."""
 
-    limit: float = 0.0
+    limit: float | None = None
     over_min: int = 10
     after_min: int = 0
     least: int = 0

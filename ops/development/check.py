@@ -17,7 +17,7 @@ from ops.description.paths import ROOT
 from ops.development import not_run
 from ops.development.stages import Check, Stage
 from ops.runbook import proc
-from ops.runbook.errors import RunbookError
+from ops.runbook.errors import EXIT_BLOCKED, EXIT_OK, RunbookError
 
 PYTHON = sys.executable
 TOOLS = Path(sys.executable).parent
@@ -56,6 +56,7 @@ def check() -> bool:
         Stage("lint", [str(TOOLS / "ruff"), "check", "."]),
         Stage("format", [str(TOOLS / "ruff"), "format", "--check", "--quiet", "."]),
         Stage("shell", [str(TOOLS / "shellcheck"), "-x", *shell]),
+        Stage("workflows", [str(TOOLS / "actionlint")]),
         Stage("types of the runbook", [mypy]),
         Stage("environment of the gateway's tests", [*tasks, "dev.gateway"]),
         Stage(
@@ -73,6 +74,9 @@ def check() -> bool:
     ]
     # These mostly wait, for a simulated platform and for containers: as long as the others take, on what those leave.
     beside = [
+        Stage("secrets in what was ever committed", [PYTHON, "-m", "ops.development.secret_scan"], at_once=True),
+        # Without a way to the advisories it says so, and passes.
+        Stage("known faults of what is locked", [*tasks, "dev.audit"], at_once=True, passes=(EXIT_OK, EXIT_BLOCKED)),
         Stage("tests of the Fly target", _tests("fly", PYTHON, *FLY_TESTS), at_once=True),
         Stage("tests with containers", _tests("containers", PYTHON, CONTAINER_TESTS)),
         Stage("tests with other people's clients", _tests("clients", PYTHON, CLIENT_TESTS)),

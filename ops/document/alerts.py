@@ -24,7 +24,7 @@ def thresholds(stack: Stack, gateway_dir: Path) -> str:
     """A table of the rules: what is watched, from when on it is an alert, and the section that says more."""
     watched = rules(gateway_dir)["rules"]
     rows = [
-        (f"[{name}](llm-gateway-incident.md#alert-{name})", watched[name]["title"], _when(stack.watch.rules[name]))
+        (f"[{name}](llm-gateway-incident.md#alert-{name})", watched[name]["title"], _when(stack.watch_rules[name]))
         for name in watched
     ]
     rows.append(("unseen", "Something cannot be seen", f"for {stack.watch.unseen_min} min"))

@@ -129,7 +129,7 @@ def by_traces(langfuse: Langfuse, teams: list[str], period: Period) -> Spent:
         of["models"][str(row.get("providedModelName") or "none")] += usd
         of["routes"][str(row.get("traceName") or "none")] += usd
         of["days"][str(row.get("time_dimension"))[:10]] += usd
-    return Spent(of["teams"], of["models"], of["routes"], of["days"])
+    return Spent(*(dict(each) for each in of.values()))
 
 
 def by_counts(own: Counted, teams: list[str], period: Period) -> Spent:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ops.description.stack import Stack
 
 RETRY_S = 30  # how long a request waits for a machine that takes it
+GARBLED = "chunk|^header line too long|^malformed MIME header"  # Go's words for a body that is not in valid chunks
 LEAVE_S = 8  # longer than the interval of Fly's check of the edge
 
 
@@ -53,6 +54,7 @@ def caddyfile(stack: Stack, rehearsal: RehearsalEdge | None = None) -> str:
         drain_s=DRAIN_S,
         leave_s=LEAVE_S,
         retry_s=RETRY_S,
+        garbled=GARBLED,
         answer_s=answer_s(stack),
         offered=", ".join(path for path in stack.edge.paths if path.startswith("/v1/") and "*" not in path),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,26 +15,19 @@ from ops.session import handoff as gathering
 from ops.session import opening
 from ops.session.compose import compose
 from ops.session.handoff import Handoff
+from tests.reports.listening import Call, Repository
 
-NPX = """#!/usr/bin/python3 -S
-import json, sys
-open("calls.jsonl", "a").write(json.dumps(sys.argv[3:]) + "\\n")
-"""
-Hand = Callable[[str, bool], list[list[str]]]
+Hand = Callable[[str, bool], list[Call]]
 
 
 @pytest.fixture
 def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Hand over on a target, with a checklist that holds or not; what the scripts were told until then."""
-    repository = tmp_path / "repository"
-    (repository / "scripts" / "agent").mkdir(parents=True)
-    (repository / "scripts" / "agent" / "complete-task.ts").touch()
-    (repository / "npx").write_text(NPX)
-    (repository / "npx").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{repository}:/usr/bin:/bin")
+    repository = Repository(tmp_path / "repository")
+    monkeypatch.setenv("PATH", repository.path)
 
-    def over(target: str, holds: bool) -> list[list[str]]:
-        deployment = compose(target, {"PROGRESS_REPOSITORY": str(repository)})
+    def over(target: str, holds: bool) -> list[Call]:
+        deployment = compose(target, {"PROGRESS_REPOSITORY": str(repository.folder)})
         state = dataclasses.replace(deployment.paths, state=tmp_path / target)
         deployment = dataclasses.replace(deployment, paths=state)
         monkeypatch.setattr(opening, "open_deployment", lambda name: deployment)
@@ -47,8 +39,7 @@ def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hand:
             with pytest.raises(Exit):
                 handoff(Context(), target=target)
         assert (tmp_path / target / "handoff.html").is_file()
-        told = repository / "calls.jsonl"
-        return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+        return repository.calls
 
     return over
 
@@ -60,7 +51,7 @@ def test_it_completes_the_task_once_and_only_when_every_line_holds(
     assert len(hand("fly", True)) == 1
     assert " is complete\n" in capfd.readouterr().err
     (call,) = hand("fly", True)
-    assert call[0] == "scripts/agent/complete-task.ts"
+    assert call.script == "complete-task.ts"
     assert "is complete, as was reported before\n" in capfd.readouterr().err
 
 

@@ -20,9 +20,10 @@ class _Team:
 class _Gateway:
     """A gateway that changes what it is asked, or does not answer."""
 
-    def __init__(self, state: Path, *, changed: bool = True, away: bool = False) -> None:
+    def __init__(self, state: Path, *, changed: bool = True, away: bool = False, frozen: str = "") -> None:
         self.paths, self.target, self.target_name = self, self, "local"
         self.state, self.changed, self.away = state, changed, away
+        self.thrown = {f"team.{frozen}" if frozen else "cache.semantic": {"since": 0, "why": "wrong"}}
         self.asked: list[tuple[str, str, object]] = []
 
     def team(self, name: str) -> _Team:
@@ -34,7 +35,7 @@ class _Gateway:
         self.asked.append((method, path, body))
         if self.away:
             raise RunbookError("GW-001", "the gateway answered not at all")
-        return {"changed": self.changed, "thrown": {"cache.semantic": {"since": 0, "why": "wrong"}}}
+        return {"changed": self.changed, "thrown": self.thrown}
 
     def journal(self) -> list[dict[str, Any]]:
         file = self.state / "journal.jsonl"
@@ -83,10 +84,21 @@ def test_nothing_is_guessed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     opened(monkeypatch, _Gateway(tmp_path))
     for wrong in ("", "vector"):
         with pytest.raises(RunbookError, match="tier"):
-            switching.check_tier(wrong)
+            switching.check_tier(wrong, "off")
+    with pytest.raises(RunbookError) as error:
+        switching.check_tier("", "on")
+    assert error.value.next == "inv cache.on --tier semantic"
     with pytest.raises(RunbookError, match="which team"):
         switching.check_team("", "thaw", "")
+    for command in ("freeze", "thaw"):
+        with pytest.raises(RunbookError, match="no such team"):
+            switching.check_team("nobody", command, "")
+
+
+def test_a_frozen_team_that_has_left_the_description_can_still_be_thawed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened(monkeypatch, _Gateway(tmp_path, frozen="old"))
+    assert switching.check_team("old", "thaw", "") == "old"
     with pytest.raises(RunbookError, match="no such team"):
-        switching.check_team("nobody", "freeze", "")
-    # A team that has left the description can still be thawed.
-    assert switching.check_team("nobody", "thaw", "") == "nobody"
+        switching.check_team("old", "freeze", "")

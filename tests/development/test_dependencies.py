@@ -13,10 +13,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ops.description.paths import ROOT
-from ops.development.check import GATEWAY_VENV, gateway_project
+from ops.development.check import GATEWAY_VENV, PEERS_VENV, STOCK_VENV, gateway_project
+from ops.development.clients import FOLDER, SOURCE
 from tests.lacking import lacking
 
-WHERE = ("production", "operator", "rehearsal", "development")
+WHERE = ("production", "operator", "rehearsal", "development", "tests")
 """From what is nearest to production on."""
 HERE = Path(sys.prefix)
 LOCKS = {
@@ -28,6 +29,12 @@ LOCKS = {
     gateway_project() / "requirements-test.lock": ("development", GATEWAY_VENV),
 }
 """Where a lock's packages go, and an environment that holds all of them."""
+OTHERS = {
+    **{SOURCE / "python" / name / "requirements.lock": FOLDER / "python" / name for name in ("current", "llamaindex")},
+    ROOT / "tests" / "bench" / "stock" / "requirements.lock": STOCK_VENV,
+    ROOT / "tests" / "bench" / "peers" / "requirements.lock": PEERS_VENV,
+}
+"""Other people's programs, which tests and benchmarks run: looked at where they are installed."""
 MACHINE_CODE = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\0asm")
 """How programs and libraries begin: of Linux, Windows, macOS, Java and WebAssembly."""
 EXTENSION = re.compile(r"\.(cpython-\w+|abi3)[\w-]*\.so$|\.(cp\d+-\w+)\.pyd$")
@@ -36,7 +43,7 @@ EXTENSION = re.compile(r"\.(cpython-\w+|abi3)[\w-]*\.so$|\.(cp\d+-\w+)\.pyd$")
 
 def locked(lock: Path) -> dict[str, str]:
     """The versions of a lock's packages that are for this machine and this Python."""
-    found = {}
+    found: dict[str, str] = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         if line[:1].isalnum():
             wanted = Requirement(line.rstrip("\\ "))
@@ -49,6 +56,11 @@ def installed(environment: Path) -> dict[str, Distribution]:
     """What is in a virtual environment, by canonical name."""
     folders = [str(folder) for folder in environment.glob("lib*/python*/site-packages")]
     return {canonicalize_name(it.name): it for it in distributions(path=folders)}
+
+
+def holds(environment: Mapping[str, Distribution], packages: Mapping[str, str]) -> bool:
+    """Whether an environment is what a lock says now."""
+    return all(name in environment and environment[name].version == it for name, it in packages.items())
 
 
 def binaries(package: Distribution) -> Iterator[str]:
@@ -89,13 +101,23 @@ def test_each_package_with_a_binary_is_named_and_no_other(
             assert package.version == version, f"{name} of {lock} is at {package.version} in {environment}"
             if any(binaries(package)):
                 found[name] = min(found.get(name, where), where, key=WHERE.index)
+    looked_at = [*LOCKS]
+    for lock, folder in OTHERS.items():
+        packages, there = locked(lock), installed(folder)
+        if holds(there, packages):
+            looked_at.append(lock)
+            for name in packages:
+                if any(binaries(there[name])):
+                    found.setdefault(name, "tests")
     in_document = named()
     assert found == {name: where for name, where in in_document.items() if name in found}
     # Some have no file for this machine, and what a macOS lends a library does not come in the package.
-    elsewhere = {name for name in in_document if not any(name in locked(lock) for lock in LOCKS)}
+    elsewhere = {name for name in in_document if not any(name in locked(lock) for lock in looked_at)}
     if sys.platform == "linux":
         assert in_document.keys() - found.keys() == elsewhere
-    assert all(any(f"\n{name}==" in lock.read_text(encoding="utf-8") for lock in LOCKS) for name in elsewhere)
+    assert all(
+        any(f"\n{name}==" in lock.read_text(encoding="utf-8") for lock in (*LOCKS, *OTHERS)) for name in elsewhere
+    )
 
 
 def test_a_binary_is_told_from_an_extension_module_and_from_a_script(tmp_path: Path) -> None:

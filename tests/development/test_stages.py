@@ -16,6 +16,16 @@ def python(name: str, code: str, at_once: bool = False) -> Stage:
     return Stage(name, [sys.executable, "-c", code], at_once)
 
 
+def test_an_exit_code_that_passes_is_said_and_not_red(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    check = Check(tmp_path, os.environ)
+    command = [sys.executable, "-c", "raise SystemExit(3)"]
+    check.run([], [Stage("a", command, passes=(0, 3))], [Stage("b", command, passes=(0,))])
+    assert check.failed == ["b"]
+    said = capfd.readouterr().out
+    assert "== a: exit 3, which passes (" in said
+    assert "== b: exit 3 (" in said
+
+
 def awaiting(file: Path) -> str:
     """A program that ends when there is such a file."""
     return f"import os, time\nwhile not os.path.exists({str(file)!r}): time.sleep(0.01)\n"

@@ -1,7 +1,11 @@
-"""Fixtures of the gateway's tests: a real Redis-compatible server, shared or of one's own."""
+"""Fixtures of the gateway's tests: a real Redis-compatible server, shared or of one's own.
+
+With `TEST_REDIS=cluster` in the environment the shared one is a cluster of three.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.valkey_cluster import ValkeyCluster
 from tests.gateway.valkey_server import ValkeyServer
 
 GATEWAY = Path(__file__).resolve().parents[2] / "fly" / "hotdash-llm-gateway"
@@ -23,20 +28,20 @@ _numbers = count(1)
 class Valkey:
     """The shared server as one test sees it: use `prefix` for every key, never stop or freeze it."""
 
-    server: ValkeyServer
+    server: ValkeyServer | ValkeyCluster
     url: str
     prefix: str
 
 
 @pytest.fixture(scope="session")
-def valkey_server() -> Iterator[ValkeyServer]:
+def valkey_server() -> Iterator[ValkeyServer | ValkeyCluster]:
     """The server all tests share: password, `noeviction`, 256 MB."""
-    with ValkeyServer() as server:
+    with ValkeyCluster() if os.environ.get("TEST_REDIS") == "cluster" else ValkeyServer() as server:
         yield server
 
 
 @pytest.fixture
-def valkey(valkey_server: ValkeyServer) -> Valkey:
+def valkey(valkey_server: ValkeyServer | ValkeyCluster) -> Valkey:
     """The shared server with a key prefix that no other test has."""
     return Valkey(valkey_server, valkey_server.url, f"t{next(_numbers)}:")
 

@@ -33,7 +33,7 @@ def test_a_streamed_answer_is_read_to_its_end_whatever_the_client_does(
 
     async def run() -> None:
         async with asyncio.timeout(5):
-            await app._send(Reply(200, pieces()), send, body_wanted=True)
+            await app._send(Reply(200, pieces()), send, body_wanted=True, body_read=True)
 
     asyncio.run(run())
     assert said == [b"0", b"1", b"2", b"3", b"4"]

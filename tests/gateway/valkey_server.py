@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -32,11 +33,20 @@ class ValkeyServer:
     Args:
         maxmemory: its `maxmemory`, as in its configuration file (`64mb`).
         appendonly: keep the data over a stop and a start.
+        password: one of several servers that know each other; else one of its own.
+        settings: further lines of its configuration file.
     """
 
-    def __init__(self, *, maxmemory: str = "256mb", appendonly: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        maxmemory: str = "256mb",
+        appendonly: bool = False,
+        password: str | None = None,
+        settings: Mapping[str, str | int] | None = None,
+    ) -> None:
         self.port = free_port()
-        self.password = secrets.token_hex(16)
+        self.password = password or secrets.token_hex(16)
         self._folder = tempfile.TemporaryDirectory(prefix="valkey-")
         self._config = Path(self._folder.name) / "valkey.conf"
         self._config.touch(mode=0o600)
@@ -52,6 +62,7 @@ class ValkeyServer:
                     'save ""',
                     f"dir {self._folder.name}",
                     "logfile valkey.log",
+                    *(f"{name} {value}" for name, value in (settings or {}).items()),
                 ]
             )
         )
@@ -83,6 +94,11 @@ class ValkeyServer:
                     if time.monotonic() > deadline or self._process.poll() is not None:
                         raise RuntimeError(f"valkey-server did not start: {error}") from error
                     time.sleep(0.01)
+
+    @property
+    def running(self) -> bool:
+        """It was started and not stopped since."""
+        return self._process is not None
 
     def stop(self, *, kill: bool = False) -> None:
         """Stop it, with SIGTERM or (`kill`) SIGKILL, and wait for its end."""

@@ -17,6 +17,8 @@ from tests.integration.gateway.harness import GatewayProcess, Provider, configur
 from tests.load.langfuse import LangfuseProcess
 from tests.load.mix import DAILY_USD, LARGE_TOKENS
 
+REDIS_S = 10.0
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -45,6 +47,8 @@ class Admin:
 def stage() -> Iterator[Stage]:
     """All of it, up; taken down afterwards."""
     config = copy.deepcopy(configuration())
+    # A busy machine is no outage of Redis, in which a repeated question would not be found again.
+    config["gateway"]["redis"]["socket_timeout_s"] = REDIS_S
     for team in config["gateway"]["teams"].values():
         team["daily_usd"] = DAILY_USD
     for model in config["model_list"]:

@@ -34,6 +34,15 @@ def test_both_sources_know_who_spent_what() -> None:
     assert found.unknown == found.disagreements == ()
 
 
+def test_both_sources_are_in_the_json_document() -> None:
+    made = traffic()
+    told = json.loads(costs_show.as_json(look(Holding(made), Gateway(counted_as(made))), "local"))
+    total = sum(each.total_cost or 0 for each in made)
+    for source in ("gateway", "langfuse"):
+        for parts in ("teams", "models", "routes", "days"):
+            assert sum(told[source][parts].values()) == pytest.approx(told[source]["usd"]) == pytest.approx(total)
+
+
 def test_what_belongs_to_no_request_stands_beside_the_models() -> None:
     named = {
         "miss": 1, "spent_nano_usd": 5_000_000, "usd:chat:gpt-4o": 3_000_000, "judge_nano_usd": 2_000_000,

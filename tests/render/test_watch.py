@@ -11,8 +11,10 @@ import msgspec
 import pytest
 
 from ops.description.stack import Stack
+from ops.description.watch import WatchRule
 from ops.development.architecture import gateway_folder
 from ops.document import alerts
+from ops.monitor import report
 from ops.render import processes
 from ops.render.files import render_all
 from ops.session.cost import estimate
@@ -65,6 +67,20 @@ def test_the_watch_takes_its_rendered_settings(file: Path, tmp_path: Path) -> No
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@BOTH
+def test_an_alert_and_the_report_have_one_goal_unless_the_rule_says_another(file: Path) -> None:
+    described = stack(file)
+    goals = described.success
+    rules = tomllib.loads(render_all(described)["config/watch.toml"])["rules"]
+    limits = {name: rules[name]["limit"] for name in ("errors", "latency", "spend")}
+    assert limits == {"errors": goals.error_rate, "latency": goals.p95_latency_s, "spend": goals.daily_usd}
+    assert rules["traces-missing"]["limit"] == report.TOLERANCE
+    stricter = {**described.watch.rules, "spend": WatchRule(limit=7)}
+    watch = msgspec.structs.replace(described.watch, rules=stricter)
+    text = render_all(msgspec.structs.replace(described, watch=watch))["config/watch.toml"]
+    assert tomllib.loads(text)["rules"]["spend"]["limit"] == 7
 
 
 @pytest.mark.parametrize(

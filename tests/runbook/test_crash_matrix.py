@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reports.listening import Repository
 from tests.runbook.small_production import MADE, STEPS, Production
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,26 +28,13 @@ SAMPLE = 5
 PHASES = ("Phase 1 ", "Phase 2 ", "Phase 3 ")
 COMPLETE = "complete-task.ts"
 
-NPX = """#!/usr/bin/python3 -S
-import json, os, sys
-told = {"id": os.environ["PROGRESS_REPORT_ID"], "script": sys.argv[3].rpartition("/")[2], "said": sys.argv[4:]}
-with open("calls.jsonl", "a") as calls:
-    calls.write(json.dumps(told) + "\\n")
-"""
-
 
 class Place:
     """One production, and who receives its reports."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "repository" / "scripts" / "agent").mkdir(parents=True)
-        (folder / "bin").mkdir()
-        for name in ("log-progress.ts", COMPLETE):
-            (folder / "repository" / "scripts" / "agent" / name).write_text("// stand-in\n")
-        npx = folder / "bin" / "npx"
-        npx.write_text(NPX)
-        npx.chmod(0o755)
+        self.repository = Repository(folder / "repository")
         self.secrets: dict[str, str] = {}
 
     def deploy(self, at: int = 0) -> tuple[int, list[str]]:
@@ -55,7 +43,7 @@ class Place:
         log.unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, str(CRASH), str(at), str(log), str(PROGRAM), str(self.folder)],
-            env={**os.environ, "CRASH_PATH": str(ROOT), "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin"},
+            env={**os.environ, "CRASH_PATH": str(ROOT), "PATH": self.repository.path},
             capture_output=True,
             text=True,
             timeout=120,
@@ -75,17 +63,17 @@ class Place:
         assert not [point for point in points if "the act of" in point], why
         assert set(self.secrets) == set(MADE)
         assert json.loads(Production(self.folder).handed.read_text()) == self.secrets
-        calls = [json.loads(line) for line in (self.folder / "repository" / "calls.jsonl").read_text().splitlines()]
-        ids = [call["id"] for call in calls]
+        calls = self.repository.calls
+        ids = [call.id for call in calls]
         assert len(ids) == len(set(ids)), f"{why}: sent twice: {calls}"
-        said = [call["said"][3] for call in calls if call["script"] != COMPLETE]
+        said = [call.said[3] for call in calls if call.script != COMPLETE]
         for phase in PHASES:
             told = [text for text in said if text.startswith(phase) and " complete: " in text]
             assert told, f"{why}: {phase}is lost: {said}"
         for step in STEPS:
             assert any(f"{step.number} {step.name}" in text for text in said), f"{why}: {step.key} is lost"
-        assert [call["script"] for call in calls].count(COMPLETE) == 1, why
-        assert calls[-1]["script"] == COMPLETE, why
+        assert [call.script for call in calls].count(COMPLETE) == 1, why
+        assert calls[-1].script == COMPLETE, why
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ async def _run(*, check: bool) -> None:
     startup.prepare()
     from .app import App
     from .gateway import Gateway
+    from .protocol import Protocol
 
     gateway = Gateway(config, environment, teams)
     if check:
@@ -58,6 +59,8 @@ async def _run(*, check: bool) -> None:
     server = _Server(
         uvicorn.Config(
             App(gateway, metrics_port=environment.metrics_port),
+            http=Protocol,
+            ws="none",
             access_log=False,
             proxy_headers=False,
             log_config=None,

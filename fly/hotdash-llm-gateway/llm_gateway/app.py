@@ -15,7 +15,7 @@ from typing import Any
 
 from .api.body import unreadable
 from .api.capacity import Capacity, Full
-from .api.refusals import overloaded, team_frozen
+from .api.refusals import overloaded
 from .api.reply import Reply, error_reply, json_reply
 from .api.request import DATED, unknown_model
 from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
@@ -44,6 +44,9 @@ PIECE = 256 * 1024
 """Bytes of a long answer that are sent at a time."""
 CLIENT_HEADER = "x-gateway-client"
 """The client's address, as the edge saw it."""
+UNREAD = (b"x-gateway-body", b"unread")
+"""Tells the edge that the answer came before the request's body was there: it must not take the rest of the body for
+the next request."""
 
 
 class TooLarge(Exception):
@@ -52,6 +55,39 @@ class TooLarge(Exception):
 
 class ClientLeft(Exception):
     """The client was gone before its request was complete."""
+
+
+class Body:
+    """A request's body, as it comes.
+
+    Attributes:
+        ended: whether all of it has come.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.ended = False
+
+    async def read(self, most: int) -> bytes:
+        """All of it. Raises TooLarge for more than `most` bytes, and ClientLeft."""
+        pieces: list[bytes] = []
+        size = 0
+        while not self.ended:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            self.ended = not message.get("more_body")
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > most:
+                raise TooLarge
+        return b"".join(pieces)
+
+    async def drain(self) -> None:
+        """Let what was not wanted come, if it is little and comes at once."""
+        with contextlib.suppress(TimeoutError, TooLarge, ClientLeft):
+            async with asyncio.timeout(REFUSED_BODY_S):
+                await self.read(REFUSED_BODY)
 
 
 class App:
@@ -93,10 +129,12 @@ class App:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = Body(receive)
         # What a request holds, it holds until its answer has been sent.
         with contextlib.ExitStack() as held:
             try:
-                reply = await self._reply(scope, receive, held)
+                reply = await self._reply(scope, body, held)
+                await body.drain()
             except TooLarge:
                 limit = self._gateway.config.max_body_bytes
                 reply = _client_error(413, f"the body is longer than {limit} bytes")
@@ -107,7 +145,7 @@ class App:
             except Exception as error:
                 reply = self._our_own_failure(error)
             try:
-                await _send(reply, send, body_wanted=scope["method"] != "HEAD")
+                await _send(reply, send, body_wanted=scope["method"] != "HEAD", body_read=body.ended)
             except Exception as error:
                 # The answer has begun: all that can be done is to end it unfinished, which the client sees.
                 self._our_own_failure(error)
@@ -118,7 +156,7 @@ class App:
         log.error("a request failed for a reason of our own: %s", described(error))
         return error_reply(500, "the gateway failed; its log says why", kind="internal_error")
 
-    async def _reply(self, scope: Scope, receive: Receive, held: contextlib.ExitStack) -> Reply:
+    async def _reply(self, scope: Scope, body: Body, held: contextlib.ExitStack) -> Reply:
         method, path = scope["method"], scope["path"]
         if self._metrics_port is not None and (scope.get("server") or ("", None))[1] == self._metrics_port:
             found = match(method, path)
@@ -130,9 +168,8 @@ class App:
         if raw_path is not None and raw_path != path.encode():
             return _not_offered(method, path)
         found = match(method, path)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         if found is None:
-            await _drain(headers, receive)
             if methods(path):
                 return _client_error(405, f"only {', '.join(methods(path))}", allow=", ".join(methods(path)))
             return _not_offered(method, path)
@@ -143,18 +180,13 @@ class App:
             return self._readiness(authorization)
         if found.route in OPERATOR_ROUTES:
             if not self._gateway.teams.is_operator(authorization):
-                await _drain(headers, receive)
                 return self._unknown_key(headers, scope)
-            body = await self._body(headers, receive)
-            return await admin.answer(self._gateway, found.route, body)
+            return await admin.answer(self._gateway, found.route, await self._body(headers, body))
         team = self._gateway.teams.identify(authorization)
         if team is None:
-            await _drain(headers, receive)
             return self._unknown_key(headers, scope)
         if (frozen := self._gateway.switches.frozen(team.name)) is not None:
-            await _drain(headers, receive)
-            self._gateway.counters.add(team.name, "frozen", 1)
-            return team_frozen(team, frozen)
+            return self._gateway.dispatcher.refuse_frozen(team, found, frozen)
         if found.route is Route.MODELS:
             return json_reply(200, {"object": "list", "data": [self._model(name) for name in self._models()]})
         if found.route is Route.MODEL:
@@ -162,14 +194,12 @@ class App:
         try:
             held.enter_context(self._capacity.place())
         except Full as full:
-            await _drain(headers, receive)
             self._gateway.counters.add(team.name, "shed", 1)
             return overloaded(full.retry_s)
-        return await self._answer(team, found, headers, scope, receive)
+        return await self._answer(team, found, headers, scope, await self._body(headers, body))
 
-    async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, receive: Receive) -> Reply:
+    async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, raw: bytes) -> Reply:
         refused = unreadable(headers)
-        raw = b"" if refused else await self._body(headers, receive)
         query = scope.get("query_string", b"").decode("latin-1")
         reply = await self._gateway.dispatcher.dispatch(
             team, found, raw, query=query, cache_control=headers.get("cache-control"), refused=refused
@@ -183,25 +213,14 @@ class App:
         self._malformed.failed(address)
         return reply
 
-    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+    async def _body(self, headers: dict[str, str], body: Body) -> bytes:
         """The request's body. Raises TooLarge, ClientLeft, and TimeoutError if it does not arrive in time."""
         limit = self._gateway.config.max_body_bytes
         length = headers.get("content-length") or "0"
         if length.isdigit() and int(length) > limit:
             raise TooLarge
-        pieces: list[bytes] = []
-        size = 0
         async with asyncio.timeout(self._gateway.config.body_s):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientLeft
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                if size > limit:
-                    raise TooLarge
-                if not message.get("more_body"):
-                    return b"".join(pieces)
+            return await body.read(limit)
 
     def _readiness(self, authorization: str | None) -> Reply:
         """Ready or not; why not is the operator's alone to know."""
@@ -240,19 +259,19 @@ class App:
         )
 
 
-async def _drain(headers: dict[str, str], receive: Receive) -> None:
-    """Read the body of a request that is refused whatever it says, if it is small and comes at once."""
-    length = headers.get("content-length") or "0"
-    if not length.isdigit() or not 0 < int(length) <= REFUSED_BODY:
-        return
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(REFUSED_BODY_S):
-            while (message := await receive())["type"] != "http.disconnect" and message.get("more_body"):
-                pass
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers by name. What comes in several lines is one list (RFC 9110, 5.3), so two keys are no key."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
-async def _send(reply: Reply, send: Send, *, body_wanted: bool) -> None:
+async def _send(reply: Reply, send: Send, *, body_wanted: bool, body_read: bool) -> None:
     headers = [(b"content-type", reply.media_type.encode()), (b"x-content-type-options", b"nosniff")]
+    if not body_read:
+        headers.append(UNREAD)
     if "x-request-id" not in reply.headers:
         headers.append((b"x-request-id", f"req_{secrets.token_hex(16)}".encode()))
     headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in reply.headers.items()]

@@ -90,7 +90,9 @@ class Flyctl:
         """The child's whole environment."""
         kept = {name: self._environ[name] for name in _INHERITED if self._environ.get(name)}
         token = {"FLY_API_TOKEN": self._token.reveal()} if self._token else {}
-        return {**kept, **_FIXED, "FLY_CONFIG_DIR": str(self.state), **token}
+        # A library of flyctl's makes its cache folder at every start, whatever the command.
+        own = {"FLY_CONFIG_DIR": str(self.state), "XDG_CACHE_HOME": str(self.state / "cache")}
+        return {**kept, **_FIXED, **own, **token}
 
     def prepare(self) -> None:
         """Make the state folder, private, and keep flyctl from writing a log into it."""

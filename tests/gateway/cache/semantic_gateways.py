@@ -190,6 +190,7 @@ def gateways(
     count: int = 1,
     budget: int = 10_000_000,
     shadow_rate: float = 0.0,
+    timeout_s: float = 10,
     **semantic: Any,
 ) -> None:
     async def main() -> None:
@@ -198,7 +199,7 @@ def gateways(
         settings = replace(settings, cache=replace(settings.cache, bytes_per_team=budget))
         assert settings.cache.semantic is not None
         for _ in range(count):
-            store = Store(url, prefix=prefix, timeout_s=10, breaker_open_s=0.1)
+            store = Store(url, prefix=prefix, timeout_s=timeout_s, breaker_open_s=0.1)
             ttl = {"exact": 1000, "semantic": 1000, "verdict": 1000}
             entry_store = EntryStore(store, prefix=prefix, bytes_per_team=budget, ttl_s=ttl)  # type: ignore[arg-type]
             provider, limiter, counts = Provider(), Reservations(), Counter[tuple[str, str]]()

@@ -127,7 +127,6 @@ def test_a_redis_that_comes_back_empty_is_believed(own_valkey: ValkeyServer) -> 
 
 def test_a_frozen_redis_is_a_miss_in_time_and_later_serves_again(own_valkey: ValkeyServer) -> None:
     async def check(one: Gateway) -> None:
-        one.store.timeout_s = 0.2
         await one.put("What is the return policy?", "30 days")
         own_valkey.freeze()
         began = time.monotonic()
@@ -140,7 +139,7 @@ def test_a_frozen_redis_is_a_miss_in_time_and_later_serves_again(own_valkey: Val
                 await asyncio.sleep(0.01)
         assert said((await one.look(SPELT)).hit) == "30 days"
 
-    gateways(own_valkey.url, "gw:", check)
+    gateways(own_valkey.url, "gw:", check, timeout_s=0.2)
 
 
 def test_rows_of_an_earlier_version_are_left_alone(valkey: Valkey) -> None:

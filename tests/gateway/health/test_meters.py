@@ -43,6 +43,17 @@ def test_a_clock_set_back_makes_no_negative_time() -> None:
     assert row.total.sum_s == row.own.sum_s == 0.0
 
 
+@pytest.mark.parametrize("result", ["limited", "malformed", "failed", "frozen"])
+def test_what_got_no_answer_is_counted_and_does_not_make_answers_look_quick(result: str) -> None:
+    meters = Meters(frozenset({"shop"}), frozenset())
+    for _ in range(99):
+        meters.note(done(seconds=0), result, saved_nano_usd=0)
+    meters.note(done(seconds=5), "answered", saved_nano_usd=0)
+    ((_, row),) = meters.sums("team").items()
+    assert row.count == 100
+    assert (row.total.counts, row.own.counts) == ([0] * 11 + [1] + [0] * 4,) * 2
+
+
 def test_sums_over_labels_hold_all_rows() -> None:
     meters = Meters(frozenset({"shop"}), frozenset({"a", "b"}))
     for model, seconds in (("a", 0.3), ("b", 0.3), ("b", 100.0)):

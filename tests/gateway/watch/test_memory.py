@@ -63,7 +63,7 @@ def test_one_works_at_a_time_and_one_that_stops_hands_over_at_once(valkey: Valke
 
 def test_what_an_earlier_version_kept_is_taken_over_with_what_it_lacks(valkey: Valkey) -> None:
     async def work(one: Memory, other: Memory, clock: Clock, store: Store) -> None:
-        await store.call("SET", f"{valkey.prefix}watch:state", '{"revision": 3, "state": {"alerts": {"a": {}}}}')
+        await store.call("SET", f"{valkey.prefix}{{watch}}:state", '{"revision": 3, "state": {"alerts": {"a": {}}}}')
         await works(one, clock)
         assert one.state == {**start(), "alerts": {"a": {}}}
 

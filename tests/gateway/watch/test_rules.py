@@ -57,8 +57,8 @@ TEAM = TeamSeen(1.0, 50.0)
         ("redis-memory", {"redis": (80, 100)}, {"redis": (81, 100)}),
         ("disk", {"disks": {"d": 0.8}}, {"disks": {"d": 0.81}}),
         ("traces-waiting", {"traces_waiting": 500}, {"traces_waiting": 501}),
-        ("traces-missing", {"delivered": (100, 98)}, {"delivered": (100, 97)}),
-        ("traces-missing", {"delivered": (49, 0)}, {"delivered": (50, 0)}),
+        ("traces-missing", {"delivered": (100, 99)}, {"delivered": (100, 98)}),
+        ("traces-missing", {"delivered": (99, 0)}, {"delivered": (100, 0)}),
         ("certificate", {"certificates": {"c": 14.0}}, {"certificates": {"c": 13.9}}),
         (
             "cache-wrong",
@@ -92,6 +92,20 @@ def test_a_look_beyond_the_limit_is_bad_and_one_at_it_is_not(
 def test_what_was_counted_beyond_the_limit_is_bad(rule: str, fine: dict[str, float], bad: dict[str, float]) -> None:
     assert states(well(BEGIN), counted(**fine))[rule] == "fine"
     assert states(well(BEGIN), counted(**bad))[rule] == "bad"
+
+
+def test_a_goal_for_p95_between_two_bounds_of_the_histogram_is_no_alert_below_it() -> None:
+    """Of a goal of 3 s the bound of 5 s says too little: most of its class may lie below."""
+    rules = settings().rules
+    goal = replace(settings(), rules={**rules, "latency": replace(rules["latency"], limit=3.0)})
+
+    def state(**counts: float) -> str:
+        (latency,) = (each for each in evaluate(well(BEGIN), counted(**counts), goal) if each.rule == "latency")
+        return latency.state
+
+    assert state(timed=100, le__2_p_0=94, le__5_p_0=98) == "fine", "about 2.75 s"
+    assert state(timed=100, le__2_p_0=94, le__5_p_0=96) == "bad", "about 3.5 s"
+    assert state(timed=100, le__2_p_0=94, le__5_p_0=94) == "bad", "more than 5 s"
 
 
 def test_the_hit_rate_is_compared_with_the_day_before_and_silence_with_the_week() -> None:
@@ -174,6 +188,10 @@ def test_times_are_read_from_the_gateways_histogram_and_only_those_no_cache_gave
     )
     assert exposition.latency(exposition.parse(text)) == {"le:1.0": 7.0, "timed": 9.0}
     assert exposition.latency(exposition.parse("gateway_ready 1")) is None
+    declared = text.splitlines()[0]
+    assert exposition.latency(exposition.parse(declared)) == {}, (
+        "before the first answer: nothing to tell, and no alert"
+    )
 
 
 @pytest.mark.parametrize("changed", ["[rules.spend]\nlimit = 'much'", "[rules.weather]\nlimit = 1"])

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from redis import Redis
 
+from tests.gateway.valkey_cluster import ValkeyCluster
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import GatewayProcess, Provider, configuration
 
@@ -22,7 +23,7 @@ LOST_PAUSE_S = 0.2
 
 @contextlib.contextmanager
 def several(
-    count: int, valkey: ValkeyServer, provider: Provider, limits: Mapping[str, Mapping[str, Any]]
+    count: int, valkey: ValkeyServer | ValkeyCluster, provider: Provider, limits: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[list[GatewayProcess]]:
     """Gateway processes, started together, that share a Redis, the keys, and the limits.
 

@@ -64,8 +64,10 @@ def test_a_switch_thrown_at_one_gateway_holds_at_all_over_a_restart_and_while_re
         assert ask(one, "hello", "prod_customer").status_code == 200
         with one.operator() as operator:
             counted = operator.get("/metrics").text
-        assert 'gateway_frozen_refusals_total{team="prod_ceo"} 1' in counted
-        assert 'gateway_frozen_refusals_total{team="prod_customer"} 0' in counted
+        counts = [line for line in counted.splitlines() if 'outcome="frozen"' in line]
+        assert counts == [
+            'gateway_requests_total{team="prod_ceo",route="chat",model="none",tier="bypass",outcome="frozen"} 1'
+        ]
         within(lambda: ask(other, "hello").status_code == 403)
         before = sum(provider.calls(model) for model in ("gpt-4o-mini", "gpt-4o"))
         with pytest.raises(openai.PermissionDeniedError, match="frozen"):

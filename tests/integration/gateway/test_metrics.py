@@ -75,10 +75,13 @@ def test_what_was_sent_is_what_is_counted(measured: GatewayProcess, word: str) -
     assert seen["gateway_first_token_seconds_count", TEAM, "chat"] == 1
     assert seen["gateway_provider_seconds_count", "chat", "gpt-4o-mini"] == 3
     assert seen["gateway_own_seconds_count", "chat"] == sum(
-        value for key, value in seen.items() if key[0] == "gateway_requests_total" and key[2] == "chat"
+        value
+        for key, value in seen.items()
+        if key[0] == "gateway_requests_total" and (key[2], key[5]) == ("chat", "answered")
     )
+    assert seen["gateway_request_seconds_count", "prod_background", "chat", "miss"] == 1, "a refusal is no quick answer"
     uses = {key[1]: value for key, value in seen.items() if key[0] == "gateway_redis_bytes"}
-    assert uses.keys() == {"exact cache", "semantic cache", "limits", "watch", "other"}
+    assert uses.keys() == {"exact cache", "semantic cache", "limits", "counts", "watch", "other"}
     assert min(uses["exact cache"], uses["limits"], uses["other"]) > 0
     kept = uses["exact cache"] + uses["semantic cache"]
     assert kept == pytest.approx(sum(v for key, v in seen.items() if key[0] == "gateway_cache_bytes"), abs=10)
@@ -94,9 +97,9 @@ def test_what_the_watch_keeps_and_a_full_semantic_cache_show_in_redis_bytes(
             redis.xadd(f"{PREFIX}log:semantic:{{{TEAM}}}", {"k": str(number), "n": "1000"})
         redis.xadd(f"{PREFIX}log:semantic:{{{TEAM}}}", {"wrong": "an announcement is no entry"})
         redis.incrby(f"{PREFIX}used:{{{TEAM}}}", 100_000)
-        redis.set(f"{PREFIX}watch:state", "x" * 50_000)
+        redis.set(f"{PREFIX}{{watch}}:state", "x" * 50_000)
         after = scrape(measured)
-        redis.delete(f"{PREFIX}watch:state", f"{PREFIX}log:semantic:{{{TEAM}}}")
+        redis.delete(f"{PREFIX}{{watch}}:state", f"{PREFIX}log:semantic:{{{TEAM}}}")
         redis.decrby(f"{PREFIX}used:{{{TEAM}}}", 100_000)
 
     def grew(use: str) -> float:

@@ -19,6 +19,7 @@ from tests.integration.gateway.watching import WAIT_S, WatchProcess
 
 EVERY_S = 0.2
 METRICS = """\
+# TYPE gateway_request_seconds histogram
 gateway_request_seconds_bucket{team="sales",tier="miss",le="0.5"} 10
 gateway_request_seconds_bucket{team="sales",tier="miss",le="+Inf"} 10
 gateway_traces_waiting 0
@@ -131,9 +132,9 @@ def test_off_on_and_on_another_machine_no_alert_is_lost_or_doubled(watches: Watc
     # Its next try would come in half a minute.
     with watches.valkey.client() as redis:
         watches.end(fourth, signal.SIGTERM)
-        state = json.loads(redis.get("gw:watch:state") or b"")
+        state = json.loads(redis.get("gw:{watch}:state") or b"")
         state["state"]["retry"]["at"] = 0
-        redis.set("gw:watch:state", json.dumps(state))
+        redis.set("gw:{watch}:state", json.dumps(state))
     watches.start()
     watches.until(lambda: watches.counts() == (3, 3))
     ids = watches.mail.ids()

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.flysim.faults import Call
 from tests.flysim.state import Json
 from tests.targets.fly.support import Site
 
@@ -19,17 +20,19 @@ class Kept:
     Attributes:
         account: the simulator's whole state.
         folder: a copy of the checkout, and of what the stub for ClickHouse holds.
+        mutations: the calls of that deploy that changed something.
     """
 
     account: Json
     folder: Path
+    mutations: tuple[Call, ...]
 
     @staticmethod
     def of(place: Site, folder: Path) -> Kept:
         """Keep what is at `place` now, its files in `folder`."""
         shutil.copytree(place.root, folder / "checkout", symlinks=True)
         shutil.copy2(place.root.parent / CLICKHOUSE_CONTENTS, folder)
-        return Kept(place.sim.snapshot(), folder)
+        return Kept(place.sim.snapshot(), folder, tuple(place.sim.mutating_calls()))
 
     def put_into(self, place: Site) -> None:
         """Make `place`, an empty account with a database that knows nothing, what was kept."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from ..config import Team
 from ..outcome import Kind, Outcome
 from ..store import StoreUnavailable
+from ..switches import Thrown
 from ..upstream.errors import UpstreamError
 from .embeddings import Embeddings
 from .errors import BadRequest, OverLimit
 from .generation import Generation
 from .moderations import Moderations
 from .recorder import Recorder
-from .refusals import malformed, no_answer, over_limit
+from .refusals import malformed, no_answer, over_limit, team_frozen
 from .reply import Reply
 from .request import API
 from .routes import Match, Route
@@ -82,6 +83,13 @@ class Dispatcher:
             self.recorder.record(outcome)
             raise
         self.recorder.record(outcome)
+        return reply
+
+    def refuse_frozen(self, team: Team, found: Match, frozen: Thrown) -> Reply:
+        """Refuse a team whose key is frozen; counted like other requests, of which a list of models is none."""
+        reply = team_frozen(team, frozen)
+        if (kind := KINDS.get(found.route)) is not None:
+            self.recorder.record(Outcome(team, kind, status=reply.status, frozen=True))
         return reply
 
     async def _answer(self, outcome: Outcome, found: Match, raw: bytes, query: str, cache_control: str | None) -> Reply:

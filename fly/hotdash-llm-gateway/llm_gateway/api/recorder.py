@@ -21,5 +21,6 @@ class Recorder:
         if outcome.hit and outcome.model:
             saved = spend(self._config.prices[outcome.model], outcome.usage)
         self._counters.count(outcome, saved_nano_usd=saved.nano_usd)
-        if self._tracer is not None:
+        # A team is frozen so that it does no harm: it shall not fill Langfuse either.
+        if self._tracer is not None and not outcome.frozen:
             self._tracer.record(outcome)

@@ -14,7 +14,7 @@ KEPT_DAYS = 35
 
 
 class History:
-    """Sums by hour. A figure belongs to the hour in which it was added, however late Redis is told of it.
+    """Sums by hour. A figure belongs to the hour it is added to, however late Redis is told of it.
 
     Args:
         store: where the sums of all gateways are kept, a hash for each team's day.
@@ -25,10 +25,10 @@ class History:
         self._store, self._prefix = store, prefix
         self._unsent: Counter[tuple[str, int, str]] = Counter()
 
-    def add(self, team: str, name: str, value: int) -> None:
-        """Add to a figure of the current hour; never waits."""
+    def add(self, team: str, name: str, value: int, *, at_s: float | None = None) -> None:
+        """Add to a figure of the current hour, or of the one of `at_s` (seconds since 1970); never waits."""
         if value:
-            self._unsent[team, int(time.time()) // HOUR_S, name] += value
+            self._unsent[team, int(time.time() if at_s is None else at_s) // HOUR_S, name] += value
 
     async def flush(self) -> None:
         """Send what was not sent; it stays for the next time if Redis is away."""
@@ -58,6 +58,11 @@ class History:
                 hour, _, name = bytes(field).decode().partition(":")
                 found.setdefault(day * DAY_H + int(hour), {})[name] = int(value)
         return found
+
+    def keys(self, team: str) -> tuple[str, ...]:
+        """The names of all keys in Redis that there may be of a team."""
+        today = int(time.time()) // HOUR_S // DAY_H
+        return tuple(self._key(team, day) for day in range(today - KEPT_DAYS, today + 1))
 
     def _key(self, team: str, day: int) -> str:
         return f"{self._prefix}history:{{{team}}}:{day}"

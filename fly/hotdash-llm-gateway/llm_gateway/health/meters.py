@@ -15,6 +15,8 @@ from ..outcome import Outcome
 BOUNDS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Upper bounds of the latency histograms, in seconds; the goal for P95 is one of them."""
 NS = 1_000_000_000
+ANSWERED = "answered"
+"""The result of a request that got what it asked for."""
 OTHER = "other"
 """The label of whatever is not in the configuration: labels never come from outside."""
 
@@ -66,6 +68,20 @@ class Row:
         self.lookup: Histogram | None = None
         self.first: Histogram | None = None
 
+    def note_times(self, outcome: Outcome, took_ns: int) -> None:
+        """Take in how long an answer took, and its parts, in nanoseconds."""
+        self.total.note(took_ns / NS)
+        self.own.note(max(0, took_ns - outcome.provider_ns - outcome.lookup_ns) / NS)
+        if outcome.provider_ns:
+            self.provider = self.provider or Histogram()
+            self.provider.note(outcome.provider_ns / NS)
+        if outcome.lookup_ns:
+            self.lookup = self.lookup or Histogram()
+            self.lookup.note(outcome.lookup_ns / NS)
+        if outcome.first_token_ns is not None:
+            self.first = self.first or Histogram()
+            self.first.note(max(0, outcome.first_token_ns - outcome.started_ns) / NS)
+
 
 class Meters:
     """Figures of one process since its start, by key."""
@@ -83,7 +99,7 @@ class Meters:
 
         Args:
             outcome: of the request.
-            result: answered, limited, malformed or failed.
+            result: answered, limited, malformed, failed or frozen.
             saved_nano_usd: what a cached answer would have cost.
         """
         model = outcome.model or ""
@@ -102,18 +118,9 @@ class Meters:
             row.output_tokens += usage.get("completion_tokens") or 0
         # A clock that is set back must not make time negative.
         took_ns = max(0, time.time_ns() - outcome.started_ns)
-        others_ns = outcome.provider_ns + outcome.lookup_ns
-        row.total.note(took_ns / NS)
-        row.own.note(max(0, took_ns - others_ns) / NS)
-        if outcome.provider_ns:
-            row.provider = row.provider or Histogram()
-            row.provider.note(outcome.provider_ns / NS)
-        if outcome.lookup_ns:
-            row.lookup = row.lookup or Histogram()
-            row.lookup.note(outcome.lookup_ns / NS)
-        if outcome.first_token_ns is not None:
-            row.first = row.first or Histogram()
-            row.first.note(max(0, outcome.first_token_ns - outcome.started_ns) / NS)
+        # What was refused took no time, and would make answers look quick.
+        if result == ANSWERED:
+            row.note_times(outcome, took_ns)
         return took_ns / NS
 
     def sums(self, *labels: str) -> Mapping[tuple[str, ...], Row]:

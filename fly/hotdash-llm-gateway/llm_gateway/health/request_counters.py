@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from ..outcome import Outcome
 from ..store import Store, StoreUnavailable
 from .history import History
-from .meters import BOUNDS_S, Meters
+from .meters import ANSWERED, BOUNDS_S, NS, Meters
 
 FLUSH_S = 5.0
 DAILY = frozenset({"judge_nano_usd", "semantic_saved_nano_usd"})
 """Names whose sums are also kept by day, to tell whether the judge pays."""
+DAILY_KEPT = 3
+"""Days that these are kept."""
 DETAILS = ("usd:", "saved:", "took:", "traced_", "uncached")
 """Beginnings of the names that are kept by hour only."""
-UNANSWERED, ANSWERED = ("limited", "malformed", "failed"), "answered"
+UNANSWERED = ("limited", "malformed", "failed", "frozen")
 UNCACHED = "uncached"
 """Answers that could have come from a cache and did not, as traces have it: `cache_hit = false`."""
 LAST_REQUEST = "last_request_s"
@@ -54,7 +56,9 @@ class RequestCounters:
         """Add a finished request."""
         team = outcome.team.name
         self._last[team] = int(time.time())
-        if outcome.status == 429 and outcome.warning:
+        if outcome.frozen:
+            what = "frozen"
+        elif outcome.status == 429 and outcome.warning:
             what = "limited"
         elif outcome.warning:
             what = "malformed"
@@ -84,15 +88,16 @@ class RequestCounters:
         if result == ANSWERED and not outcome.hit and outcome.answer is not None:
             new[UNCACHED] = 1
             new[f"took:{bisect_left(BOUNDS_S, took_s)}"] = 1
+        # The hour in which it began, as Langfuse has it: so the two can be compared hour by hour.
         for name, value in new.items():
-            self._add(team, name, value)
+            self._add(team, name, value, at_s=outcome.started_ns / NS)
 
     def add(self, team: str, name: str, value: int) -> None:
         """Add to one figure of a team."""
         self._add(team, name, value)
 
-    def _add(self, team: str, name: str, value: int) -> None:
-        self._history.add(team, name, value)
+    def _add(self, team: str, name: str, value: int, *, at_s: float | None = None) -> None:
+        self._history.add(team, name, value, at_s=at_s)
         if not name.startswith(DETAILS):
             self.totals[team, name] += value
             self._unsent[team, name] += value
@@ -100,6 +105,11 @@ class RequestCounters:
     async def history(self, team: str, days: int) -> Mapping[int, Mapping[str, int]]:
         """The sums of all gateways by hour (hours since 1970), of the last days (UTC). Raises StoreUnavailable."""
         return await self._history.read(team, days)
+
+    def keys(self, team: str) -> tuple[str, ...]:
+        """The names of all keys in Redis that there may be of a team."""
+        days = range(_today() - DAILY_KEPT, _today() + 1)
+        return (self._key(team), *(self._key(team, day) for day in days), *self._history.keys(team))
 
     async def run(self) -> None:
         """Send the sums until cancelled."""
@@ -128,7 +138,7 @@ class RequestCounters:
             if name in DAILY:
                 with contextlib.suppress(StoreUnavailable):
                     await self._store.call("HINCRBY", self._key(team, _today()), name, value)
-                    await self._store.call("EXPIRE", self._key(team, _today()), 3 * DAY_S)
+                    await self._store.call("EXPIRE", self._key(team, _today()), DAILY_KEPT * DAY_S)
         await self._history.flush()
 
     async def shared(self, team: str) -> Mapping[str, int]:

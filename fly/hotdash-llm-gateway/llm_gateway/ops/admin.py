@@ -14,7 +14,7 @@ from ..cache.entry_store import TIERS, Tier
 from ..cache.purge import purge_entry, purge_team, take_back
 from ..health.history import KEPT_DAYS
 from ..health.meters import BOUNDS_S
-from ..health.request_counters import LAST_REQUEST, pays
+from ..health.request_counters import LAST_REQUEST, UNANSWERED, pays
 from ..settings import NANO
 from ..store import StoreUnavailable
 from ..switches import CACHE_TIERS, team_switch
@@ -22,9 +22,6 @@ from . import metrics, switching
 
 if TYPE_CHECKING:
     from ..gateway import Gateway
-
-
-UNANSWERED = ("limited", "malformed", "failed", "frozen")
 
 
 async def answer(gateway: Gateway, route: Route, body: bytes) -> Reply:

@@ -98,7 +98,6 @@ def _teams(gateway: Gateway) -> Iterator[Named]:
     for team in gateway.config.teams:
         yield "gateway_escalated", Sample((team,), totals[team, "escalated"])
         yield "gateway_fallback", Sample((team,), totals[team, "fallback"])
-        yield "gateway_frozen_refusals", Sample((team,), totals[team, "frozen"])
         yield "gateway_shed", Sample((team,), totals[team, "shed"])
         yield "gateway_semantic_lookups", Sample((team,), totals[team, "lookups"])
         for how in HOW:
@@ -134,17 +133,9 @@ async def shared(gateway: Gateway) -> AsyncIterator[Named]:
             yield "gateway_shadow_checked", Sample((name, "agree"), checked["sampled"] - checked["wrong"])
             yield "gateway_shadow_checked", Sample((name, "differ"), checked["wrong"])
         yield "gateway_cache_bytes", Sample((name,), await gateway.entry_store.used_bytes(name))
-    memory = await _memory(gateway)
-    if "used_memory" in memory:
-        for use, count in (await redis_use.by_use(gateway, memory["used_memory"])).items():
+    used, most = (sum(figures) for figures in zip(*await gateway.store.memory(), strict=True))
+    if used:
+        for use, count in (await redis_use.by_use(gateway, used)).items():
             yield "gateway_redis_bytes", Sample((use,), count)
-    if memory.get("maxmemory"):
-        yield "gateway_redis_limit_bytes", Sample((), memory["maxmemory"])
-
-
-async def _memory(gateway: Gateway) -> dict[str, int]:
-    """What INFO says of Redis' memory."""
-    said = await gateway.store.call("INFO", "memory")
-    text = said.decode() if isinstance(said, bytes) else str(said)
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {name: int(value) for name, _, value in pairs if name in ("used_memory", "maxmemory") and value.isdigit()}
+    if most:
+        yield "gateway_redis_limit_bytes", Sample((), most)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _LINE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
+_TYPE = re.compile(r"# TYPE (\S+) ")
 _LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
 TIMES = "gateway_request_seconds"
 UNCACHED = ("miss", "bypass")
@@ -21,10 +22,20 @@ class Sample:
     value: float
 
 
-def parse(text: str) -> list[Sample]:
-    """The samples of an exposition; lines that are none are left out."""
-    found = []
+@dataclass(frozen=True)
+class Exposition:
+    """What was read: samples, and the names of the families there are, those without a sample included."""
+
+    samples: tuple[Sample, ...]
+    families: frozenset[str]
+
+
+def parse(text: str) -> Exposition:
+    """The samples and families of an exposition; lines that are neither are left out."""
+    found, families = [], set()
     for line in text.splitlines():
+        if declared := _TYPE.match(line):
+            families.add(declared[1])
         match = _LINE.match(line)
         if match is None:
             continue
@@ -32,28 +43,27 @@ def parse(text: str) -> list[Sample]:
             found.append(Sample(match[1], dict(_LABEL.findall(match[2] or "")), float(match[3])))
         except ValueError:
             continue
-    return found
+    return Exposition(tuple(found), frozenset(families))
 
 
-def total(samples: Iterable[Sample], name: str, **labels: str) -> float:
+def total(exposition: Exposition, name: str, **labels: str) -> float:
     """The sum of a metric's samples that carry these labels."""
     return sum(
         sample.value
-        for sample in samples
+        for sample in exposition.samples
         if sample.name == name and all(sample.labels.get(label) == value for label, value in labels.items())
     )
 
 
-def latency(samples: Iterable[Sample]) -> dict[str, float] | None:
-    """Cumulative counts of answers that no cache gave, by the bound of their time; None if there is no histogram."""
+def latency(exposition: Exposition) -> dict[str, float] | None:
+    """Cumulative counts of answers that no cache gave, by the bound of their time; None if there is no histogram.
+
+    One without a sample is there: before its first answer a gateway has nothing to tell.
+    """
     counts: dict[str, float] = {}
-    there = False
-    for sample in samples:
-        if sample.name != f"{TIMES}_bucket":
-            continue
-        there = True
-        if sample.labels.get("tier", "miss") in UNCACHED:
+    for sample in exposition.samples:
+        if sample.name == f"{TIMES}_bucket" and sample.labels.get("tier", "miss") in UNCACHED:
             bound = sample.labels.get("le", "")
             name = "timed" if bound == "+Inf" else f"le:{bound}"
             counts[name] = counts.get(name, 0.0) + sample.value
-    return counts if there else None
+    return counts if TIMES in exposition.families else None

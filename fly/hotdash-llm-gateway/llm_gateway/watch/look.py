@@ -51,13 +51,13 @@ class Looker:
             return {}
         counters: dict[str, Mapping[str, float]] = {}
         waiting, timed = 0, True
-        for address, (_, samples) in alive.items():
-            if samples is None:
+        for address, (_, metrics) in alive.items():
+            if metrics is None:
                 unseen["gateway"] = f"{address} does not show its metrics"
                 continue
-            waiting += int(exposition.total(samples, "gateway_traces_waiting"))
-            counts = {"lost": exposition.total(samples, "gateway_traces_total", result="lost")}
-            latency = exposition.latency(samples)
+            waiting += int(exposition.total(metrics, "gateway_traces_waiting"))
+            counts = {"lost": exposition.total(metrics, "gateway_traces_total", result="lost")}
+            latency = exposition.latency(metrics)
             timed = timed and latency is not None
             counters[address] = {**counts, **(latency or {})}
         if not timed or not counters:
@@ -75,7 +75,7 @@ class Looker:
             unseen["figures"] = str(error)
             return {**part, "counters": counters}
 
-    def _one(self, address: str) -> tuple[tuple[str, ...], list[exposition.Sample] | None] | None:
+    def _one(self, address: str) -> tuple[tuple[str, ...], exposition.Exposition | None] | None:
         """Why a gateway is not ready, and its metrics; None if it does not answer at all."""
         key = self._places.operator_key
         try:
@@ -85,10 +85,10 @@ class Looker:
         said = body.get("reasons") or ["not ready"]
         reasons = () if status == 200 else tuple(str(reason) for reason in said)
         try:
-            samples = exposition.parse(probe.text_of(f"{address}/metrics", key=key))
+            metrics = exposition.parse(probe.text_of(f"{address}/metrics", key=key))
         except Unseen:
-            samples = None
-        return reasons, samples
+            metrics = None
+        return reasons, metrics
 
     def _delivered(self, address: str, unseen: dict[str, str]) -> tuple[int, int] | None:
         """What a gateway found of the delivery of traces."""
@@ -115,16 +115,15 @@ class Looker:
             raise Unseen(f"the gateway's figures are not as known: {type(error).__name__} {error}") from None
 
     async def _redis(self) -> Part:
+        """Of the fullest server of a cluster, since the teams it has are those whose writes are refused."""
         try:
-            raw = await self._store.call("INFO", "memory")
+            told = await self._store.memory()
         except StoreUnavailable as error:
             raise Unseen(str(error)) from None
-        lines = dict(line.split(":", 1) for line in raw.decode().splitlines() if ":" in line)
-        used, most = lines.get("used_memory", ""), lines.get("maxmemory", "")
-        if not used.isdigit():
+        if not all(used for used, _ in told):
             raise Unseen("Redis does not say how much memory it uses")
-        limit = int(most) if most.isdigit() and int(most) else self._settings.redis_max_bytes
-        return {"redis": (float(used), float(limit))}
+        each = [(float(used), float(most or self._settings.redis_max_bytes)) for used, most in told]
+        return {"redis": max(each, key=lambda one: one[0] / one[1] if one[1] else 0.0)}
 
     async def _disks(self) -> Part:
         """The shares in use of those volumes that there are."""

@@ -34,7 +34,7 @@ class Memory:
     ) -> None:
         self._store, self._lease_s, self._clock = store, lease_s, clock
         self._token = secrets.token_hex(8)
-        self._keys = [f"{store.prefix}watch:lease", f"{store.prefix}watch:state"]
+        self._keys = [f"{store.prefix}{{watch}}:{part}" for part in ("lease", "state")]
         self._revision = 0
         self._unsaved = False
         self._met = False

@@ -64,9 +64,9 @@ def clickhouse_disk(url: str, user: str, password: str) -> float:
 
 def store_disk(url: str) -> float:
     """The share in use of MinIO's volume, by its own metrics. Raises Unseen."""
-    samples = exposition.parse(text_of(f"{url}/minio/v2/metrics/cluster"))
-    most = exposition.total(samples, "minio_cluster_capacity_usable_total_bytes")
-    free = exposition.total(samples, "minio_cluster_capacity_usable_free_bytes")
+    metrics = exposition.parse(text_of(f"{url}/minio/v2/metrics/cluster"))
+    most = exposition.total(metrics, "minio_cluster_capacity_usable_total_bytes")
+    free = exposition.total(metrics, "minio_cluster_capacity_usable_free_bytes")
     if not most:
         raise Unseen("the object store does not say how large it is")
     return 1 - free / most

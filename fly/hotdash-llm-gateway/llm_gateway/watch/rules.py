@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,11 +114,20 @@ def _latency(view: View, threshold: Threshold) -> Found:
     bounds = sorted((float(name[3:]), count) for name, count in counts.items() if name.startswith("le:"))
     total = counts["timed"]
     enough = total >= max(threshold.least, 1)
-    # The bound below which 95% lie: a histogram says no more.
-    p95 = next((bound for bound, count in bounds if count >= 0.95 * total), float("inf")) if total else 0.0
-    shown = f"{p95:g} s" if p95 != float("inf") else f"more than {bounds[-1][0] if bounds else 0:g} s"
-    says = f"P95 at most {shown} over {total:.0f} answers in {span} (limit {threshold.limit:g} s)"
+    p95 = _p95(bounds, total)
+    shown = f"about {p95:.2g} s" if p95 != float("inf") else f"more than {bounds[-1][0] if bounds else 0:g} s"
+    says = f"P95 {shown} over {total:.0f} answers in {span} (limit {threshold.limit:g} s)"
     yield "all", enough and p95 > threshold.limit, min(p95, 1e6), says
+
+
+def _p95(bounds: Sequence[tuple[float, float]], total: float) -> float:
+    """The 95th percentile, of cumulative counts by bound; in a class, answers are taken to be spread evenly."""
+    wanted, low, below = 0.95 * total, 0.0, 0.0
+    for bound, count in bounds if total else ():
+        if count >= wanted:
+            return low + (bound - low) * (wanted - below) / (count - below)
+        low, below = bound, count
+    return float("inf") if total else 0.0
 
 
 def _hit_rate(view: View, threshold: Threshold) -> Found:
@@ -212,14 +221,17 @@ def _quiet(view: View, threshold: Threshold) -> Found:
 def _cache_wrong(view: View, threshold: Threshold) -> Found:
     for name, team in view.seen.teams.items():
         bad = team.checked >= max(threshold.least, 1) and team.wrong_low > threshold.limit
-        says = f"team {name}: surely more than {team.wrong_low:.1%} of {team.checked} checked semantic hits were wrong"
-        yield name, bad, team.wrong_low, f"{says} (limit {threshold.limit:.1%})"
+        says = f"{team.checked} semantic hits checked"
+        if team.checked:
+            says += f", surely more than {team.wrong_low:.1%} wrong (limit {threshold.limit:.1%})"
+        yield name, bad, team.wrong_low, f"team {name}: {says}"
 
 
 def _judge_cost(view: View, threshold: Threshold) -> Found:
     for name, team in view.seen.teams.items():
         bad = team.judge_pays is False
-        yield name, bad, float(bad), f"team {name}: the judge " + ("cost more than it saved" if bad else "pays")
+        says = {None: "was not asked", True: "paid", False: "cost more than it saved"}[team.judge_pays]
+        yield name, bad, float(bad), f"team {name}: the judge {says} on the last whole day"
 
 
 CHECKS: Mapping[str, Callable[[View, Threshold], Found]] = {
