@@ -21,7 +21,17 @@ from typing import Any
 
 from tests.integration.gateway.harness import wait_until
 from tests.load.edged import Edged, config, edged
-from tests.load.overloading import LIMIT, LIMITED_TEAM, SHED_WITHIN_S, SLOW, at_once, ended, in_window, reserved
+from tests.load.overloading import (
+    HEALTH_WITHIN_S,
+    LIMIT,
+    LIMITED_TEAM,
+    SHED_WITHIN_S,
+    SLOW,
+    at_once,
+    ended,
+    in_window,
+    reserved,
+)
 
 AT_ONCE, ENDING = "500,2000", 200
 SLOW_S, WINDOW_S = 3.0, 60.0
@@ -41,6 +51,8 @@ def measure(stage: Edged, counts: list[int]) -> tuple[dict[str, Any], list[str]]
             missed += [f"{name}: {each}" for each in sorted(set(seen.wrong))]
             if figures[name]["shed_most_s"] > SHED_WITHIN_S:
                 missed.append(f"{name}: the last was refused after {figures[name]['shed_most_s']:.1f} s")
+            if figures[name]["health_most_s"] > HEALTH_WITHIN_S:
+                missed.append(f"{name}: health was answered after {figures[name]['health_most_s']:.1f} s")
     for name, how in (("SIGTERM", signal.SIGTERM), ("SIGKILL", signal.SIGKILL)):
         gateway = stage.gateways[0]
         seen_ended = asyncio.run(ended(stage, gateway, edge, name, ENDING, how))
