@@ -52,6 +52,7 @@ class Seen:
     def figures(self) -> dict[str, Any]:
         """For a person or a program."""
         took = [each.took_s for each in self.heard]
+        unexcused = Counter(each.wrong[:100] for each in self.not_excused)
         return {
             "requests": len(self.heard),
             "under_way_at_its_beginning": sum(each.at <= self.began <= each.at + each.took_s for each in self.heard),
@@ -60,7 +61,7 @@ class Seen:
             "p95_ms": percentile(took, 0.95) * 1000,
             "slowest_s": max(took, default=0.0),
             **self.told,
-            "missed": [*self.missed, *(each.wrong[:100] for each in self.not_excused)],
+            "missed": [*self.missed, *(f"{count} x {why}" for why, count in unexcused.items())],
         }
 
 
