@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.render.processes import DRAIN_S
 from tests.gateway.mail_server import MailServer
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.fly.test_no_interruption import Edge, free_port
@@ -92,7 +91,7 @@ def edged(settings: dict[str, Any], *, gateways: int = 2, watched: bool = False)
                 redis_url=valkey.url, provider_url=provider.base_url, provider_key=provider.key, config=settings,
                 langfuse_url=langfuse.url, keys=made[0].keys if made else None, address=(host, port),
             )  # fmt: skip
-            same = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET}
+            same = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET, "GATEWAY_DRAIN_S": str(DRAIN_S)}
             if made:
                 gateway.master_key = same["LITELLM_MASTER_KEY"] = made[0].master_key
             gateway.environment |= same
@@ -115,10 +114,3 @@ def edged(settings: dict[str, Any], *, gateways: int = 2, watched: bool = False)
             stack.enter_context(watch).start()
         prices = settings["gateway"]["prices"]
         yield Edged(made, edge, described.domains.gateway, valkey, provider, langfuse, mail, watch, prices)
-
-
-def kill(gateway: GatewayProcess) -> None:
-    """SIGKILL, as a machine that is gone."""
-    assert gateway.process is not None
-    os.kill(gateway.process.pid, signal.SIGKILL)
-    gateway.process.wait()

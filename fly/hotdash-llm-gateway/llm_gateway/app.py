@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .api.body import unreadable
+from .api.capacity import Capacity, Full
+from .api.refusals import overloaded
 from .api.reply import Reply, error_reply, json_reply
 from .api.request import DATED, unknown_model
 from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
@@ -107,6 +109,7 @@ class App:
         self._started = int(time.time())
         self._running: set[asyncio.Task[Any]] = set()
         self._wrong_keys, self._malformed = Throttle(WRONG_KEYS), Throttle(MALFORMED)
+        self._capacity = Capacity()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope: a request, or the life of the process."""
@@ -137,23 +140,25 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(receive)
-        try:
-            reply = await self._reply(scope, body)
-            await body.drain(REFUSED_BODY, REFUSED_BODY_S)
-        except TooLarge:
-            limit = self._gateway.config.max_body_bytes
-            reply = _client_error(413, f"the body is longer than {limit} bytes")
-        except TimeoutError:
-            reply = _client_error(408, f"the body did not arrive within {self._gateway.config.body_s} s")
-        except ClientLeft:
-            return
-        except Exception as error:
-            reply = self._our_own_failure(error)
-        try:
-            await _send(reply, send, body, body_wanted=scope["method"] != "HEAD")
-        except Exception as error:
-            # The answer has begun: all that can be done is to end it unfinished, which the client sees.
-            self._our_own_failure(error)
+        # What a request holds, it holds until its answer has been sent.
+        with contextlib.ExitStack() as held:
+            try:
+                reply = await self._reply(scope, body, held)
+                await body.drain(REFUSED_BODY, REFUSED_BODY_S)
+            except TooLarge:
+                limit = self._gateway.config.max_body_bytes
+                reply = _client_error(413, f"the body is longer than {limit} bytes")
+            except TimeoutError:
+                reply = _client_error(408, f"the body did not arrive within {self._gateway.config.body_s} s")
+            except ClientLeft:
+                return
+            except Exception as error:
+                reply = self._our_own_failure(error)
+            try:
+                await _send(reply, send, body, body_wanted=scope["method"] != "HEAD")
+            except Exception as error:
+                # The answer has begun: all that can be done is to end it unfinished, which the client sees.
+                self._our_own_failure(error)
 
     def _our_own_failure(self, error: Exception) -> Reply:
         """What is neither the client's nor the provider's doing is told as what it is, and counted."""
@@ -161,7 +166,7 @@ class App:
         log.error("a request failed for a reason of our own: %s", described(error))
         return error_reply(500, "the gateway failed; its log says why", kind="internal_error")
 
-    async def _reply(self, scope: Scope, body: Body) -> Reply:
+    async def _reply(self, scope: Scope, body: Body, held: contextlib.ExitStack) -> Reply:
         method, path = scope["method"], scope["path"]
         if self._metrics_port is not None and (scope.get("server") or ("", None))[1] == self._metrics_port:
             found = match(method, path)
@@ -196,6 +201,11 @@ class App:
             return json_reply(200, {"object": "list", "data": [self._model(name) for name in self._models()]})
         if found.route is Route.MODEL:
             return self._one_model(found.ids["id"])
+        try:
+            held.enter_context(self._capacity.place())
+        except Full as full:
+            self._gateway.counters.add(team.name, "shed", 1)
+            return overloaded(full.retry_s)
         return await self._answer(team, found, headers, scope, await self._body(headers, body))
 
     async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, raw: bytes) -> Reply:

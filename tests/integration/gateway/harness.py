@@ -139,6 +139,11 @@ class Provider:
         assert not said["forgotten"], "the stand-in has forgotten requests: its record is too small for this test"
         return list(said["requests"])
 
+    def asked(self, contains: str) -> int:
+        """How many of the requests that are still on record contain a text."""
+        said = self._http.get("requests", params={"limit": 0, "contains": contains}).raise_for_status().json()
+        return len(said["requests"])
+
     def calls(self, model: str, path: str = "chat/completions") -> int:
         """Calls of a model so far."""
         return int(self.figures(model, path).get("calls", 0))

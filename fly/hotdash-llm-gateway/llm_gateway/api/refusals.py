@@ -76,6 +76,17 @@ def team_frozen(team: Team, frozen: Thrown) -> Reply:
     )
 
 
+def overloaded(retry_s: int) -> Reply:
+    """This gateway has as many requests under way as it can; `retry_s`: in how many seconds it may have room."""
+    return error_reply(
+        503,
+        f"too many requests are under way; try again in {retry_s} s",
+        kind="server_error",
+        code="overloaded",
+        headers={"retry-after": str(retry_s)},
+    )
+
+
 def no_answer(outcome: Outcome, error: UpstreamError) -> Reply:
     """Both models, or the only one, failed. What the provider said of it goes on as it was said."""
     outcome.error = error.message
