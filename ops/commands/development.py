@@ -79,13 +79,26 @@ def picture(c: Context) -> None:
     print(f"drawn into {take()}")
 
 
-def bench(c: Context, name: str, json: bool = False) -> None:
-    """Run a benchmark of tests/bench: inv dev.bench semantic_quality."""
-    if handed_over("dev.bench", name, *(["--json"] if json else [])):
+def bench(c: Context, name: str, json: bool = False, rounds: int = 0, write: bool = False) -> None:
+    """Run a benchmark of tests/bench: inv dev.bench semantic_quality.
+
+    inv dev.bench peers --write measures anew what docs/benchmarks.md holds, and writes it: some ten minutes.
+    """
+    options = [*(["--json"] if json else []), *(["--write"] if write else [])]
+    options += ["--rounds", str(rounds)] if rounds else []
+    if handed_over("dev.bench", name, *options):
+        return
+    if write and name == "peers":
+        from ops.development import benchmarks
+
+        failed = benchmarks.write(rounds)
+        print(f"not measured: {', '.join(failed)}" if failed else f"written: {benchmarks.PAGE}")
+        if failed:
+            raise Exit(code=EXIT_FAILED)
         return
     from ops.development.check import bench as run
 
-    code = run(name, json)
+    code = run(name, *options)
     if code:
         raise Exit(code=code)
 
@@ -122,7 +135,12 @@ TASKS: tuple[Task[Any], ...] = (
     task(check),
     task(architecture),
     task(picture),
-    task(bench, name="file name in tests/bench, without .py"),
+    task(
+        bench,
+        name="file name in tests/bench, without .py",
+        rounds="so many, where the benchmark has rounds",
+        write="write docs/benchmarks.md (peers alone)",
+    ),
     task(own_environment, "environment"),
     task(
         load,
