@@ -31,7 +31,7 @@ def render(found: Figures) -> str:
     parts = [HEAD, *_machine(found["peers"])]
     for name, (title, section) in SECTIONS.items():
         figures = found[name]
-        body = [f"Not measured: {figures['failed']}."] if "failed" in figures else section(figures)
+        body = [f"Not measured: {figures['failed']}.\n"] if "failed" in figures else section(figures)
         parts += [f"## {title}\n", f"By `./inv dev.bench {name}`.\n", *body]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -64,12 +64,11 @@ def _gateways(found: Figures) -> Iterator[str]:
     yield "### Ratios\n"
     yield f"Processor time of a request as a multiple of this gateway's: above 1, {ours} takes less.\n"
     others = [it["name"] for it in found["contenders"][1:]]
-    yield from _table(("request", *others), [(kind["title"], *_ratios(kind, others, "cpu")) for kind in _kinds(found)])
+    yield from _ratios(found, others, "cpu")
     yield "Requests a second as a multiple of this gateway's: below 1, it serves more.\n"
-    yield from _table(
-        ("request", *others), [(kind["title"], *_ratios(kind, others, "per_s")) for kind in _kinds(found)]
-    )
+    yield from _ratios(found, others, "per_s")
     yield "### Where another is better\n"
+    yield f"In brackets the figure of {ours}. How much each does for a request stands above.\n"
     yield from [*(f"- {line}" for line in better(found)), ""]
     for kind in _kinds(found):
         yield f"### {kind['title']}\n"
@@ -78,9 +77,9 @@ def _gateways(found: Figures) -> Iterator[str]:
     yield "### Start and memory\n"
     yield f"One process, started {found['starts']} times; memory when it is ready, and after all of the above.\n"
     yield from _table(
-        ("contender", "ready after s", "MB when ready", "MB after the load"),
+        ("contender", "ready after s", "CPU s until then", "MB when ready", "MB after the load"),
         [
-            (name, spread(each["ready_s"]), spread(each["resident_mb"]), number(each["loaded_mb"]))
+            (name, *(spread(each[key]) for key in ("ready_s", "cpu_s", "resident_mb")), number(each["loaded_mb"]))
             for name, each in found["start"].items()
         ],
     )
@@ -92,7 +91,7 @@ def _kinds(found: Figures) -> list[Figures]:
 
 def _ratios(found: Figures, names: Sequence[str], of: str) -> Iterator[str]:
     kinds = [(kind["title"], kind["ratios"]) for kind in _kinds(found)]
-    rows = [(title, *(spread(it[name][of]) if name in it else "has none" for name in names)) for title, it in kinds]
+    rows = [(title, *(spread(it[name][of]) if name in it else "no cache" for name in names)) for title, it in kinds]
     yield from _table(("request", *names), rows)
 
 
@@ -102,25 +101,37 @@ def _row(name: str, each: Figures) -> tuple[str, ...]:
     return name, *used, spread(each["p50_ms"]), *latencies, spread(each["per_s"])
 
 
+OF_REQUESTS = {
+    "cpu_ms": "ms of processor time", "p50_ms": "ms at p50", "p95_ms": "ms at p95", "p99_ms": "ms at p99",
+    "per_s": "requests a second",
+}  # fmt: skip
+OF_START = {
+    "ready_s": "s until ready", "cpu_s": "s of processor time until then",
+    "resident_mb": "MB when ready", "loaded_mb": "MB after the load",
+}  # fmt: skip
+MORE_IS_BETTER = ("per_s",)
+
+
 def better(found: Figures) -> list[str]:
-    """A line for each figure in which another contender's median is better than ours."""
+    """A line for each contender and kind of which a median is better than ours: which, and ours in brackets."""
     ours = found["contenders"][0]["name"]
+    compared = [(kind["title"], kind["contenders"], OF_REQUESTS) for kind in _kinds(found)]
+    compared.append(("Start and memory", found["start"], OF_START))
     lines = []
-    for kind in _kinds(found):
-        for key, what, sign in (
-            ("cpu_ms", "ms of processor time", 1), ("p50_ms", "ms at the median", 1), ("p95_ms", "ms at p95", 1),
-            ("p99_ms", "ms at p99", 1), ("per_s", "requests a second", -1),
-        ):  # fmt: skip
-            lines += _ahead(kind["title"], what, {n: each[key] for n, each in kind["contenders"].items()}, ours, sign)
-    for key, what in (("ready_s", "s until ready"), ("resident_mb", "MB when ready"), ("loaded_mb", "MB after load")):
-        lines += _ahead("Start and memory", what, {name: each[key] for name, each in found["start"].items()}, ours, 1)
+    for title, figures, names in compared:
+        for name, theirs in figures.items():
+            ahead = _ahead(theirs, figures[ours], names)
+            lines += [f"{title}, {name}: {', '.join(ahead)}."] if ahead else []
     return lines or ["In none of these figures."]
 
 
-def _ahead(where: str, what: str, figures: Figures, ours: str, sign: int) -> list[str]:
-    values = {name: each["median"] if isinstance(each, Mapping) else each for name, each in figures.items()}
-    ahead = [f"{n} {number(value)}" for n, value in values.items() if sign * (values[ours] - value) > 0]
-    return [f"{where}: {', '.join(ahead)} {what}; {ours} {number(values[ours])}."] if ahead else []
+def _ahead(theirs: Figures, ours: Figures, names: Mapping[str, str]) -> Iterable[str]:
+    told = []
+    for key, what in names.items():
+        other, own = (each[key]["median"] if isinstance(each[key], Mapping) else each[key] for each in (theirs, ours))
+        if other > own if key in MORE_IS_BETTER else other < own:
+            told.append(f"{number(other)} {what} ({number(own)})")
+    return told
 
 
 def _engines(found: Figures) -> Iterator[str]:

@@ -82,7 +82,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             )
     for name, each in found["start"].items():
         yield (
-            f"{name:14} ready after {each['ready_s']['median']:.1f} s, {each['resident_mb']['median']:.0f} MB then,"
+            f"{name:14} ready after {each['ready_s']['median']:.1f} s ({each['cpu_s']['median']:.1f} s of CPU),"
+            f" {each['resident_mb']['median']:.0f} MB then,"
             f" {each['loaded_mb']:.0f} MB after the load"
         )
 

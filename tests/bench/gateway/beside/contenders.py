@@ -50,7 +50,8 @@ class Place:
         self.upstream = self._stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE))
         self._stack.callback(self.upstream.terminate)
         assert self.upstream.stdout is not None
-        self.url = f"http://127.0.0.1:{int(self.upstream.stdout.readline())}"
+        self.port = int(self.upstream.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,8 +176,9 @@ def portkey(place: Place) -> Contender:
 
     return Contender(
         "Portkey",
-        "@portkey-ai/gateway from npm, two processes, headless, NODE_ENV=production; no keys, limits or traces of its"
-        " own; no cache either: its package is built with it off",
+        "@portkey-ai/gateway from npm, two processes, headless, NODE_ENV=production, on the versions of its web server"
+        " that its maker locks (with the newest it answers streams and embeddings with 500); no keys, limits or traces"
+        " of its own, and no cache: its package is built with it off. It waits 25 ms before a stream's first text",
         version,
         start,
         {

@@ -84,7 +84,7 @@ def requests(kind: Kind, block: str, headers: Mapping[str, str], past_caches: Ma
     def made() -> bytes:
         number = next(numbers)
         question = f"block {block}: what of order {number}?" if kind.new else f"block {kind.name}: when do you open?"
-        body = json.dumps(kind.body(question) | (past_caches if kind.past_caches else {})).encode()
+        body = json.dumps({**kind.body(question), **(past_caches if kind.past_caches else {})}).encode()
         head = f"POST {kind.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{lines}"
         return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 

@@ -61,17 +61,21 @@ def percentile(ordered: Sequence[float], percent: int) -> float:
 
 
 def ready(contenders: Sequence[Contender], rounds: int, say: Say) -> dict[str, Any]:
-    """Start one process of each, one at a time and in turns: seconds until it is ready, megabytes then."""
-    seconds, memory = defaultdict(list), defaultdict(list)
+    """Start one process of each, one at a time and in turns: seconds, of processor time too, and megabytes."""
+    seconds, used, memory = defaultdict(list), defaultdict(list), defaultdict(list)
     for number in range(rounds):
         say(f"starts: round {number + 1} of {rounds}")
         for contender in in_turn(contenders, number):
             began = time.perf_counter()
             with contender.start() as running:
                 seconds[contender.name].append(time.perf_counter() - began)
+                used[contender.name].append(cpu_ms(running.pid) / 1000)
                 memory[contender.name].append(resident_mb(running.pid))
     names = [contender.name for contender in contenders]
-    return {name: {"ready_s": spread(seconds[name]), "resident_mb": spread(memory[name])} for name in names}
+    return {
+        name: {"ready_s": spread(seconds[name]), "cpu_s": spread(used[name]), "resident_mb": spread(memory[name])}
+        for name in names
+    }
 
 
 def in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
@@ -82,10 +86,17 @@ def in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
 class Stand:
     """All contenders, started and warm."""
 
-    def __init__(self, place: Place, contenders: Sequence[Contender], stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        place: Place,
+        contenders: Sequence[Contender],
+        stack: contextlib.ExitStack,
+        *,
+        processes: int = PROCESSES,
+    ) -> None:
         self.place, self.contenders = place, contenders
         self.running: dict[str, list[Running]] = {
-            each.name: [stack.enter_context(each.start()) for _ in range(PROCESSES)] for each in contenders
+            each.name: [stack.enter_context(each.start()) for _ in range(processes)] for each in contenders
         }
         self._blocks = 0
 
