@@ -175,9 +175,10 @@ def _goals(found: Figures) -> Iterator[str]:
 
 
 def _books(found: Figures) -> Iterator[str]:
+    booked, charged, unsettled = (f"{found[key] / 1e9:.6f}" for key in ("booked", "charged", "unsettled"))
     yield (
-        f"{found['requests']} requests that end in every way: booked {found['booked'] / 1e9:.6f} dollars, charged"
-        f" {found['charged'] / 1e9:.6f}, an error of {found['error']:.4%}.\n"
+        f"{found['requests']} requests that end in every way: {booked} dollars booked, {charged} charged, and {unsettled}"
+        f" of which the provider never said whether it charged them: an error of {found['error']:.4%}.\n"
     )
 
 
