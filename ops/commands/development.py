@@ -102,15 +102,27 @@ def bench(
     rate: str = "",
     faults: bool = False,
     at_once: str = "",
+    rounds: str = "",
+    write: bool = False,
 ) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality.
 
     soak takes --minutes, --rate and --faults, overload takes --at-once; their modules say what they measure.
+    inv dev.bench peers --write measures anew what docs/benchmarks.md holds, and writes it: some ten minutes.
     """
-    told = {"--minutes": minutes, "--rate": rate, "--at-once": at_once}
+    told = {"--minutes": minutes, "--rate": rate, "--at-once": at_once, "--rounds": rounds}
     words = [word for option, value in told.items() if value for word in (option, value)]
     words += [*(["--faults"] if faults else []), *(["--json"] if json else [])]
+    words += ["--write"] if write else []
     if handed_over("dev.bench", name, *words):
+        return
+    if write and name == "peers":
+        from ops.development import benchmarks
+
+        failed = benchmarks.write(rounds)
+        print(f"not measured: {', '.join(failed)}" if failed else f"written: {benchmarks.PAGE}")
+        if failed:
+            raise Exit(code=EXIT_FAILED)
         return
     from ops.development.check import bench as run
 
@@ -159,6 +171,8 @@ TASKS: tuple[Task[Any], ...] = (
         rate="requests a second that soak sends",
         faults="soak: with a gateway killed, Redis frozen, Langfuse and the mail server away, one after the other",
         at_once="how many requests overload sends together: 500,2000",
+        rounds="so many, where the benchmark has rounds",
+        write="write docs/benchmarks.md (peers alone)",
     ),
     task(own_environment, "environment"),
     task(

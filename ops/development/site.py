@@ -29,6 +29,7 @@ CHAPTERS = {
     "How it is made": (
         "docs/architecture.md",
         "docs/dependencies.md",
+        "docs/benchmarks.md",
         "fly/*/README.md",
         "docs/decisions/README.md",
         "docs/decisions/0*.md",
