@@ -23,7 +23,6 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "books": (),
 }
 """The benchmarks on the page, with what they are given beside --json."""
-MOST_S = 1800
 BENCH = "import sys; from ops.development.check import bench; sys.exit(bench(sys.argv[1], sys.argv[2:]))"
 
 
@@ -48,11 +47,9 @@ def measure(name: str, *options: str) -> dict[str, Any]:
     start = time.monotonic()
     print(f"measuring {name}", file=sys.stderr, flush=True)
     command = [sys.executable, "-c", BENCH, name, *options, "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     try:
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, timeout=MOST_S)
         told = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return {"failed": f"it did not end within {MOST_S} s"}
     except json.JSONDecodeError:
         return {"failed": f"it ended with {done.returncode} and told no figures"}
     print(f"measured {name} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
