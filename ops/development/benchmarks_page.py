@@ -7,6 +7,8 @@ from typing import Any
 
 Figures = Mapping[str, Any]
 
+BUSY = 4
+"""The load for each core from which on it is not the benchmark's own alone."""
 HEAD = """\
 # Benchmarks
 
@@ -26,12 +28,12 @@ def render(found: Figures) -> str:
     """The page.
 
     Args:
-        found: by benchmark, what it told, or how it `failed`.
+        found: by benchmark, what it told, or why nothing, under `not_measured`.
     """
     parts = [HEAD, *_machine(found["peers"])]
     for name, (title, section) in SECTIONS.items():
         figures = found[name]
-        body = [f"Not measured: {figures['failed']}.\n"] if "failed" in figures else section(figures)
+        body = [f"Not measured: {figures['not_measured']}.\n"] if "not_measured" in figures else section(figures)
         parts += [f"## {title}\n", f"By `./inv dev.bench {name}`.\n", *body]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -43,6 +45,8 @@ def _machine(peers: Figures) -> Iterator[str]:
             f"The machine: {it['processor']}, {it['cores']} cores, {it['memory_gb']} GB, {it['system']}; {it['date']},"
             f" load {it['load']} at the end. Everything, clients and servers, ran on it.\n"
         )
+        if it["load"] > BUSY * it["cores"]:
+            yield "**It was busy with other work**: processor times hold, seconds and requests a second say little.\n"
 
 
 def _gateways(found: Figures) -> Iterator[str]:
@@ -167,11 +171,9 @@ def _interruption(found: Figures) -> Iterator[str]:
 
 def _goals(found: Figures) -> Iterator[str]:
     met = {True: "met", False: "missed"}
-    rows = [
-        (name, number(value), met[found["goals"][name]] if name in found["goals"] else "")
-        for name, value in found["figures"].items()
-    ]
-    yield from _table(("figure", "", "goal"), rows)
+    yield "The figures that have a goal; the benchmark tells more.\n"
+    figures, goals = found["figures"], found["goals"]
+    yield from _table(("figure", "", "goal"), [(it, number(figures[it]), met[goals[it]]) for it in goals])
 
 
 def _books(found: Figures) -> Iterator[str]:

@@ -80,13 +80,33 @@ def test_where_another_is_better_the_page_says_so(recorded: dict[str, Any]) -> N
     assert f"{ours}:" not in page
 
 
+def test_a_busy_machine_is_said_and_a_quiet_one_is_not(recorded: dict[str, Any]) -> None:
+    machine = recorded["peers"]["machine"]
+    said = []
+    for load in (machine["cores"] * 4, machine["cores"] * 4 + 1):
+        machine["load"] = load
+        said.append("busy with other work" in render(recorded))
+    assert said == [False, True]
+
+
 def test_a_benchmark_that_told_nothing_is_named_and_the_others_stay(recorded: dict[str, Any]) -> None:
     whole = render(recorded)
     broken = copy.deepcopy(recorded)
-    broken["interruption"] = {"failed": "it ended with 1 and told no figures"}
+    broken["interruption"] = {"not_measured": "it ended with 1 and told no figures"}
     page = render(broken)
     assert "Not measured: it ended with 1" in section(page, SECTIONS["interruption"][0])
     assert section(page, SECTIONS["books"][0]) == section(whole, SECTIONS["books"][0])
+
+
+def test_goals_and_books_are_told_as_they_are(recorded: dict[str, Any]) -> None:
+    recorded["shared_cache"] = {"figures": {"seen s": 0.25, "untold": 7}, "goals": {"seen s": True}}
+    recorded["semantic_cost"] = {"figures": {"put p50 ms": 3.0}, "goals": {"put p50 ms": False}}
+    recorded["books"] = {"requests": 9, "booked": 2_500_000, "charged": 2_000_000, "unsettled": 500_000, "error": 0.0}
+    page = render(recorded)
+    assert cells(page, SECTIONS["shared_cache"][0], "seen s") == ["seen s", "0.25", "met"]
+    assert "untold" not in page
+    assert cells(page, SECTIONS["semantic_cost"][0], "put p50 ms")[2] == "missed"
+    assert "9 requests that end in every way: 0.002500 dollars booked" in section(page, SECTIONS["books"][0])
 
 
 def test_what_is_measured_is_written_with_its_figures(
@@ -96,8 +116,9 @@ def test_what_is_measured_is_written_with_its_figures(
 
     def measure(name: str, *options: str) -> dict[str, Any]:
         asked[name] = options
-        return {"failed": "it is busy"} if name == "books" else dict(recorded[name])
+        return {"not_measured": "it is busy"} if name == "books" else dict(recorded[name])
 
+    recorded["shared_cache"] = {"figures": {}, "goals": {}}
     monkeypatch.setattr(benchmarks, "measure", measure)
     monkeypatch.setattr(benchmarks, "FIGURES", tmp_path / "figures.json")
     monkeypatch.setattr(benchmarks, "PAGE", tmp_path / "page.md")
@@ -109,7 +130,7 @@ def test_what_is_measured_is_written_with_its_figures(
 
 def test_a_benchmark_that_ends_without_figures_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks, "BENCH", "import sys; print('no JSON'); sys.exit(3)")
-    assert benchmarks.measure("peers") == {"failed": "it ended with 3 and told no figures"}
+    assert benchmarks.measure("peers") == {"not_measured": "it ended with 3 and told no figures"}
     monkeypatch.setattr(
         benchmarks, "BENCH", "import json, sys; print(json.dumps({'words': sys.argv[1:]})); sys.exit(1)"
     )
