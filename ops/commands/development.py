@@ -104,16 +104,29 @@ def bench(
     at_once: str = "",
     gateways: str = "",
     rps: str = "",
+    rounds: str = "",
+    write: bool = False,
 ) -> None:
     """Run a benchmark of tests/bench: inv dev.bench semantic_quality.
 
     soak takes --minutes, --rate and --faults, overload --at-once, scale --gateways and --rps; their modules say what
-    they measure.
+    they measure. inv dev.bench peers --write measures anew what docs/benchmarks.md holds, and writes it: some ten
+    minutes.
     """
     told = {"--minutes": minutes, "--rate": rate, "--at-once": at_once, "--gateways": gateways, "--rps": rps}
+    told["--rounds"] = rounds
     words = [word for option, value in told.items() if value for word in (option, value)]
     words += [*(["--faults"] if faults else []), *(["--json"] if json else [])]
+    words += ["--write"] if write else []
     if handed_over("dev.bench", name, *words):
+        return
+    if write and name == "peers":
+        from ops.development import benchmarks
+
+        failed = benchmarks.write(rounds)
+        print(f"not measured: {', '.join(failed)}" if failed else f"written: {benchmarks.PAGE}")
+        if failed:
+            raise Exit(code=EXIT_FAILED)
         return
     from ops.development.check import bench as run
 
@@ -164,6 +177,8 @@ TASKS: tuple[Task[Any], ...] = (
         at_once="how many requests overload sends together: 500,2000",
         gateways="how many gateways scale has",
         rps="requests a second that scale sends",
+        rounds="so many, where the benchmark has rounds",
+        write="write docs/benchmarks.md (peers alone)",
     ),
     task(own_environment, "environment"),
     task(

@@ -27,14 +27,15 @@ CONTAINER_TESTS = "tests/containers"
 ATTACKS = "tests/attacks"
 GATEWAY_TESTS = ("tests/gateway", "tests/integration/gateway")
 GATEWAY_VENV = ROOT / ".venv-gateway-dev"
-STOCK_BENCHES = ("cpu", "ready")
+STOCK_BENCHES = ("cpu", "peers", "ready")
 """Benchmarks that are held against LiteLLM's own server."""
 SHIPPED_ENVIRONMENT = [PYTHON, str(ROOT / "tasks.py"), "local.environment"]
 """Makes what a gateway is started from, in tests, benchmarks and the rehearsal alike."""
 STOCK_VENV = ROOT / ".venv-stock"
 PEERS_VENV = ROOT / ".venv-peers"
-PEERS_BENCHES = ("converge",)
-"""Benchmarks that are held against other engines: pyinfra and Ansible."""
+PEERS = ROOT / "tests" / "bench" / "peers"
+PEERS_BENCHES = ("converge", "peers")
+"""Benchmarks that are held against what `PEERS` locks: other engines, other gateways."""
 LOAD_BENCHES = ("soak", "overload")
 """Benchmarks that send through whole gateways from the developers' environment."""
 REPORTS = ROOT / ".state" / "tests"
@@ -108,8 +109,9 @@ def make_stock_environment() -> None:
 
 
 def make_peers_environment() -> None:
-    """Other engines, which the runbook's own is measured beside."""
-    make_environment(PEERS_VENV, ROOT / "tests" / "bench" / "peers" / "requirements.lock")
+    """What ours is measured beside: the engines pyinfra and Ansible, a gateway of npm, and the Node that runs it."""
+    make_environment(PEERS_VENV, PEERS / "requirements.lock")
+    make_modules(PEERS, PEERS_VENV / "portkey", PEERS_VENV / "bin" / "npm")
 
 
 def make_environment(folder: Path, lock: Path) -> None:
@@ -133,17 +135,23 @@ def make_environment(folder: Path, lock: Path) -> None:
 def make_tsx() -> None:
     """The pinned TypeScript runner of the progress scripts' test; without npm it says that the test is skipped."""
     npm = shutil.which("npm")
-    source, folder = ROOT / "tests" / "fixtures" / "progress", ROOT / ".tools" / "progress"
     if npm is None:
         print("no npm on this machine: the progress scripts' test with the real tsx is skipped")
         return
+    make_modules(ROOT / "tests" / "fixtures" / "progress", ROOT / ".tools" / "progress", npm)
+
+
+def make_modules(source: Path, folder: Path, npm: str | Path) -> None:
+    """JavaScript packages as the lock in `source` says, and no others; nothing where they are there already."""
     lock_file = "package-lock.json"
-    if (folder / "node_modules").is_dir() and filecmp.cmp(source / lock_file, folder / lock_file):
+    if (folder / "node_modules").is_dir() and filecmp.cmp(source / lock_file, folder / lock_file, shallow=False):
         return
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", lock_file):
         shutil.copyfile(source / name, folder / name)
-    proc.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
+    path = f"{Path(npm).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [npm, "ci", "--no-audit", "--no-fund"]
+    proc.run(command, cwd=folder, env={**_environment(), "PATH": path}, timeout=600)
 
 
 def bench(name: str, words: Sequence[str]) -> int:

@@ -30,6 +30,7 @@ CHAPTERS = {
         "docs/architecture.md",
         "docs/dependencies.md",
         "docs/scale.md",
+        "docs/benchmarks.md",
         "fly/*/README.md",
         "docs/decisions/README.md",
         "docs/decisions/0*.md",

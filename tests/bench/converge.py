@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.bench import machine
 from tests.bench.peers import scale
-from tests.bench.peers.contenders import Contender, Used, engines, take
+from tests.bench.peers.contenders import PEERS, Contender, Used, engines, take
 from tests.integration.checkout import Checkout
 
 STEPS = 30
@@ -87,7 +88,8 @@ def measure(runs: int) -> dict[str, Any]:
         beside = in_turns(engines(folder, STEPS), home, runs)
         with deployed(folder / "checkout") as checkout:
             started = in_turns(start_ups(bare, checkout), home, runs)
-    return {"steps": STEPS, "runs": runs, "engines": beside, "start": started, "scale": grown}
+    versions = {name: machine.package(PEERS / "bin" / "python", name) for name in ("pyinfra", "ansible-core")}
+    return {"steps": STEPS, "runs": runs, "versions": versions, "engines": beside, "start": started, "scale": grown}
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:

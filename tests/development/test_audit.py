@@ -247,7 +247,8 @@ def test_npm_is_asked_for_what_is_npms(server: Advisories, monkeypatch: pytest.M
 def test_every_lock_is_audited_but_the_yardsticks() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
     every = {name for name in listed.stdout.splitlines() if name.endswith((".lock", "-lock.json"))}
-    left_out = {"tests/bench/peers/requirements.lock", "tests/bench/stock/requirements.lock"}
+    yardsticks = ("peers/package-lock.json", "peers/requirements.lock", "stock/requirements.lock")
+    left_out = {f"tests/bench/{name}" for name in yardsticks}
     assert {*audit.locks(), *left_out} == every
     near = {name for name in audit.locks() if audit.where(name) in audit.NEAR_PRODUCTION}
     assert {(name.rpartition("/")[2], name.startswith("fly/")) for name in near} == {

@@ -73,6 +73,12 @@ class ValkeyServer:
         """Its address, password included."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        """Of its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def client(self) -> Redis:
         """A plain blocking client, to look at the data from outside."""
         return Redis.from_url(self.url, socket_timeout=5)

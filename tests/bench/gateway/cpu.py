@@ -12,20 +12,19 @@ CPU is user and system time of the server process and its children, by the kerne
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import httpx
 
 from tests.bench.gateway.stock import stock
+from tests.bench.process_tree import cpu_ms
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import GatewayProcess, Provider, Sink, configuration, wait_until
 
@@ -69,25 +68,6 @@ class Case:
         self.series.cpu_ms.append((cpu_ms(self.pid) - before) / count)
 
 
-def cpu_ms(pid: int) -> float:
-    """User and system time of a process and its living children so far, to the nanosecond."""
-    total = 0.0
-    for each in [pid, *children(pid)]:
-        with contextlib.suppress(OSError):
-            # The clock of a process, by its number: clock_getcpuclockid(3).
-            total += time.clock_gettime(~each << 3 | 2)
-    return total * 1000
-
-
-def children(pid: int) -> list[int]:
-    """The living children of a process."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(FileNotFoundError):
-            found += [int(child) for child in task.read_text().split()]
-    return found
-
-
 def _new(number: int) -> str:
     return f"Tell me about order {secrets.token_hex(8)} of day {number}"
 
@@ -115,7 +95,7 @@ def run(rounds: int, requests: int) -> dict[str, Any]:
             config=config,
             langfuse_url=sink.url,
         ) as gateway,
-        stock(valkey, provider, sink) as (stock_url, stock_key, stock_pid),
+        stock(valkey, provider, sink.url) as (stock_url, stock_key, stock_pid),
         gateway.client("prod_background") as plain,
         gateway.client("admin") as semantic,
         httpx.Client(base_url=stock_url, headers={"Authorization": f"Bearer {stock_key}"}, timeout=30) as theirs,

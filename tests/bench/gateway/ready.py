@@ -12,26 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench.gateway.cpu import children
 from tests.bench.gateway.stock import stock
+from tests.bench.process_tree import resident_mb
 from tests.gateway.valkey_server import ValkeyServer
 from tests.integration.gateway.harness import GatewayProcess, Provider, Sink
 
 MOST_S = 3.2
 """The goal for the gateway, in seconds, on a machine that does nothing else."""
-
-
-def resident_mb(pid: int) -> float:
-    """Megabytes of memory of a process and its living children."""
-    total = 0
-    for each in [pid, *children(pid)]:
-        status = Path(f"/proc/{each}/status").read_text()
-        total += int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
-    return total / 1024
 
 
 def run(rounds: int) -> dict[str, dict[str, Any]]:
@@ -48,7 +38,7 @@ def run(rounds: int) -> dict[str, dict[str, Any]]:
                 assert gateway.process is not None
                 memory["gateway"].append(resident_mb(gateway.process.pid))
             began = time.perf_counter()
-            with stock(valkey, provider, sink) as (_, _, pid):
+            with stock(valkey, provider, sink.url) as (_, _, pid):
                 seconds["stock"].append(time.perf_counter() - began)
                 memory["stock"].append(resident_mb(pid))
     return {
