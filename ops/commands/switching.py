@@ -9,7 +9,7 @@ TIERS = ("exact", "semantic", "all")
 
 
 def check_tier(tier: str, command: str) -> str:
-    """The tier as given to `inv cache.COMMAND`.
+    """The tier as given to the cache's command "off" or "on".
 
     Raises:
         RunbookError: CLI-016 there is none of that name, or none was given.

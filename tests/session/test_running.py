@@ -24,7 +24,7 @@ def test_a_fault_is_told_also_where_its_details_cannot_be_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment = support.deployment(tmp_path / "no such folder")
-    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, deployment, [], False)
+    result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, deployment, [], False, None)
     assert result.outcomes["a"].status is Status.FAILED
     assert "unexpected ValueError: a fault of ours" in capsys.readouterr().out
 
