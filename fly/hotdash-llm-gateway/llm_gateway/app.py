@@ -202,11 +202,15 @@ class App:
         if found.route is Route.MODEL:
             return self._one_model(found.ids["id"])
         try:
+            if self._capacity.full:
+                raise Full
+            # A place is taken by what can be worked on: bodies that do not come hold up nobody.
+            raw = await self._body(headers, body)
             held.enter_context(self._capacity.place())
         except Full as full:
             self._gateway.counters.add(team.name, "shed", 1)
             return overloaded(full.retry_s)
-        return await self._answer(team, found, headers, scope, await self._body(headers, body))
+        return await self._answer(team, found, headers, scope, raw)
 
     async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, raw: bytes) -> Reply:
         refused = unreadable(headers)

@@ -37,10 +37,15 @@ class Capacity:
         self._most = most
         self.under_way = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether the next one would be refused."""
+        return self.under_way >= self._most
+
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
         """Take a place until the end of the block. Raises Full, at once."""
-        if self.under_way >= self._most:
+        if self.full:
             raise Full
         self.under_way += 1
         try:
