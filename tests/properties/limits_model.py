@@ -15,7 +15,7 @@ from tests.gateway.valkey_server import ValkeyServer
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fly" / "hotdash-llm-gateway"))
 
 from llm_gateway.limits.limiter import Limiter, Refusal, Reservation
-from llm_gateway.store import Script, Store
+from llm_gateway.store import Script, Store, StoreUnavailable
 
 SECOND = 1_000_000
 WINDOW = 60 * SECOND
@@ -59,12 +59,15 @@ class Booked:
 
 
 class DrivenStore(Store):
-    """Redis with the real scripts, whose clock is a key."""
+    """Redis with the real scripts, whose clock is a key. While it is `frozen` no script is answered."""
 
     clock = ""
+    frozen = False
     alter: Callable[[str], str] = staticmethod(lambda source: source)
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+        if self.frozen:
+            raise StoreUnavailable("no answer in time")
         assert script.source.count(WALL_CLOCK) == 1
         driven = script.source.replace(WALL_CLOCK, f"local clock = {{0, redis.call('INCR', '{self.clock}')}}")
         return await super().script(Script(self.alter(driven)), keys, args)
@@ -85,6 +88,8 @@ class World:
         self.clock = f"{self.prefix}clock"
         self.us = NOON
         self.up = True
+        self.first_back = 0
+        """When the first gateway was answered by a Redis that had been frozen; 0 if no other one waits for that."""
         self.book: list[Booked] = []
         self.size = gateways
         self.alive: dict[int, tuple[Limiter, DrivenStore]] = {}
@@ -100,7 +105,9 @@ class World:
         return self.loop.run_until_complete(asyncio.wait_for(work, 20))
 
     def advance(self, us: int) -> None:
-        """Time passes everywhere."""
+        """Time passes everywhere; not so much that one gateway is free again while another one is not yet back."""
+        if self.first_back and self.us + us - self.first_back >= WINDOW:
+            self.thaw_all()
         self.us += us
         if self.up:
             self.admin.incrby(self.clock, us)
@@ -119,10 +126,34 @@ class World:
 
     def kill(self, process: int) -> None:
         """A process dies: nothing of it is settled or reported any more, and what only it knew is lost."""
+        self.thaw_all()
         limiter, store = self.alive.pop(process)
         self.run(store.close())
         self.run(limiter.close())
         self.book = [entry for entry in self.book if entry.process != process or entry.reported]
+
+    def freeze(self) -> None:
+        """Redis answers nobody any more."""
+        self.everybody_hears()
+        for _, store in self.alive.values():
+            store.frozen = True
+        self.first_back = 0
+        self.everybody_hears()
+
+    def frozen_for(self) -> list[int]:
+        """The gateways that a frozen Redis does not answer."""
+        return [process for process, (_, store) in self.alive.items() if store.frozen]
+
+    def thaw(self, process: int) -> None:
+        """Redis answers a gateway again, which tells what it has done, and another one not yet."""
+        self.alive[process][1].frozen = False
+        self._reports(process)
+        self.first_back = (self.first_back or self.us) if self.frozen_for() else 0
+
+    def thaw_all(self) -> None:
+        """Redis answers everybody again."""
+        for process in self.frozen_for():
+            self.thaw(process)
 
     def everybody_hears(self) -> None:
         """What the second's heartbeat brings: the totals, or that Redis is away."""
@@ -131,7 +162,10 @@ class World:
 
     def everybody_reports(self) -> None:
         """Wait until all gateways are back on Redis."""
+        for process in self.alive:
+            self._reports(process)
 
+    def _reports(self, process: int) -> None:
         async def back(limiter: Limiter) -> None:
             while True:
                 answer = await limiter.reserve(TEAM, requests=0, tokens=0, nano_usd=0)
@@ -139,13 +173,13 @@ class World:
                     return
                 await asyncio.sleep(0.01)
 
-        for limiter, _ in self.alive.values():
-            self.run(back(limiter))
+        self.run(back(self.alive[process][0]))
         for entry in self.book:
-            entry.reported = True
+            entry.reported |= entry.process == process
 
     def stop_redis(self) -> None:
         """Redis goes away; whoever admits alone from now on has heard of everything before."""
+        self.thaw_all()
         self.everybody_hears()
         self.server.stop()
         self.up = False
@@ -163,6 +197,7 @@ class World:
 
     def flush(self) -> None:
         """Redis loses its data while everybody works."""
+        self.thaw_all()
         self.everybody_hears()
         self._lose()
         self.everybody_hears()
@@ -202,6 +237,7 @@ class World:
 
     def compare(self) -> None:
         """Redis counts what was used and nothing else; not asked at the very edge of somebody's minute."""
+        self.thaw_all()
         if any(abs(entry.reservation.at + WINDOW - self.us) < TOLERANCE for entry in self.book):
             return
         usage = self.run(next(iter(self.alive.values()))[0].usage(TEAM))

@@ -36,6 +36,8 @@ class Limits(RuleBasedStateMachine):
         super().__init__()
         self.clock = mock.patch.object(time, "monotonic_ns", self.now_ns)
         self.clock.start()
+        self.retry = mock.patch("llm_gateway.limits.limiter.RETRY_S", 0.01)
+        self.retry.start()
 
     def now_ns(self) -> int:
         return self.world.us * 1000 if hasattr(self, "world") else NOON * 1000
@@ -88,6 +90,17 @@ class Limits(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.up)
     @rule()
+    def redis_freezes(self) -> None:
+        self.world.freeze()
+
+    @precondition(lambda self: self.world.frozen_for())
+    @rule(which=PICKS)
+    def redis_answers_a_gateway_again(self, which: int) -> None:
+        frozen = self.world.frozen_for()
+        self.world.thaw(frozen[which % len(frozen)])
+
+    @precondition(lambda self: self.world.up)
+    @rule()
     def redis_counts_what_was_used_and_nothing_else(self) -> None:
         self.world.compare()
 
@@ -99,11 +112,13 @@ class Limits(RuleBasedStateMachine):
             if hasattr(self, "world"):
                 self.world.close()
             self.clock.stop()
+            self.retry.stop()
 
     def nothing_is_lost_for_longer_than_a_window(self) -> None:
         """After a window (and a guarded one, after an outage), the next day, the whole of each limit can be had."""
         if not self.world.up:
             self.world.start_redis(empty=False)
+        self.world.thaw_all()
         self.world.advance(2 * DAY)
         self.world.everybody_hears()
         assert isinstance(self.world.reserve(self.pick(0), TEAM.tpm, TEAM.daily_nano_usd), Reservation)

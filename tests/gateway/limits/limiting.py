@@ -63,9 +63,11 @@ async def refused(limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: in
     return answer
 
 
-async def granted(limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: int = 0) -> Reservation:
+async def granted(
+    limiter: Limiter, team: Team, *, tokens: int = 0, nano_usd: int = 0, requests: int = 1
+) -> Reservation:
     """The reservation of a request that must be admitted."""
-    answer = await limiter.reserve(team, tokens=tokens, nano_usd=nano_usd)
+    answer = await limiter.reserve(team, tokens=tokens, nano_usd=nano_usd, requests=requests)
     assert isinstance(answer, Reservation), answer
     return answer
 

@@ -7,7 +7,8 @@ import random
 import pytest
 from llm_gateway.limits.local_share import DAY_US, Admission, Limits, LocalShare, Totals
 
-WINDOW = 60_000_000
+SECOND = 1_000_000
+WINDOW = 60 * SECOND
 NOON = 20_000 * DAY_US + DAY_US // 2
 LIMITS = Limits(requests=100, tokens=10_000, nano_usd=1_000)
 
@@ -63,6 +64,50 @@ def test_a_gateway_with_no_word_from_redis_takes_it_that_nothing_was_left() -> N
 def test_an_old_word_from_redis_says_nothing_when_there_are_other_gateways() -> None:
     assert admit(alone(2, Totals(NOON - 10_000_000, 0, 0, 0)), NOON, 200) == 0
     assert admit(alone(1, Totals(NOON - 10_000_000, 0, 0, 0)), NOON, 200) == 100
+
+
+def lost_again(share: LocalShare, first: Totals, then: Totals) -> LocalShare:
+    """Redis comes back a second after noon, says `then`, and is lost again before the share is lifted."""
+    share.observe(first)
+    share.redis_lost(NOON, LIMITS)
+    share.redis_restored(NOON + SECOND)
+    share.observe(then)
+    share.redis_lost(then.at + SECOND, LIMITS)
+    return share
+
+
+def test_lost_again_before_the_share_is_lifted_it_is_still_a_part_of_what_is_left() -> None:
+    now = NOON + 3 * SECOND
+    share = lost_again(
+        LocalShare(gateways=2, window_us=WINDOW), Totals(NOON - 1, 0, 0, 0), Totals(now - SECOND, 40, 4_000, 400)
+    )
+    assert share.left(now, LIMITS) == (30, 3_000, 300)
+    assert share.left(now + DAY_US, LIMITS) == (50, 5_000, 500)
+
+
+def test_lost_again_it_is_not_more_than_at_the_first_time() -> None:
+    """Others may have admitted by themselves what they have not yet told Redis."""
+    now = NOON + 3 * SECOND
+    share = lost_again(
+        LocalShare(gateways=2, window_us=WINDOW), Totals(NOON - 1, 80, 8_000, 800), Totals(now - SECOND, 0, 0, 0)
+    )
+    assert share.left(now, LIMITS) == (10, 1_000, 100)
+    # What the first loss left binds for one window after it, as if Redis had never been back.
+    assert share.left(NOON + WINDOW, LIMITS) == (50, 5_000, 100)
+
+
+def test_what_redis_has_not_answered_yet_is_not_taken_for_known_when_it_is_lost_again() -> None:
+    """It would be taken from what the others have, and be on top of this gateway's own."""
+    share = LocalShare(gateways=2, window_us=WINDOW)
+    share.observe(Totals(NOON - 1, 0, 0, 0))
+    share.redis_lost(NOON, LIMITS)
+    share.redis_restored(NOON + SECOND)
+    asked = Admission("asked", NOON + 2 * SECOND, 10, 1_000, 100)
+    share.admit(asked, asking=True)
+    share.observe(Totals(NOON + 2 * SECOND, 50, 5_000, 500))
+    share.redis_lost(NOON + 3 * SECOND, LIMITS)
+    share.retract(asked)
+    assert share.left(NOON + 3 * SECOND, LIMITS) == (25, 2_500, 250)
 
 
 def test_dollars_are_what_was_spent_plus_a_part_of_what_was_left_until_the_next_day() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
+from llm_gateway.limits.counters import TeamState
 
 from tests.gateway.limits.limiting import (
     DEADLINE_S,
@@ -111,5 +113,75 @@ def test_a_gateway_that_was_idle_knows_what_the_other_admitted_the_moment_before
             begin(own_valkey, fault)
             assert len(await admitted(idle, team, 10, nano_usd=10)) == 1
             assert len(await admitted(busy, team, 10, nano_usd=10)) == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fault", ["stop", "freeze"])
+def test_redis_that_is_lost_again_shuts_nobody_out(own_valkey: ValkeyServer, fault: str) -> None:
+    """It comes back for a moment, as one that is slow does: each gateway still has its part of what is left."""
+
+    async def run() -> None:
+        team = Team(rpm=20, daily_nano_usd=1_000)
+        async with (
+            gateway(own_valkey.url, "f:", team, gateways=2, window_s=60) as a,
+            gateway(own_valkey.url, "f:", team, gateways=2, window_s=60) as b,
+        ):
+            reservations = await admitted(a, team, 4, nano_usd=10)
+            for _ in range(2):
+                begin(own_valkey, fault)
+                for limiter in (a, b):
+                    alone = await admitted(limiter, team, 2, nano_usd=10)
+                    assert len(alone) == 2
+                    reservations += alone
+                end_of(own_valkey, fault)
+
+                async def all_is_told(requests: int) -> bool:
+                    usages = [await limiter.usage(team) for limiter in (a, b)]
+                    return all(usage.shared and usage.requests == requests for usage in usages)
+
+                await until(partial(all_is_told, len(reservations)))
+            begin(own_valkey, fault)
+            for limiter in (a, b):
+                reservations += await admitted(limiter, team, 20, nano_usd=10)
+            assert 18 <= len(reservations) <= 20
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fault", ["stop", "freeze"])
+def test_a_team_that_is_not_back_yet_takes_no_other_team_away_again(
+    own_valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Teams are reported one after the other; what the last of them asks meanwhile says nothing about Redis."""
+
+    async def run() -> None:
+        first, last = Team("first", rpm=40), Team("last", rpm=40)
+        async with gateway(own_valkey.url, "f:", first, last, gateways=2, window_s=60) as limiter:
+            report, reported = limiter._counters.report, asyncio.Event()
+
+            async def held_up(state: TeamState) -> None:
+                if state.name == last.name:
+                    await reported.wait()
+                await report(state)
+
+            monkeypatch.setattr(limiter._counters, "report", held_up)
+            for team in (first, last):
+                await granted(limiter, team)
+            begin(own_valkey, fault)
+            for team in (first, last):
+                assert not (await granted(limiter, team)).shared
+            end_of(own_valkey, fault)
+
+            async def is_back(team: Team) -> bool:
+                return (await granted(limiter, team, requests=0)).shared
+
+            await until(lambda: is_back(first))
+            assert not (await granted(limiter, last)).shared
+            await limiter.add(last, tokens=1, nano_usd=1)
+            assert (await granted(limiter, first)).shared
+            reported.set()
+            await until(lambda: is_back(last))
+            assert (await granted(limiter, first)).shared
 
     asyncio.run(run())

@@ -89,7 +89,7 @@ class Counters:
             log.warning("limits: Redis lost the counters of team %s; reporting what this gateway knows", state.name)
             state.share.report_all_again(self.now())
             state.sums.clear()  # They are part of what is reported again.
-            self._lost()
+            self._loses(state)
         state.epoch = epoch
         return row
 
@@ -123,7 +123,7 @@ class Counters:
         if row[0] == STRANGER or admission.unreported:
             # Redis lost its data before or just after: it stays to be reported.
             admission.unreported = True
-            self._lost()
+            self._loses(state)
             return
         state.share.reported(admission)
         if admission.settled and not settled:
@@ -149,6 +149,11 @@ class Counters:
         share.observe(Totals(row[2], *row[4:7]))
         share.redis_restored(row[2])
         state.away = False
+
+    def _loses(self, state: TeamState) -> None:
+        """A team whose counters are gone takes all others along, but not those that are back before it."""
+        if not state.away:
+            self._lost()
 
     def new_id(self) -> str:
         """A name for an admission that nothing else has."""

@@ -117,7 +117,7 @@ class Limiter:
                 cached, free_if_exists = await self._kept(free_if_exists), None
                 if cached is not None:
                     wanted.free()
-                refusal = self._admit_alone(state, wanted)
+                refusal = self._admit_alone(state, wanted, asking=True)
                 if refusal is not None:
                     return refusal
             answer = await self._reserve_shared(state, wanted, guarded, free_if_exists)
@@ -126,7 +126,9 @@ class Limiter:
             if guarded:
                 state.share.retract(wanted)
             asked = True
-        self._redis_lost()
+        if asked or not self._store.available:
+            # Not because this team is still to be reported: Redis may be back, and other teams on it.
+            self._redis_lost()
         wanted.unreported = True
         refusal = self._admit_alone(state, wanted)
         if refusal is None:
@@ -159,9 +161,9 @@ class Limiter:
         spent = Admission(self._counters.new_id(), self._counters.now(), 0, tokens, nano_usd, unreported=True)
         state.share.admit(spent)
         state.share.settle(spent.id, tokens=tokens, nano_usd=nano_usd)
-        if state.away or not self._store.available:
+        if not self._store.available:
             self._redis_lost()
-        else:
+        elif not state.away:
             await asyncio.shield(self._spawn(self._tell(self._counters.record(state, spent))))
 
     def keys(self, team: Team) -> tuple[str, ...]:
@@ -226,7 +228,9 @@ class Limiter:
             if cached is not None:
                 wanted.free()
             answer = Reservation(wanted.id, state.name, wanted.tokens, wanted.nano_usd, remaining, at, cached=cached)
-            if not guarded:
+            if guarded:
+                state.share.confirm(wanted)
+            else:
                 wanted.at = at
                 state.share.admit(wanted)
         else:
@@ -236,7 +240,7 @@ class Limiter:
         state.share.observe(Totals(at, *row[4:7]))
         return answer
 
-    def _admit_alone(self, state: TeamState, wanted: Admission) -> Refusal | None:
+    def _admit_alone(self, state: TeamState, wanted: Admission, *, asking: bool = False) -> Refusal | None:
         limits, now = state.limits, wanted.at
         asked: tuple[tuple[Limit, int, int], ...] = (
             ("requests", wanted.requests, limits.requests),
@@ -251,7 +255,7 @@ class Limiter:
         )
         if blocked is not None:
             return self._refusal(blocked.limit, blocked.wait_us, now, self._left_alone(state))
-        state.share.admit(wanted)
+        state.share.admit(wanted, asking=asking)
         return None
 
     def _refusal(self, limit: Limit, wait_us: int | None, now: int, remaining: Remaining) -> Refusal:

@@ -12,6 +12,10 @@ Each sum over all gateways is at most the limit. A gateway that has had no word 
 or (with other gateways) none lately, takes it that nothing was left. When Redis returns, the share holds for
 one more window, since other gateways may not have reported yet what they admitted.
 
+Lost again within that window, what holds is both that and what the losses before still allow. Whoever has not reported
+has kept, like this gateway, to what its first loss allowed, and those sums are at most the limit, as if Redis had not
+been back; whoever was free meanwhile is in Redis's last word, of which parts are taken anew.
+
 Nothing here does any input or output. Times are microseconds of Redis's clock, money is nano-USD.
 """
 
@@ -19,7 +23,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Limit = Literal["requests", "tokens", "usd"]
@@ -90,7 +94,7 @@ class Blocked:
 
 @dataclass(frozen=True)
 class _Lost:
-    """What this gateway knew when Redis went away."""
+    """What this gateway knew when Redis went away: the most it may hold, for one window and for that day."""
 
     at: int
     requests_cap: int
@@ -118,7 +122,9 @@ class LocalShare:
         self._spent: dict[int, int] = {}
         self._observed: Totals | None = None
         self._own_when_observed = (0, 0, 0)
+        self._asking: dict[str, Admission] = {}
         self._lost: _Lost | None = None
+        self._earlier: list[_Lost] = []
         self._until: int | None = None
         self.unreported: dict[str, Admission] = {}
         """What Redis has not been told yet, by id."""
@@ -130,26 +136,36 @@ class LocalShare:
         self._forget(now)
         return self._requests, self._tokens, self._spent.get(now // DAY_US, 0)
 
+    def _known(self, now: int) -> tuple[int, int, int]:
+        """What of that Redis may know: without what it has not admitted yet, and might not."""
+        own, asking = self.own(now), [each for each in self._asking.values() if each.at > now - self._window]
+        return (
+            own[0] - sum(each.requests for each in asking),
+            own[1] - sum(each.tokens for each in asking),
+            own[2] - sum(each.nano_usd for each in asking if each.day == now // DAY_US),
+        )
+
     def observe(self, totals: Totals) -> None:
         """Take note of Redis's word. Call it after `admit` for an answer that admitted something."""
         if self._observed is None or totals.at >= self._observed.at:
             self._observed = totals
-            self._own_when_observed = self.own(totals.at)
+            self._own_when_observed = self._known(totals.at)
 
     def redis_lost(self, now: int, limits: Limits) -> None:
         """Redis went away: from now on this gateway is on its own."""
         if self._lost is not None and self._until is None:
             return
-        own = self.own(now)
-        # Until the share is lifted, others may have admitted what Redis has not been told.
-        left = (0, 0, 0) if self.guarded(now) else self._left(now, limits, own)
-        self._lost = _Lost(
-            at=now,
-            requests_cap=own[0] + left[0] // self._gateways,
-            tokens_cap=own[1] + left[1] // self._gateways,
-            nano_cap=own[2] + left[2] // self._gateways,
-        )
-        self._until = None
+        own = self._known(now)
+        left = self._left(now, limits, own)
+        lost = _Lost(now, *(each + rest // self._gateways for each, rest in zip(own, left, strict=True)))
+        before = self._lost if self.guarded(now) else None
+        if before is None:
+            self._earlier = []
+        else:
+            # Until the share is lifted, others may have admitted what Redis has not been told: see above.
+            self._earlier = [each for each in (*self._earlier, before) if now - each.at < self._window]
+            lost = replace(lost, nano_cap=min(lost.nano_cap, self._caps(now, limits)[2]))
+        self._lost, self._until = lost, None
 
     def redis_restored(self, now: int) -> None:
         """Redis is back and knows what this gateway did: if there are others, keep to the share for one more window."""
@@ -192,10 +208,10 @@ class LocalShare:
         lost = self._lost
         if lost is None:
             return share
-        first_window = at - lost.at < self._window
+        binding = [each for each in (*self._earlier, lost) if at - each.at < self._window]
         return (
-            min(share[0], lost.requests_cap) if first_window else share[0],
-            min(share[1], lost.tokens_cap) if first_window else share[1],
+            min([share[0], *(each.requests_cap for each in binding)]),
+            min([share[1], *(each.tokens_cap for each in binding)]),
             lost.nano_cap if at // DAY_US == lost.at // DAY_US else share[2],
         )
 
@@ -227,11 +243,13 @@ class LocalShare:
         """When room appears in the window, and how much; the end of the first window on its own among them."""
         events = [(a.at + self._window, a.tokens if index else a.requests) for a in self._recent]
         if self._lost is not None:
-            events.append((self._lost.at + self._window, 0))
+            events += [(lost.at + self._window, 0) for lost in (*self._earlier, self._lost)]
         return iter(sorted(events))
 
-    def admit(self, admission: Admission) -> None:
-        """Count an admission, by Redis or by this gateway alone (`unreported`)."""
+    def admit(self, admission: Admission, *, asking: bool = False) -> None:
+        """Count an admission, by Redis or by this gateway alone (`unreported`), or before Redis is asked (`asking`)."""
+        if asking:
+            self._asking[admission.id] = admission
         self._recent.append(admission)
         admission.in_window = True
         self._requests += admission.requests
@@ -262,8 +280,13 @@ class LocalShare:
         self._fold(admission)
         return admission
 
+    def confirm(self, admission: Admission) -> None:
+        """Redis admitted what was counted before it was asked."""
+        self._asking.pop(admission.id, None)
+
     def retract(self, admission: Admission) -> None:
         """Take back an admission of which Redis has no record: it was refused there after all."""
+        self._asking.pop(admission.id, None)
         self._open.pop(admission.id, None)
         self.unreported.pop(admission.id, None)
         self._recent.remove(admission)
