@@ -126,6 +126,21 @@ def test_the_hit_rate_is_compared_with_the_day_before_and_silence_with_the_week(
 COUNTED = ("errors", "latency", "hit-rate", "traces-lost", "quiet")
 
 
+@pytest.mark.parametrize("every_s", [1.0, 60.0])
+def test_what_is_kept_of_an_hour_does_not_depend_on_how_often_it_looks(every_s: float) -> None:
+    looks = round(2 * past.MINUTES * 60 / every_s)
+    history = past.empty()
+    for look in range(looks + 1):
+        history = past.after(history, well(BEGIN + look * every_s, {"requests": look * every_s}))
+    now = BEGIN + looks * every_s
+    assert len(history["minutes"]) <= past.MINUTES + 1
+    for minutes in (5, past.MINUTES):
+        spans = past.covered(history, now, minutes, past.OWN)
+        assert spans is not None
+        assert minutes - 1 <= spans <= minutes + 1
+        assert past.counted(history, now, minutes)["requests"] == spans * 60, "one a second, over what it spans"
+
+
 def test_a_first_look_does_not_say_that_nothing_was_counted() -> None:
     first = past.after(past.empty(), well(BEGIN, {"requests": 164.0, "failed": 3.0}))
     judged = found(well(BEGIN), first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .seen import Seen
@@ -39,7 +39,7 @@ def after(history: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
     looked = history.get("looked") or {SHARED if group == SHARED else OWN: seen.at - USUAL_S for group in known}
     since = {kind: looked[kind] for kind in sorted(kinds) if kind in looked}
     minute = {"at": seen.at, "since": since, "n": {name: count for name, count in new.items() if count}}
-    minutes = [*history["minutes"], minute]
+    minutes = _appended(history["minutes"], minute)
     hours = {hour: dict(counts) for hour, counts in history["hours"].items()}
     hour = hours.setdefault(str(int(seen.at // HOUR_S)), {})
     for name in HOURLY:
@@ -52,6 +52,15 @@ def after(history: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
         "minutes": [minute for minute in minutes if minute["at"] > seen.at - MINUTES * 60],
         "hours": {name: counts for name, counts in hours.items() if int(name) > oldest},
     }
+
+
+def _appended(minutes: Sequence[Mapping[str, Any]], look: dict[str, Any]) -> list[Mapping[str, Any]]:
+    """With one more look; those of the same minute are one, so that however often it looks no more is kept."""
+    last = minutes[-1] if minutes else None
+    if last is None or last["at"] // 60 != look["at"] // 60 or "since" not in last:
+        return [*minutes, look]
+    counts = {name: last["n"].get(name, 0.0) + look["n"].get(name, 0.0) for name in (last["n"] | look["n"])}
+    return [*minutes[:-1], {"at": look["at"], "since": look["since"] | last["since"], "n": counts}]
 
 
 def counted(history: Mapping[str, Any], now: float, minutes: int) -> defaultdict[str, float]:
