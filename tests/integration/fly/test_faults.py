@@ -124,10 +124,13 @@ def test_every_mutating_call_may_fail_once_and_the_runs_converge(
         if not striker.struck:
             break
     assert outcomes[-1].ok, outcomes[-1].troubles()
-    # A machine that was made although the call failed is not made again, so the lease of its making is not given back.
-    whole = {kind(call) for call in kept.mutations if not call.operation.startswith("DELETE ")}
-    assert len(whole) > 20
-    assert whole <= set(striker.done)
+    # What makes a thing is asked for on every way to the end. Whether a machine is changed after it was made, and a
+    # release completed, depends on where the failures fall: one that is made late has all its secrets from the start.
+    whole = {kind(call) for call in kept.mutations}
+    making = {each for each in whole if not each.startswith(("DELETE ", "PATCH ")) and "/machines/*" not in each}
+    assert len(making) > 15, making
+    assert making <= set(striker.done)
+    assert len(whole & set(striker.done)) > 20
     for done in outcomes:
         for outcome in done.result.outcomes.values():
             assert outcome.good or outcome.next, f"no advice: {outcome.evidence}"
