@@ -47,13 +47,13 @@ def read(langfuse: Langfuse, teams: Sequence[str], counted: Sequence[str], perio
     for row in ask(langfuse, period, ("tags",), is_("level", "WARNING"), metadata("status", "429"), by="hour"):
         count = number(row, "count_count")
         add(row, Figures(refused=-count, limited=count))
-    for row in ask(langfuse, period, ("tags",), *_UNCACHED, by="hour"):
+    for row in ask(langfuse, period, ("tags",), *UNCACHED, by="hour"):
         add(row, Figures(uncached=number(row, "count_count")))
-    by_hour = ask(langfuse, period, (), tagged(counted), *_UNCACHED, p95=True, by="hour")
+    by_hour = ask(langfuse, period, (), tagged(counted), *UNCACHED, p95=True, by="hour")
     return Seen(
         hours,
-        {team: _p95(ask(langfuse, period, (), tagged([team]), *_UNCACHED, p95=True)) for team in teams},
-        _p95(ask(langfuse, period, (), tagged(counted), *_UNCACHED, p95=True)),
+        {team: _p95(ask(langfuse, period, (), tagged([team]), *UNCACHED, p95=True)) for team in teams},
+        _p95(ask(langfuse, period, (), tagged(counted), *UNCACHED, p95=True)),
         {_moment(row.get("time_dimension")): _p95([row]) for row in by_hour},
     )
 
@@ -127,7 +127,8 @@ def metadata(key: str, value: str) -> Filter:
     return {"column": "metadata", "type": "stringObject", "key": key, "operator": "=", "value": value}
 
 
-_UNCACHED = (metadata("cache_hit", "false"), among("level", ["DEFAULT"]))
+UNCACHED = (metadata("cache_hit", "false"), among("level", ["DEFAULT"]))
+"""Answers that no cache gave, of requests that one could have answered."""
 
 
 def amount(row: Mapping[str, Any], name: str) -> float | None:
