@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ops.monitor import dashboards, widgets
+from ops.monitor import dashboards
+from ops.render import langfuse_widgets as widgets
 from ops.services.langfuse import Langfuse
 from ops.session.opening import open_deployment
 from ops.targets.deployment import Deployment

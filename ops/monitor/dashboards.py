@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.description.stack import Stack
-from ops.monitor import widgets
+from ops.render import langfuse_widgets as widgets
 from ops.runbook.errors import RunbookError
 from ops.services import langfuse_dashboards as api
 from ops.services.langfuse import Langfuse

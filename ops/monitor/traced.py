@@ -12,11 +12,10 @@ from typing import Any
 from ops.monitor.figures import HOUR, Figures, Period, Seen
 from ops.runbook.errors import RunbookError
 from ops.services.langfuse import Langfuse
+from ops.services.langfuse_filters import TYPES, UNCACHED, Filter, among, is_, metadata, tagged
 
 MOST_ROWS = 1000  # of one answer, by its API
 HITS = ("exact", "semantic", "alias")
-TYPES = ["GENERATION", "EMBEDDING"]
-Filter = dict[str, Any]
 Row = dict[str, Any]
 
 
@@ -104,31 +103,6 @@ def tag(row: Mapping[str, Any], name: str) -> str:
     found = row.get("tags")
     tags: Iterable[Any] = found if isinstance(found, list) else ()
     return next((str(each).partition(":")[2] for each in tags if str(each).startswith(f"{name}:")), "")
-
-
-def tagged(teams: Sequence[str]) -> Filter:
-    """Requests of these teams."""
-    value = [f"team:{team}" for team in teams]
-    return {"column": "tags", "type": "arrayOptions", "operator": "any of", "value": value}
-
-
-def is_(column: str, value: str) -> Filter:
-    """A column that has this value."""
-    return {"column": column, "type": "string", "operator": "=", "value": value}
-
-
-def among(column: str, values: list[str]) -> Filter:
-    """A column that has one of these values."""
-    return {"column": column, "type": "stringOptions", "operator": "any of", "value": values}
-
-
-def metadata(key: str, value: str) -> Filter:
-    """Traces whose metadata say this."""
-    return {"column": "metadata", "type": "stringObject", "key": key, "operator": "=", "value": value}
-
-
-UNCACHED = (metadata("cache_hit", "false"), among("level", ["DEFAULT"]))
-"""Answers that no cache gave, of requests that one could have answered."""
 
 
 def amount(row: Mapping[str, Any], name: str) -> float | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
+from collections import Counter
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from tests.integration.gateway.harness import GatewayProcess
 from tests.load import soaking
-from tests.load.burst import Got
+from tests.load.burst import RETRY_AFTER, Got
 from tests.load.edged import Edged, config, edged
 from tests.load.mix import DAILY_USD
 from tests.load.overloading import SLOW, Ended, at_once, ended, reserved
@@ -28,6 +32,15 @@ def stage() -> Iterator[Edged]:
         yield up
 
 
+def outcomes(gateway: GatewayProcess) -> Counter[str]:
+    """Requests by how they ended, as the gateway's metrics have them."""
+    text = httpx.get(f"http://{gateway.host}:{gateway.metrics_port}/metrics").text
+    found: Counter[str] = Counter()
+    for outcome, count in re.findall(r'^gateway_requests_total\{.*outcome="(\w+)".*\} (\d+)', text, re.MULTILINE):
+        found[outcome] += int(count)
+    return found
+
+
 def test_a_short_soak_has_no_error_of_ours_and_every_trace_arrives(stage: Edged) -> None:
     seen = asyncio.run(soaking.soak(stage, 0.05, 20, filling=20, every_s=1.0))
     figures = seen.figures()
@@ -41,11 +54,15 @@ def test_far_too_many_at_once_are_answered_or_sent_away_with_a_time_to_come_agai
     """Then one gateway is killed in the middle, then the other is asked to stop: only the first loses anything."""
     stage.provider.fault(contains=SLOW, delay_s=SLOW_S)
     one, edge = (stage.gateways[0].host, stage.gateways[0].port), (stage.edge.host, stage.edge.port)
+    before = outcomes(stage.gateways[0])
     seen = asyncio.run(at_once(stage, one, "burst", TOO_MANY))
     assert seen.wrong == []
     assert seen.answered
     assert {each.status for each in seen.shed} == {503}
     assert len(seen.answered) + len(seen.shed) == TOO_MANY
+    assert all(1 <= int(each.headers[RETRY_AFTER]) <= 5 for each in seen.shed)
+    assert seen.shed
+    assert outcomes(stage.gateways[0]) - before == {"answered": len(seen.answered), "shed": len(seen.shed)}
     assert seen.health
     killed = asyncio.run(ended(stage, stage.gateways[1], edge, "kill", FEW, signal.SIGKILL))
     assert len(killed.lost) <= killed.under_way

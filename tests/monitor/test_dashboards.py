@@ -15,10 +15,11 @@ from starlette.testclient import TestClient
 from ops.commands import dashboards as command
 from ops.description import read
 from ops.description.stack import Stack
-from ops.monitor import dashboards, widgets
+from ops.monitor import dashboards
 from ops.monitor.dashboards import Found
 from ops.monitor.figures import Period
-from ops.monitor.widgets import Widget
+from ops.render import langfuse_widgets as widgets
+from ops.render.langfuse_widgets import Widget
 from ops.runbook.errors import RunbookError
 from ops.services import langfuse_dashboards as api
 from ops.services.langfuse import Langfuse

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ops.description import read
-from ops.monitor import widgets
+from ops.render import langfuse_widgets as widgets
 from ops.standins import langfuse_dashboard_bodies, langfuse_dashboards
 from tests.standins.dashboards import CHART, DASHBOARDS, WIDGETS
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from .api.body import unreadable
 from .api.capacity import Capacity, Full
-from .api.refusals import overloaded
 from .api.reply import Reply, error_reply, json_reply
 from .api.request import DATED, unknown_model
 from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
@@ -208,8 +207,7 @@ class App:
             raw = await self._body(headers, body)
             held.enter_context(self._capacity.place())
         except Full as full:
-            self._gateway.counters.add(team.name, "shed", 1)
-            return overloaded(full.retry_s)
+            return self._gateway.dispatcher.shed(team, found, full)
         return await self._answer(team, found, headers, scope, raw)
 
     async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, raw: bytes) -> Reply:

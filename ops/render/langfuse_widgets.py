@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.description.stack import Stack
-from ops.monitor.traced import TYPES, UNCACHED, Filter, among, is_, metadata
+from ops.services.langfuse_filters import HITS, TYPES, UNCACHED, Filter, among, is_, metadata, untagged
 
 COUNT, DOLLARS, TOKENS = ("count", "count"), ("totalCost", "sum"), ("totalTokens", "sum")
 P95 = ("latency", "p95")
-HITS = (metadata("cache_hit", "true"), among("level", ["DEFAULT"]))
 ACROSS, WIDE, HIGH = 2, 6, 6  # tiles in a row, and their size on Langfuse's grid of twelve columns
 
 
@@ -62,13 +61,15 @@ def title(stack: Stack) -> str:
     return f"{stack.stack.name} gateway: goals"
 
 
+def counted(stack: Stack) -> tuple[Filter, ...]:
+    """What is on every widget: requests, but those of the teams for tests."""
+    tests = [team.name for team in stack.resolved_teams if team.mirrors]
+    return among("type", TYPES), *([untagged(tests)] if tests else [])
+
+
 def wanted(stack: Stack) -> list[Widget]:
     """The widgets, in the order of their tiles, with the goals of the stack in their words."""
-    tests = [f"team:{team.name}" for team in stack.resolved_teams if team.mirrors]
-    counted: list[Filter] = [among("type", TYPES)]
-    if tests:
-        counted.append({"column": "tags", "type": "arrayOptions", "operator": "none of", "value": tests})
-    return list(_widgets(stack, tuple(counted)))
+    return list(_widgets(stack, counted(stack)))
 
 
 def _widgets(stack: Stack, counted: tuple[Filter, ...]) -> Iterator[Widget]:
