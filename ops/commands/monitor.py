@@ -117,7 +117,8 @@ def _would_test(target: str = "") -> str:
 def make_dashboards(c: Context, target: str = "", yes: bool = False) -> None:
     """Make the dashboard of the success metrics in Langfuse, or what of it is missing.
 
-    What is there stays as it is, whoever made it. A Langfuse without an API for dashboards is told so: by hand then.
+    What is there stays as it is, whoever made it. Where Langfuse has no API for dashboards it says so; the monitoring
+    guide tells how one is made by hand.
     """
     from ops.commands import dashboards
 

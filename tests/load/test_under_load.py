@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
-from collections import Counter
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from tests.integration.gateway.harness import GatewayProcess
+from tests.integration.gateway.outcomes import outcomes
 from tests.load import soaking
 from tests.load.burst import RETRY_AFTER, Got
 from tests.load.edged import Edged, config, edged
@@ -30,15 +27,6 @@ def stage() -> Iterator[Edged]:
     """One stage for all: the tests below go on from each other, since a gateway's start costs seconds."""
     with edged(config({"semantic": "off", "daily_usd": DAILY_USD})) as up:
         yield up
-
-
-def outcomes(gateway: GatewayProcess) -> Counter[str]:
-    """Requests by how they ended, as the gateway's metrics have them."""
-    text = httpx.get(f"http://{gateway.host}:{gateway.metrics_port}/metrics").text
-    found: Counter[str] = Counter()
-    for outcome, count in re.findall(r'^gateway_requests_total\{.*outcome="(\w+)".*\} (\d+)', text, re.MULTILINE):
-        found[outcome] += int(count)
-    return found
 
 
 def test_a_short_soak_has_no_error_of_ours_and_every_trace_arrives(stage: Edged) -> None:

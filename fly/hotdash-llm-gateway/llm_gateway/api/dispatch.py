@@ -87,6 +87,10 @@ class Dispatcher:
         self.recorder.record(outcome)
         return reply
 
+    def note_unread(self, team: Team, found: Match, status: int, why: str) -> None:
+        """Count and trace a request whose body did not come, or was too long: like any that is malformed."""
+        self.recorder.record(Outcome(team, KINDS[found.route], status=status, warning=why))
+
     def refuse_frozen(self, team: Team, found: Match, frozen: Thrown) -> Reply:
         """Refuse a team whose key is frozen."""
         return self._turned_away(team, found, team_frozen(team, frozen), "frozen")
