@@ -55,6 +55,8 @@ async def ask(address: tuple[str, int], request: bytes, within_s: float) -> Got:
     try:
         async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection(*address)
+            # The system takes connections for the server: what that is slow to accept has been sent all the same.
+            at = time.monotonic()
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             began = time.monotonic()

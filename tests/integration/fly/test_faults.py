@@ -98,6 +98,9 @@ KINDS = {
     "cut off after it acted": lambda new: Fault("cut", match=new, acted=True),
 }
 
+ACTED = ("cut off after it acted",)
+"""What was done in spite of the failure is not asked for again, and a run that failed may have had more to ask: which
+calls are left out depends on where they fall. That nothing is missing in the end is compared all the same."""
 WITH_THE_DOUBLE = ("refused with 500",)
 
 
@@ -126,8 +129,9 @@ def test_every_mutating_call_may_fail_once_and_the_runs_converge(
     assert outcomes[-1].ok, outcomes[-1].troubles()
     # A machine that was made although the call failed is not made again, so the lease of its making is not given back.
     whole = {kind(call) for call in kept.mutations if not call.operation.startswith("DELETE ")}
-    assert len(whole) > 20
-    assert whole <= set(striker.done)
+    assert len(whole & set(striker.done)) > 20
+    if name not in ACTED:
+        assert whole <= set(striker.done)
     for done in outcomes:
         for outcome in done.result.outcomes.values():
             assert outcome.good or outcome.next, f"no advice: {outcome.evidence}"
