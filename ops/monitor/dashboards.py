@@ -28,6 +28,7 @@ class Found:
         ids: of the widgets that are there, by name.
         missing: widgets that are not, as they would be made.
         other: names of widgets that are there and show something else.
+        twice: names that are there more than once: two operators at the same moment, or a person's copy.
         dashboard: the dashboard's id, or None.
         unplaced: names of widgets that are there and not on it.
     """
@@ -36,6 +37,7 @@ class Found:
     ids: Mapping[str, str]
     missing: tuple[Mapping[str, Any], ...]
     other: tuple[str, ...]
+    twice: tuple[str, ...]
     dashboard: str | None
     unplaced: tuple[str, ...]
 
@@ -65,6 +67,7 @@ def look(langfuse: Langfuse, stack: Stack) -> Found:
         ids={name: str(made["id"]) for name, made in chosen.items()},
         missing=tuple(body for body in bodies if body["name"] not in chosen),
         other=tuple(b["name"] for b in bodies if b["name"] in chosen and not widgets.same(chosen[b["name"]], b)),
+        twice=(*(n for n, made in named.items() if len(made) > 1), *([widgets.title(stack)] if len(ours) > 1 else [])),
         dashboard=str(dashboard["id"]) if dashboard else None,
         unplaced=tuple(name for name in chosen if placed.isdisjoint(str(each["id"]) for each in named[name])),
     )
@@ -91,6 +94,8 @@ def left(found: Found) -> Iterator[str]:
     """What is there and somebody's own, a line each."""
     for name in found.other:
         yield f"widget {name} shows something else than described, and is left as it is"
+    for name in found.twice:
+        yield f"{name} is there more than once, and is left so"
 
 
 def make(langfuse: Langfuse, stack: Stack, found: Found) -> None:

@@ -132,6 +132,20 @@ def test_what_a_person_made_stays_as_it_is(langfuse: Served, stack: Stack) -> No
     assert len(api.widgets(langfuse)) == len(widgets.wanted(stack)) + 1
 
 
+def test_what_two_operators_made_at_once_is_told_and_stays(langfuse: Served, stack: Stack) -> None:
+    found = made(langfuse, stack)
+    twin = widgets.wanted(stack)[1].body(widgets.prefix(stack))
+    api.create_widget(langfuse, twin)
+    api.create_dashboard(langfuse, found.title, "", [])
+    langfuse.posts.clear()
+    again = made(langfuse, stack)
+    assert langfuse.posts == []
+    assert (again.whole, again.dashboard) == (True, found.dashboard)
+    assert list(dashboards.left(again)) == [
+        f"{name} is there more than once, and is left so" for name in (twin["name"], found.title)
+    ]
+
+
 def test_what_somebody_deleted_is_made_again_below_the_rest(langfuse: Served, stack: Stack) -> None:
     found = made(langfuse, stack)
     (shown,) = api.dashboards(langfuse)
