@@ -1,4 +1,4 @@
-"""Commands that watch: the success metrics, what all of it costs, the alerts and their mails."""
+"""Commands that watch: the success metrics, what all of it costs, Langfuse's dashboard, the alerts and their mails."""
 
 from __future__ import annotations
 
@@ -114,10 +114,28 @@ def _would_test(target: str = "") -> str:
     return f"would send a test mail to {open_deployment(target).stack.stack.operator_email}"
 
 
+def make_dashboards(c: Context, target: str = "", yes: bool = False) -> None:
+    """Make the dashboard of the success metrics in Langfuse, or what of it is missing.
+
+    What is there stays as it is, whoever made it. Where Langfuse has no API for dashboards it says so; the monitoring
+    guide tells how one is made by hand.
+    """
+    from ops.commands import dashboards
+
+    print(dashboards.make(target))
+
+
+def _would_make_dashboards(target: str = "") -> str:
+    from ops.commands import dashboards
+
+    return dashboards.would(target)
+
+
 SINCE = "how far back, from the whole hour it begins in: 90m, 24h, 7d"
 TASKS: tuple[Task[Any], ...] = (
     task(monitor_report, "report", dry=LOOKS, since=SINCE, html="also write the report to this file, as one page"),
     task(monitor_costs, "costs", dry=LOOKS, since=SINCE),
+    task(make_dashboards, "dashboards", dry=Says(_would_make_dashboards), asks=True),
     task(watch, dry=LOOKS, once="one look, and then the exit code; it never stays"),
     task(mails, dry=LOOKS),
     task(send_test, "test", dry=Says(_would_test), asks=True),

@@ -19,7 +19,7 @@ class Counters:
         requests, tokens: within the last 60 s.
         usd_today: since midnight UTC.
         answers: by cache tier, since the counters began; the tiers are exact, semantic, miss and bypass.
-        unanswered: since then, by why: limited, malformed or failed.
+        unanswered: since then, by why: limited, malformed, failed, frozen or shed.
         last: when the last request ended, to within some seconds; None without one.
         wrong_keys: requests with a key that no team has; one of them may have been meant for this team.
         own_failures: requests of all teams that failed for a reason of the gateway's own, by the kind of error.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ops.runbook.markdown import table
 from ops.targets.deployment import Deployment
@@ -139,6 +140,31 @@ def _langfuse_features(deployment: Deployment) -> str:
     return table(("what Langfuse offers", "in `also_on`", "here"), rows)
 
 
+def _langfuse_widgets(deployment: Deployment) -> str:
+    from ops.render import langfuse_widgets
+
+    stack = deployment.stack
+    everywhere = langfuse_widgets.counted(stack)
+    rows = [
+        (
+            each.title,
+            f"`{each.chart}`",
+            ", ".join(f"{aggregation} of `{measure}`" for measure, aggregation in each.metrics),
+            ", ".join(f"`{field}`" for field in each.by) or "-",
+            "; ".join(_condition(one) for one in each.filters if one not in everywhere) or "-",
+        )
+        for each in langfuse_widgets.wanted(stack)
+    ]
+    head = f"On every one: {'; '.join(map(_condition, everywhere))}.\n\n"
+    return head + table(("widget", "chart", "shows", "by", "where"), rows)
+
+
+def _condition(one: Mapping[str, Any]) -> str:
+    value = one["value"] if isinstance(one["value"], list) else [one["value"]]
+    named = f"{one['column']} `{one['key']}`" if "key" in one else one["column"]
+    return f"{named} {one['operator']} {', '.join(f'`{each}`' for each in value)}"
+
+
 def _alert_rules(deployment: Deployment) -> str:
     from ops.document import alerts
 
@@ -157,6 +183,7 @@ BLOCKS: dict[str, Callable[[Deployment], str]] = {
     "alerts": _alerts,
     "alert-rules": _alert_rules,
     "langfuse-features": _langfuse_features,
+    "langfuse-widgets": _langfuse_widgets,
     "cutover-settings": _cutover_settings,
     "cutover-details": _cutover_details,
     "cutover-back": _cutover_back,

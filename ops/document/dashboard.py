@@ -83,13 +83,13 @@ def _goals(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
         },
     )
     yield (
-        "Requests that failed among all requests but those of frozen teams.",
+        "Requests that failed or were shed among those that should have had an answer.",
         {
             "title": "Error rate",
             "unit": "percentunit",
             "goal": goals.error_rate,
-            "expr": f'sum(rate(gateway_requests_total{{{counted},outcome="failed"}}[$__rate_interval])) / '
-            f'sum(rate(gateway_requests_total{{{counted},outcome!="frozen"}}[$__rate_interval]))',
+            "expr": f'sum(rate(gateway_requests_total{{{counted},outcome=~"failed|shed"}}[$__rate_interval])) / '
+            f'sum(rate(gateway_requests_total{{{counted},outcome=~"answered|failed|shed"}}[$__rate_interval]))',
         },
     )
     yield (

@@ -74,6 +74,7 @@ def figures(named: Mapping[str, int]) -> Figures:
         errors=of["failed"],
         refused=of["malformed"],
         limited=of["limited"],
+        shed=named.get("shed", 0),
         hits=sum(of[tier] for tier in HITS),
         uncached=named.get("uncached", 0),
         usd=named.get("traced_nano_usd", 0) / NANO,

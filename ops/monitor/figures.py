@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
 HOUR = timedelta(hours=1)
@@ -52,6 +52,7 @@ class Figures:
         errors: no answer, by the provider's, the gateway's or nobody's doing.
         refused: no answer, because of the request itself.
         limited: no answer, because a limit of the team was reached.
+        shed: no answer, because too many requests were under way; not among `requests`, since no trace tells of it.
         hits: answers from a cache.
         uncached: answers that no cache gave, of requests that one could have answered.
         usd: what they cost, as the traces have it; checks and late verdicts belong to no request.
@@ -61,6 +62,7 @@ class Figures:
     errors: int = 0
     refused: int = 0
     limited: int = 0
+    shed: int = 0
     hits: int = 0
     uncached: int = 0
     usd: float = 0.0
@@ -76,8 +78,14 @@ class Figures:
 
     @property
     def error_rate(self) -> float | None:
-        """Errors among requests; None without any."""
-        return self.errors / self.requests if self.requests else None
+        """What failed or was shed among what should have had an answer; None without any.
+
+        Refusals that the client brought about (a limit, a wrong body, a frozen key) are on neither side: many of them
+        would make failures look few. The watch and the Grafana dashboard go by the same.
+        """
+        lost = self.errors + self.shed
+        asked = self.requests - self.refused - self.limited + self.shed
+        return lost / asked if asked else None
 
 
 def total(each: Iterable[Figures]) -> Figures:
@@ -110,6 +118,16 @@ class Seen:
     def of(self, *teams: str) -> Figures:
         """The sums of some teams."""
         return total(figures for team in teams for figures in self.teams.get(team, {}).values())
+
+    def with_shed(self, own: Seen) -> Seen:
+        """The same with what the gateways counted as shed, of which there are no traces."""
+        teams = {team: dict(hours) for team, hours in self.teams.items()}
+        for team, hours in own.teams.items():
+            for at, figures in hours.items():
+                if figures.shed:
+                    mine = teams.setdefault(team, {})
+                    mine[at] = mine.get(at, Figures()) + Figures(shed=figures.shed)
+        return replace(self, teams=teams)
 
     def by_hour(self, teams: Iterable[str]) -> dict[datetime, Figures]:
         """The sums of some teams, hour by hour."""

@@ -98,6 +98,8 @@ def _hours(report: Report) -> Iterator[str]:
 
 
 def _notes(report: Report) -> Iterator[str]:
+    if report.best and (shed := report.best.of(*report.production).shed):
+        yield f"<p>{shed} requests were shed, since too many were under way: errors, of which there is no trace.</p>"
     for title, found in (("Unknown", report.unknown), ("Sources that disagree", report.disagreements)):
         if found:
             yield f"<section><h2>{title}</h2><ul>{''.join(f'<li>{escape(each)}</li>' for each in found)}</ul></section>"

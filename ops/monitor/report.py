@@ -104,6 +104,8 @@ def look(
         unknown.append(line)
     if own is not None and own.begin > period.begin:
         unknown.append(f"the gateway's counts before {own.begin:%Y-%m-%d}: they are kept {counted.KEPT_DAYS} days")
+    if traces and own:
+        traces = traces.with_shed(own.seen())
     best = traces or (own.seen() if own else None)
     whole = list(production)
     metrics = {"": tuple(_metrics(best, traces, own, whole, period, goals))}
@@ -168,7 +170,7 @@ def _metrics(
     yield _latency(traces, own, teams, goals, nothing)
     yield _metric(
         "errors", f"< {goals.error_rate:.0%}", sums.error_rate if sums else None, _percent,
-        lambda v: v < goals.error_rate, nothing,
+        lambda v: v < goals.error_rate, nothing if not (sums and sums.requests) else "all were refused",
     )  # fmt: skip
     yield _metric(
         "dollars a day", f"< ${goals.daily_usd:g}", _dearest(best, teams, period), _dollars,

@@ -14,6 +14,7 @@ from ops.monitor.report import Metric, Report
 from ops.runbook.report import document
 
 LABEL, CELL = 17, 15
+SHED = "no room for them: errors without a trace"
 MARKS = {True: "met", False: "MISSED", None: ""}
 
 
@@ -31,6 +32,8 @@ def lines(report: Report, success: Success) -> Iterator[str]:
         yield f"{metric.name:<{LABEL}}{metric.shown:<{CELL}}goal {metric.goal:<9}{MARKS[metric.met]}{why}".rstrip()
     sums = report.best.of(*report.production) if report.best else None
     yield f"{'requests':<{LABEL}}{'unknown' if sums is None else sums.requests}"
+    if sums and sums.shed:
+        yield f"{'shed':<{LABEL}}{sums.shed:<{CELL}}{SHED}"
     yield ""
     yield from _teams(report)
     for series in trend.series(report, goals(success)):

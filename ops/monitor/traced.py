@@ -12,11 +12,10 @@ from typing import Any
 from ops.monitor.figures import HOUR, Figures, Period, Seen
 from ops.runbook.errors import RunbookError
 from ops.services.langfuse import Langfuse
+from ops.services.langfuse_filters import TYPES, UNCACHED, Filter, among, is_, metadata, tagged
 
 MOST_ROWS = 1000  # of one answer, by its API
 HITS = ("exact", "semantic", "alias")
-TYPES = ["GENERATION", "EMBEDDING"]
-Filter = dict[str, Any]
 Row = dict[str, Any]
 
 
@@ -47,13 +46,13 @@ def read(langfuse: Langfuse, teams: Sequence[str], counted: Sequence[str], perio
     for row in ask(langfuse, period, ("tags",), is_("level", "WARNING"), metadata("status", "429"), by="hour"):
         count = number(row, "count_count")
         add(row, Figures(refused=-count, limited=count))
-    for row in ask(langfuse, period, ("tags",), *_UNCACHED, by="hour"):
+    for row in ask(langfuse, period, ("tags",), *UNCACHED, by="hour"):
         add(row, Figures(uncached=number(row, "count_count")))
-    by_hour = ask(langfuse, period, (), tagged(counted), *_UNCACHED, p95=True, by="hour")
+    by_hour = ask(langfuse, period, (), tagged(counted), *UNCACHED, p95=True, by="hour")
     return Seen(
         hours,
-        {team: _p95(ask(langfuse, period, (), tagged([team]), *_UNCACHED, p95=True)) for team in teams},
-        _p95(ask(langfuse, period, (), tagged(counted), *_UNCACHED, p95=True)),
+        {team: _p95(ask(langfuse, period, (), tagged([team]), *UNCACHED, p95=True)) for team in teams},
+        _p95(ask(langfuse, period, (), tagged(counted), *UNCACHED, p95=True)),
         {_moment(row.get("time_dimension")): _p95([row]) for row in by_hour},
     )
 
@@ -104,30 +103,6 @@ def tag(row: Mapping[str, Any], name: str) -> str:
     found = row.get("tags")
     tags: Iterable[Any] = found if isinstance(found, list) else ()
     return next((str(each).partition(":")[2] for each in tags if str(each).startswith(f"{name}:")), "")
-
-
-def tagged(teams: Sequence[str]) -> Filter:
-    """Requests of these teams."""
-    value = [f"team:{team}" for team in teams]
-    return {"column": "tags", "type": "arrayOptions", "operator": "any of", "value": value}
-
-
-def is_(column: str, value: str) -> Filter:
-    """A column that has this value."""
-    return {"column": column, "type": "string", "operator": "=", "value": value}
-
-
-def among(column: str, values: list[str]) -> Filter:
-    """A column that has one of these values."""
-    return {"column": column, "type": "stringOptions", "operator": "any of", "value": values}
-
-
-def metadata(key: str, value: str) -> Filter:
-    """Traces whose metadata say this."""
-    return {"column": "metadata", "type": "stringObject", "key": key, "operator": "=", "value": value}
-
-
-_UNCACHED = (metadata("cache_hit", "false"), among("level", ["DEFAULT"]))
 
 
 def amount(row: Mapping[str, Any], name: str) -> float | None:

@@ -8,12 +8,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.runbook.errors import RunbookError
 from ops.runbook.secret import Secret
 from ops.services.endpoints import Endpoints
 from ops.services.web import Site
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def refused(response: httpx.Response, path: str) -> RunbookError:
+    """An answer of the public API that is not 200, as an error. What it says of itself is told along."""
+    try:
+        said = str(response.json()["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        said = ""
+    return RunbookError(
+        "LF-001", f"Langfuse answered {response.status_code} to {path}", why=said, next="inv deploy.logs ui"
+    )
 
 
 class Langfuse:
@@ -47,17 +61,23 @@ class Langfuse:
             body = {}
         return response.status_code == 200, str(body.get("version") or body.get("status") or response.status_code)
 
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request of the public API, with the project's keys; what it answers is the caller's to judge.
+
+        Raises:
+            RunbookError: WEB-001 there is no answer at all.
+        """
+        return self.site.request(method, f"/api/public/{path}", auth=self.auth, **options)
+
     def get(self, path: str, query: Mapping[str, str]) -> Any:
         """A read of the public API.
 
         Raises:
             RunbookError: LF-001 when it is refused.
         """
-        response = self.site.request("GET", f"/api/public/{path}", params=dict(query), auth=self.auth)
+        response = self.ask("GET", path, params=dict(query))
         if response.status_code != 200:
-            raise RunbookError(
-                "LF-001", f"Langfuse answered {response.status_code} to {path}", next="inv deploy.logs ui"
-            )
+            raise refused(response, path)
         return response.json()
 
     def observations(self, since: datetime, user: str = "", limit: int = 100) -> list[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 Run from the project root: ``python -m ops.standins.langfuse --port P --state DIR``. Keys, user, project and
 database come from the environment under Langfuse's own names (`Settings`). Observations and scores are kept
-in DIR as JSON lines. What it is told under ``/_control/``:
+in DIR as JSON lines, dashboards as JSON. What it is told under ``/_control/``:
 
 ==========================  ==========================================================================
 ``GET info``                pid, version, database (host and port), migrations, switches, what is stored
 ``GET|POST switches``       how it behaves (`Switches`); POST changes those it names
-``POST reset``              forget all observations and scores
+``POST reset``              forget all observations, scores and dashboards
 ==========================  ==========================================================================
 """
 
@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ops.standins.langfuse_api import PublicApi, Switches, problem
+from ops.standins.langfuse_dashboards import Dashboards
 from ops.standins.langfuse_database import Database, DatabaseProblem
 from ops.standins.langfuse_login import Login
 from ops.standins.langfuse_pages import SIGN_IN_PATH, traces_page
@@ -52,7 +53,9 @@ class Langfuse:
         self._settings = settings
         self._login = Login(settings, database)
         observations = Lines(state / "observations.jsonl", Observation, kept)
-        self._api = PublicApi(settings, observations, Lines(state / "scores.jsonl", Score, kept), switches, database)
+        scores = Lines(state / "scores.jsonl", Score, kept)
+        dashboards = Dashboards(state / "dashboards.json")
+        self._api = PublicApi(settings, observations, scores, dashboards, switches, database)
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -117,6 +120,7 @@ class Langfuse:
         """``POST /_control/reset``."""
         self._api.observations.clear()
         self._api.scores.clear()
+        self._api.dashboards.clear()
         return JSONResponse({"status": "reset"})
 
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ops.standins import (
+    langfuse_dashboards,
     langfuse_mapping,
     langfuse_metrics,
     langfuse_observations,
@@ -51,13 +52,15 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
 
     ``drop``: answer 200 to traces and store nothing. ``visibility_delay_s``: seconds before what came in can
     be read. ``otlp_status``: answer traces with this status instead of storing them. ``merge_s``: seconds for which
-    what was sent twice is there twice.
+    what was sent twice is there twice. ``dashboards_status``: answer the dashboards' API with this status; a
+    Langfuse that has none says 404.
     """
 
     drop: bool = False
     visibility_delay_s: float = 2.0
     otlp_status: int | None = None
     merge_s: float = MERGE_S
+    dashboards_status: int | None = None
 
 
 def problem(status: int, message: str, error: str) -> JSONResponse:
@@ -97,7 +100,7 @@ class PublicApi:
 
     Args:
         settings: keys, project and organisation.
-        observations: where spans go. scores: where scores go.
+        observations: where spans go. scores: where scores go. dashboards: where those go, and their widgets.
         switches: how it behaves at the moment.
         database: the database it checks for its health, if any.
     """
@@ -107,6 +110,7 @@ class PublicApi:
         settings: Settings,
         observations: Lines[Observation],
         scores: Lines[Score],
+        dashboards: langfuse_dashboards.Dashboards,
         switches: Switches,
         database: Database | None,
     ) -> None:
@@ -114,6 +118,7 @@ class PublicApi:
         self._pair = f"{settings.public_key}:{settings.secret_key}".encode()
         self.observations = observations
         self.scores = scores
+        self.dashboards = dashboards
         self.switches = switches
         self.database = database
 
@@ -131,6 +136,7 @@ class PublicApi:
             Route(base + "scores", self.create_score, methods=["POST"]),
             Route(base + "scores/{id}", self.delete_score, methods=["DELETE"]),
             Route(base + "v3/scores", self.list_scores),
+            Route(base + "unstable/{rest:path}", self.unstable, methods=["GET", "POST", "PATCH", "DELETE"]),
             *(Route(base + path, self.gone) for path in (*V3_READS, "scores", "scores/{id}")),
         ]
 
@@ -248,6 +254,17 @@ class PublicApi:
         if not self.scores.remove(request.path_params["id"]):
             return problem(404, "Score not found", "LangfuseNotFoundError")
         return JSONResponse({"message": "Score deletion queued successfully"}, 202)
+
+    @authenticated
+    async def unstable(self, request: Request) -> Response:
+        """``unstable/dashboards`` and ``unstable/dashboard-widgets``."""
+        if (status := self.switches.dashboards_status) is not None:
+            return problem(status, "As it was told to", "LangfuseNotFoundError" if status == 404 else "Error")
+        body, path = await request.body(), request.path_params["rest"]
+        try:
+            return JSONResponse(self.dashboards.answer(request.method, path, request.query_params, body))
+        except langfuse_dashboards.Refused as exc:
+            return JSONResponse({"message": str(exc), "code": exc.code}, exc.status)
 
     @authenticated
     async def gone(self, request: Request) -> Response:

@@ -38,6 +38,13 @@ def test_every_metric_on_it_exists_and_every_metric_is_on_it_or_says_why_not() -
     assert {name for name, metric in METRICS.items() if metric.get("unseen")} == left_out
 
 
+def test_no_document_names_a_metric_that_does_not_exist() -> None:
+    documents = [ROOT / "README.md", gateway_folder() / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {name for file in documents for name in re.findall(r"`(gateway_[a-z_]+)", file.read_text())}
+    assert named - {*METRICS, *SAMPLES} == set()
+    assert named
+
+
 def test_a_metric_that_is_gone_is_noticed() -> None:
     """The check above can fail."""
     fewer = {name: metric for name, metric in METRICS.items() if name != "gateway_used"}

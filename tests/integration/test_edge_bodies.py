@@ -13,6 +13,7 @@ import pytest
 from ops.render import caddyfile
 from tests.gateway.valkey_server import ValkeyServer, free_port
 from tests.integration.gateway.harness import PACKAGE, GatewayProcess, configuration
+from tests.integration.gateway.outcomes import outcomes
 from tests.render.support import stack
 from tests.render.test_edge import CADDY, Edge, running
 
@@ -79,6 +80,7 @@ def test_g28_a_slow_body_with_a_wrong_key_is_refused_before_it_is_there(edge: Ed
 
 def test_g28_slow_bodies_are_refused_and_closed_and_hold_up_nobody(edge: Edge, gateway: GatewayProcess) -> None:
     """G28: 300 at once, with a right key. They are told why, which an SDK understands and a person too."""
+    before = outcomes(gateway)
     connections = [begin(edge, gateway.keys["admin"]) for _ in range(SLOW)]
     with gateway.client("admin") as client:
         # For a model that there is not: its refusal shows that it was read and had a place.
@@ -88,6 +90,7 @@ def test_g28_slow_bodies_are_refused_and_closed_and_hold_up_nobody(edge: Edge, g
     for connection in connections:
         connection.close()
     assert {said[:12] for said in answers} == {b"HTTP/1.1 408"}
+    assert outcomes(gateway) - before == {"malformed": SLOW + 1}
     for said in answers:
         head, _, body = said.partition(b"\r\n\r\n")
         assert "did not arrive within" in json.loads(body)["error"]["message"]

@@ -47,6 +47,16 @@ def test_a_plan_of_a_finished_deploy_has_nothing_to_do(rehearsal: Checkout) -> N
     assert {step["answer"] for step in document["steps"]} == {"as wanted", "skipped"}
 
 
+def test_the_dashboard_in_langfuse_is_made_once(rehearsal: Checkout) -> None:
+    would = rehearsal.inv("--dry", "monitor.dashboards")
+    assert would.returncode == 0, would.stderr
+    assert would.stdout.count("would make ") == len(would.stdout.splitlines()) > 1
+    made = rehearsal.inv("monitor.dashboards")
+    assert (made.returncode, made.stdout) == (0, would.stdout.replace("would make ", "made ")), made.stderr
+    again = rehearsal.inv("monitor.dashboards")
+    assert (again.returncode, again.stdout.split(":")[0]) == (0, "all of it is there")
+
+
 def test_status_is_the_checklist_with_endpoints(rehearsal: Checkout) -> None:
     document = rehearsal.json("status")
     assert (document["version"], document["kind"], document["target"]) == (1, "status", "local")

@@ -36,7 +36,7 @@ def test_everything_that_counts_says_what_was_sent(sent: tuple[Stage, Books]) ->
 
 ONLY_TROUBLE_MOVES = {
     "gateway_fallback", "gateway_wrong_keys", "gateway_own_failures", "gateway_traces_waiting",
-    "gateway_traces_waiting_bytes", "gateway_shed",
+    "gateway_traces_waiting_bytes",
 }  # fmt: skip
 OF_BEFORE = {"gateway_judge_pays", "gateway_traces_delivery"}
 """Of whole days and hours, of which there is none yet."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.gateway.outcomes import outcomes
 from tests.load import soaking
-from tests.load.burst import Got
+from tests.load.burst import RETRY_AFTER, Got
 from tests.load.edged import Edged, config, edged
 from tests.load.mix import DAILY_USD
 from tests.load.overloading import SLOW, Ended, at_once, ended, reserved
@@ -41,11 +42,15 @@ def test_far_too_many_at_once_are_answered_or_sent_away_with_a_time_to_come_agai
     """Then one gateway is killed in the middle, then the other is asked to stop: only the first loses anything."""
     stage.provider.fault(contains=SLOW, delay_s=SLOW_S)
     one, edge = (stage.gateways[0].host, stage.gateways[0].port), (stage.edge.host, stage.edge.port)
+    before = outcomes(stage.gateways[0])
     seen = asyncio.run(at_once(stage, one, "burst", TOO_MANY))
     assert seen.wrong == []
     assert seen.answered
     assert {each.status for each in seen.shed} == {503}
     assert len(seen.answered) + len(seen.shed) == TOO_MANY
+    assert all(1 <= int(each.headers[RETRY_AFTER]) <= 5 for each in seen.shed)
+    assert seen.shed
+    assert outcomes(stage.gateways[0]) - before == {"answered": len(seen.answered), "shed": len(seen.shed)}
     assert seen.health
     killed = asyncio.run(ended(stage, stage.gateways[1], edge, "kill", FEW, signal.SIGKILL))
     assert len(killed.lost) <= killed.under_way

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ops.monitor import show
+from ops.monitor import page, show
 from ops.monitor.figures import Period
 from ops.monitor.report import Metric, Report
 from tests.monitor.support import (
@@ -20,9 +20,11 @@ from tests.monitor.support import (
     Holding,
     Silent,
     counted_as,
+    hour,
     look,
     observation,
     traffic,
+    unanswered,
 )
 
 
@@ -42,7 +44,7 @@ def test_each_metric_is_what_the_requests_say(both: Report) -> None:
     hits = [each for each in answers if each.metadata["cache_hit"] == "true"]
     took = [each.latency_s or 0 for each in answers if each not in hits]
     assert value(both, "cache hit rate").value == pytest.approx(len(hits) / len(answers))
-    assert value(both, "errors").value == pytest.approx(1 / len(made))
+    assert value(both, "errors").value == pytest.approx(1 / (len(answers) + 1))
     assert value(both, "P95").value == pytest.approx(quantiles(took, n=20, method="inclusive")[18], rel=1e-3)
     assert value(both, "over a limit").value == 0
     assert value(both, "over a limit", "probe").value == 1
@@ -111,6 +113,35 @@ def test_what_the_gateway_found_of_its_traces_is_said(delivery: dict[str, Any] |
     gateway = Gateway({})
     gateway.delivery = delivery
     assert list(look(Holding([]), gateway).unknown) == said
+
+
+def test_what_was_shed_has_no_trace_and_is_an_error_all_the_same() -> None:
+    made = [observation(NOW - timedelta(minutes=n % 50 + 1), "prod_ceo") for n in range(97)]
+    counts = counted_as(made)
+    named = counts["prod_ceo"][hour(made[0].start_time)]
+    named["shed"] = 3
+    for langfuse in (Holding(made), Silent([])):
+        report = look(langfuse, Gateway(counts))
+        assert value(report, "errors").value == pytest.approx(0.03)
+        assert value(report, "errors").met is False
+        assert report.best is not None
+        assert report.best.of("prod_ceo").requests == 97
+        assert report.disagreements == ()
+        assert any(line.split()[:2] == ["shed", "3"] for line in show.lines(report, GOALS))
+        assert "3 requests were shed" in page.page(report, GOALS, "HotDash")
+    assert value(look(Holding(made), Gateway(None)), "errors").value == 0
+
+
+def test_refusals_are_on_neither_side_of_the_error_rate() -> None:
+    """A client in a loop that its limit stops must not make failures look few."""
+    at = NOW - timedelta(minutes=5)
+    made = [observation(at, "prod_ceo"), unanswered(at, "prod_ceo", "ERROR", 502, "broken")]
+    refused = [unanswered(at, "prod_ceo", "WARNING", 429, "limit reached") for _ in range(500)]
+    assert value(look(Holding(made), Gateway(counted_as(made))), "errors").value == 0.5
+    with_refusals = look(Holding(made + refused), Gateway(counted_as(made + refused)))
+    assert value(with_refusals, "errors").value == 0.5
+    alone = look(Holding(refused), Gateway(counted_as(refused)))
+    assert (value(alone, "errors").shown, value(alone, "errors").reason) == ("-", "all were refused")
 
 
 def test_traces_lost_and_waiting_are_said() -> None:

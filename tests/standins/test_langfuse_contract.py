@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import jsonschema
+import msgspec
 import pytest
 import yaml
+
+from ops.description import read
+from ops.render import langfuse_widgets as widgets
+from ops.standins import langfuse_dashboard_bodies, langfuse_dashboards
+from tests.standins.dashboards import CHART, DASHBOARDS, WIDGETS
 
 CONTRACT = Path(__file__).parents[2] / ".." / "shared" / "contracts" / "langfuse-v4.16.0-openapi.yml"
 API = "/api/public/"
@@ -138,3 +144,74 @@ def test_refusals_are_described(contract: dict[str, Any], langfuse: httpx.Client
     nobody = langfuse.get(API + "projects", auth=("x", "y"))
     assert nobody.status_code == 401
     check(contract, API + "projects", "get", nobody)
+
+
+BODIES = {
+    "unstableCreateDashboardWidgetRequest": langfuse_dashboard_bodies.WidgetBody,
+    "unstableCreateDashboardRequest": langfuse_dashboard_bodies.DashboardBody,
+    "unstableCreateWidgetPlacement": langfuse_dashboard_bodies.Placing,
+    "unstableWidgetPlacement": langfuse_dashboard_bodies.Placement,
+    "unstableDashboardWidgetDimension": langfuse_dashboard_bodies.Dimension,
+    "unstableDashboardWidgetMetric": langfuse_dashboard_bodies.Metric,
+    "unstableDashboardWidgetFilter": langfuse_dashboard_bodies.WidgetFilter,
+    "unstableDashboardWidgetChartConfigInput": langfuse_dashboard_bodies.ChartConfig,
+    "unstableDashboardWidgetDefaultSort": langfuse_dashboard_bodies.Sort,
+    "unstableDashboardDefinition": langfuse_dashboard_bodies.Definition,
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_a_dashboards_body_may_and_must_hold_is_as_described(contract: dict[str, Any], name: str) -> None:
+    described, fields = contract["components"]["schemas"][name], msgspec.structs.fields(BODIES[name])
+    assert {field.encode_name for field in fields} == set(described["properties"])
+    assert {field.encode_name for field in fields if field.required} == set(described.get("required", ()))
+
+
+def test_an_error_of_a_dashboards_request_has_a_code_that_is_described(contract: dict[str, Any]) -> None:
+    codes = set(contract["components"]["schemas"]["unstablePublicApiErrorCode"]["enum"])
+    assert set(get_args(langfuse_dashboards.Code)) <= codes
+
+
+def test_the_choices_of_a_widget_are_as_described(contract: dict[str, Any]) -> None:
+    schemas = contract["components"]["schemas"]
+    for name, choices in (
+        ("View", langfuse_dashboard_bodies.View),
+        ("ChartType", langfuse_dashboard_bodies.ChartType),
+        ("MetricAggregation", langfuse_dashboard_bodies.Aggregation),
+    ):
+        assert set(get_args(choices)) == set(schemas[f"unstableDashboardWidget{name}"]["enum"])
+
+
+def test_dashboards_fit(contract: dict[str, Any], langfuse: httpx.Client) -> None:
+    widget = check(contract, WIDGETS, "post", langfuse.post(WIDGETS, json=CHART))
+    one = langfuse.get(f"{WIDGETS}/{widget['id']}")
+    assert check(contract, WIDGETS + "/{widgetId}", "get", one) == widget
+    made = check(contract, DASHBOARDS, "post", langfuse.post(DASHBOARDS, json={"name": "goals"}))
+    tile = {"type": "widget", "widgetId": widget["id"]}
+    placements = f"{DASHBOARDS}/{made['id']}/placements"
+    for _ in range(2):
+        check(contract, DASHBOARDS + "/{dashboardId}/placements", "post", langfuse.post(placements, json=tile))
+    for path in (WIDGETS, DASHBOARDS):
+        (listed,) = check(contract, path, "get", langfuse.get(path, params={"limit": "100"}))["data"]
+    assert [each["y"] for each in listed["definition"]["widgets"]] == [0, 6]
+    assert check(contract, DASHBOARDS + "/{dashboardId}", "get", langfuse.get(f"{DASHBOARDS}/{made['id']}")) == listed
+    placed = langfuse.delete(f"{WIDGETS}/{widget['id']}")
+    assert check(contract, WIDGETS + "/{widgetId}", "delete", placed)["code"] == "conflict"
+    whole = {"name": "again", "definition": listed["definition"]}
+    check(contract, DASHBOARDS, "post", langfuse.post(DASHBOARDS, json=whole))
+    for each in langfuse.get(DASHBOARDS).json()["data"]:
+        gone = langfuse.delete(f"{DASHBOARDS}/{each['id']}")
+        check(contract, DASHBOARDS + "/{dashboardId}", "delete", gone)
+    check(contract, WIDGETS + "/{widgetId}", "delete", langfuse.delete(f"{WIDGETS}/{widget['id']}"))
+    assert langfuse.get(WIDGETS).json()["meta"] == {"page": 1, "limit": 50, "totalItems": 0, "totalPages": 0}
+
+
+def test_every_widget_of_the_runbook_fits_and_is_taken(contract: dict[str, Any], langfuse: httpx.Client) -> None:
+    stack = read.read(Path(__file__).parents[2] / "ops" / "stack.toml", {})
+    schemas = as_json_schema(contract["components"]["schemas"])
+    whole = {"$ref": "#/components/schemas/unstableCreateDashboardWidgetRequest", "components": {"schemas": schemas}}
+    validator = jsonschema.Draft202012Validator(whole)
+    for widget in widgets.wanted(stack):
+        body = widget.body(widgets.prefix(stack))
+        validator.validate(body)
+        check(contract, WIDGETS, "post", langfuse.post(WIDGETS, json=body))

@@ -15,7 +15,6 @@ from typing import Any
 
 from .api.body import unreadable
 from .api.capacity import Capacity, Full
-from .api.refusals import overloaded
 from .api.reply import Reply, error_reply, json_reply
 from .api.request import DATED, unknown_model
 from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
@@ -145,11 +144,8 @@ class App:
             try:
                 reply = await self._reply(scope, body, held)
                 await body.drain(REFUSED_BODY, REFUSED_BODY_S)
-            except TooLarge:
-                limit = self._gateway.config.max_body_bytes
-                reply = _client_error(413, f"the body is longer than {limit} bytes")
-            except TimeoutError:
-                reply = _client_error(408, f"the body did not arrive within {self._gateway.config.body_s} s")
+            except (TooLarge, TimeoutError) as error:
+                reply = _client_error(*self._not_read(error))
             except ClientLeft:
                 return
             except Exception as error:
@@ -208,8 +204,10 @@ class App:
             raw = await self._body(headers, body)
             held.enter_context(self._capacity.place())
         except Full as full:
-            self._gateway.counters.add(team.name, "shed", 1)
-            return overloaded(full.retry_s)
+            return self._gateway.dispatcher.shed(team, found, full)
+        except (TooLarge, TimeoutError) as error:
+            self._gateway.dispatcher.note_unread(team, found, *self._not_read(error))
+            raise
         return await self._answer(team, found, headers, scope, raw)
 
     async def _answer(self, team: Team, found: Match, headers: dict[str, str], scope: Scope, raw: bytes) -> Reply:
@@ -235,6 +233,12 @@ class App:
             raise TooLarge
         async with asyncio.timeout(self._gateway.config.body_s):
             return await body.read(limit)
+
+    def _not_read(self, error: TooLarge | TimeoutError) -> tuple[int, str]:
+        """Why a body was not read: the status of its answer, and what that says."""
+        if isinstance(error, TooLarge):
+            return 413, f"the body is longer than {self._gateway.config.max_body_bytes} bytes"
+        return 408, f"the body did not arrive within {self._gateway.config.body_s} s"
 
     def _readiness(self, authorization: str | None) -> Reply:
         """Ready or not; why not is the operator's alone to know."""

@@ -36,7 +36,7 @@ class Outcome:
         saved: what a cached answer would have cost.
         provider_ns: how long the provider was waited for.
         lookup_ns: how long the semantic tier, or an identical request under way, was waited for.
-        frozen: it was refused because an operator has frozen the team's key.
+        turned_away: why nobody read it: an operator has frozen the team's key, or the gateway had no place for it.
         warning, error: what went wrong, by the client's or by anybody else's doing.
     """
 
@@ -68,7 +68,7 @@ class Outcome:
     overhead: Spend = field(default_factory=Spend)
     unsettled: Spend = field(default_factory=Spend)
     judged: Spend = field(default_factory=Spend)
-    frozen: bool = False
+    turned_away: Literal["", "frozen", "shed"] = ""
     status: int = 200
     warning: str | None = None
     error: str | None = None

@@ -43,7 +43,7 @@ def test_a_clock_set_back_makes_no_negative_time() -> None:
     assert row.total.sum_s == row.own.sum_s == 0.0
 
 
-@pytest.mark.parametrize("result", ["limited", "malformed", "failed", "frozen"])
+@pytest.mark.parametrize("result", ["limited", "malformed", "failed", "frozen", "shed"])
 def test_what_got_no_answer_is_counted_and_does_not_make_answers_look_quick(result: str) -> None:
     meters = Meters(frozenset({"shop"}), frozenset())
     for _ in range(99):

@@ -94,6 +94,13 @@ def test_what_was_counted_beyond_the_limit_is_bad(rule: str, fine: dict[str, flo
     assert states(well(BEGIN), counted(**bad))[rule] == "bad"
 
 
+def test_what_was_shed_is_told_apart_from_what_failed() -> None:
+    judged = found(well(BEGIN), counted(requests=100, failed=5, shed=3))["errors"]
+    assert judged.says.startswith("5.0% of 100 requests failed in ")
+    assert ", 3 of them shed: too many were under way (limit 1.0%)" in judged.says
+    assert "shed" not in found(well(BEGIN), counted(requests=100, failed=5))["errors"].says
+
+
 def test_a_goal_for_p95_between_two_bounds_of_the_histogram_is_no_alert_below_it() -> None:
     """Of a goal of 3 s the bound of 5 s says too little: most of its class may lie below."""
     rules = settings().rules

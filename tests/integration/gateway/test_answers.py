@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.gateway.conftest import Ask
 from tests.integration.gateway.harness import GatewayProcess, Provider, Sink, wait_until
+from tests.integration.gateway.outcomes import outcomes
 
 JUDGE = "You guard a cache of answers"
 """How the judge's instructions begin."""
@@ -316,8 +317,10 @@ def test_the_operators_key_opens_the_administration_and_nothing_else(gateway: Ga
 
 
 def test_a_body_over_the_limit_is_refused(gateway: GatewayProcess) -> None:
+    before = outcomes(gateway)
     with gateway.client("admin") as client:
         assert client.post("/v1/chat/completions", content=b" " * (2 * 1024 * 1024 + 1)).status_code == 413
+    assert outcomes(gateway) - before == {"malformed": 1}
 
 
 def test_no_header_shows_internals(ask: Ask, word: str) -> None:

@@ -43,9 +43,9 @@ def test_requests_without_an_answer_are_counted_by_why(shared_valkey: ValkeyServ
         assert statuses == [503, 503, 429, 429, 429, 400]
         wait_until(lambda: of("prod_ceo")["last_request_s"] is not None, timeout_s=30)
         wait_until(lambda: sum(of("prod_ceo")["unanswered"].values()) == 6, timeout_s=30)
-        assert of("prod_ceo")["unanswered"] == {"limited": 3, "malformed": 1, "failed": 2, "frozen": 0}
+        assert of("prod_ceo")["unanswered"] == {"limited": 3, "malformed": 1, "failed": 2, "frozen": 0, "shed": 0}
         assert began <= of("prod_ceo")["last_request_s"] <= time.time()
-        assert of("admin")["unanswered"] == {"limited": 0, "malformed": 0, "failed": 0, "frozen": 0}
+        assert of("admin")["unanswered"] == {"limited": 0, "malformed": 0, "failed": 0, "frozen": 0, "shed": 0}
         assert of("admin")["last_request_s"] is None
         status = told("status")
         assert (status["wrong_keys"], status["own_failures"]) == (1, {})

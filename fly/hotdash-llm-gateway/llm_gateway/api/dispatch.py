@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Literal
 
 from ..config import Team
 from ..outcome import Kind, Outcome
 from ..store import StoreUnavailable
 from ..switches import Thrown
 from ..upstream.errors import UpstreamError
+from .capacity import Full
 from .embeddings import Embeddings
 from .errors import BadRequest, OverLimit
 from .generation import Generation
 from .moderations import Moderations
 from .recorder import Recorder
-from .refusals import malformed, no_answer, over_limit, team_frozen
+from .refusals import malformed, no_answer, over_limit, overloaded, team_frozen
 from .reply import Reply
 from .request import API
 from .routes import Match, Route
@@ -85,11 +87,22 @@ class Dispatcher:
         self.recorder.record(outcome)
         return reply
 
+    def note_unread(self, team: Team, found: Match, status: int, why: str) -> None:
+        """Count and trace a request whose body did not come, or was too long: like any that is malformed."""
+        self.recorder.record(Outcome(team, KINDS[found.route], status=status, warning=why))
+
     def refuse_frozen(self, team: Team, found: Match, frozen: Thrown) -> Reply:
-        """Refuse a team whose key is frozen; counted like other requests, of which a list of models is none."""
-        reply = team_frozen(team, frozen)
+        """Refuse a team whose key is frozen."""
+        return self._turned_away(team, found, team_frozen(team, frozen), "frozen")
+
+    def shed(self, team: Team, found: Match, full: Full) -> Reply:
+        """Refuse a request because too many are under way."""
+        return self._turned_away(team, found, overloaded(full.retry_s), "shed")
+
+    def _turned_away(self, team: Team, found: Match, reply: Reply, why: Literal["frozen", "shed"]) -> Reply:
+        """The reply to a request that nobody reads; counted like others, of which a list of models is none."""
         if (kind := KINDS.get(found.route)) is not None:
-            self.recorder.record(Outcome(team, kind, status=reply.status, frozen=True))
+            self.recorder.record(Outcome(team, kind, status=reply.status, turned_away=why))
         return reply
 
     async def _answer(self, outcome: Outcome, found: Match, raw: bytes, query: str, cache_control: str | None) -> Reply:

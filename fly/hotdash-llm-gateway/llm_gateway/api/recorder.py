@@ -21,6 +21,6 @@ class Recorder:
         if outcome.hit and outcome.model:
             saved = spend(self._config.prices[outcome.model], outcome.usage)
         self._counters.count(outcome, saved_nano_usd=saved.nano_usd)
-        # A team is frozen so that it does no harm: it shall not fill Langfuse either.
-        if self._tracer is not None and not outcome.frozen:
+        # Nobody read it, and there may be very many: a frozen team, or a crowd, shall not fill Langfuse.
+        if self._tracer is not None and not outcome.turned_away:
             self._tracer.record(outcome)

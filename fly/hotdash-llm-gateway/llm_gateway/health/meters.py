@@ -99,7 +99,7 @@ class Meters:
 
         Args:
             outcome: of the request.
-            result: answered, limited, malformed, failed or frozen.
+            result: answered, limited, malformed, failed, frozen or shed.
             saved_nano_usd: what a cached answer would have cost.
         """
         model = outcome.model or ""

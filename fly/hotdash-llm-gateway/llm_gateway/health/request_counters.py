@@ -21,7 +21,7 @@ DAILY_KEPT = 3
 """Days that these are kept."""
 DETAILS = ("usd:", "saved:", "took:", "traced_", "uncached")
 """Beginnings of the names that are kept by hour only."""
-UNANSWERED = ("limited", "malformed", "failed", "frozen")
+UNANSWERED = ("limited", "malformed", "failed", "frozen", "shed")
 UNCACHED = "uncached"
 """Answers that could have come from a cache and did not, as traces have it: `cache_hit = false`."""
 LAST_REQUEST = "last_request_s"
@@ -56,8 +56,9 @@ class RequestCounters:
         """Add a finished request."""
         team = outcome.team.name
         self._last[team] = int(time.time())
-        if outcome.frozen:
-            what = "frozen"
+        what: str
+        if outcome.turned_away:
+            what = outcome.turned_away
         elif outcome.status == 429 and outcome.warning:
             what = "limited"
         elif outcome.warning:

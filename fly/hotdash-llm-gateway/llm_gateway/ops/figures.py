@@ -98,7 +98,6 @@ def _teams(gateway: Gateway) -> Iterator[Named]:
     for team in gateway.config.teams:
         yield "gateway_escalated", Sample((team,), totals[team, "escalated"])
         yield "gateway_fallback", Sample((team,), totals[team, "fallback"])
-        yield "gateway_shed", Sample((team,), totals[team, "shed"])
         yield "gateway_semantic_lookups", Sample((team,), totals[team, "lookups"])
         for how in HOW:
             yield "gateway_semantic_hits", Sample((team, how), totals[team, f"served_{how}"])

@@ -101,6 +101,7 @@ def _errors(view: View, threshold: Threshold) -> Found:
     share = counts["failed"] / counts["requests"] if counts["requests"] else 0.0
     enough = counts["requests"] >= max(threshold.least, 1)
     says = f"{share:.1%} of {counts['requests']:.0f} requests failed in {span}"
+    says += f", {counts['shed']:.0f} of them shed: too many were under way" if counts["shed"] else ""
     says += f" (limit {threshold.limit:.1%})"
     yield "all", enough and share > threshold.limit, share, says
 
