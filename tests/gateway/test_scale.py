@@ -33,8 +33,8 @@ def test_a_second_of_a_fleet() -> None:
         found = asyncio.run(scale.load(server, 3, 100, 0.5, semantic=True))
     assert 0.1 < found["share of answers from a cache"] < 0.6
     assert found["commands sent, per s"] > 100
-    # At most each second the totals of five teams and the switches, and what was counted now and then; fewer where the
-    # real Redis is slower than the virtual second.
-    assert 0 < found["idle: commands, per s"] <= 3 * 10
+    # Each second the totals of five teams, of each gateway, and the switches, and what was counted now and then. Five
+    # seconds see at least four beats.
+    assert 4 / 5 * 3 * 5 <= found["idle: commands, per s"] <= 3 * 10
     follows = scale.follows(found, 3, 100)
     assert min(follows.values()) > 0

@@ -8,9 +8,7 @@ import logging
 import math
 import secrets
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from pathlib import Path
 from typing import Any
 
 from .api.body import unreadable
@@ -21,6 +19,7 @@ from .api.routes import OFFERED, OPERATOR_ROUTES, Match, Route, match, methods
 from .api.throttle import Throttle
 from .config import Team
 from .gateway import Gateway
+from .lasting import described
 from .ops import admin
 
 log = logging.getLogger(__name__)
@@ -347,10 +346,3 @@ def _address(headers: dict[str, str], scope: Scope) -> str:
     """The client's address: as the edge saw it, else the peer's."""
     peer = scope.get("client") or ("",)
     return headers.get(CLIENT_HEADER) or str(peer[0])
-
-
-def described(error: BaseException) -> str:
-    """An error for the log: its kind and where it came up. Its text may quote a request, so it stays out."""
-    where = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(where[-6:]))
-    return f"{type(error).__name__} at {places}"

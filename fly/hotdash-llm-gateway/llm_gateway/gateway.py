@@ -25,6 +25,7 @@ from .health.loop_delay import LoopDelay
 from .health.meters import Meters
 from .health.request_counters import RequestCounters
 from .health.selftest import SelfTest
+from .lasting import lasting
 from .limits.limiter import Limiter
 from .store import Store
 from .switches import Switches
@@ -136,13 +137,13 @@ class Gateway:
         await self.store.start()
         await self.limiter.start(self.config.teams.values())
         if self.semantic is not None:
-            self._background.append(asyncio.create_task(self.semantic.replica.load()))
-        self._background.append(asyncio.create_task(self.switches.run()))
-        self._background.append(asyncio.create_task(self._self_test.until_passed()))
-        self._background.append(asyncio.create_task(self.counters.run()))
-        self._background.append(asyncio.create_task(self.loop_delay.run()))
+            self._background.append(lasting(self.semantic.replica.load))
+        self._background.append(lasting(self.switches.run))
+        self._background.append(lasting(self._self_test.until_passed))
+        self._background.append(lasting(self.counters.run))
+        self._background.append(lasting(self.loop_delay.run))
         if self.delivery is not None:
-            self._background.append(asyncio.create_task(self.delivery.run()))
+            self._background.append(lasting(self.delivery.run))
 
     async def stop(self) -> None:
         """Settle what is under way, send the traces that wait, close all connections."""

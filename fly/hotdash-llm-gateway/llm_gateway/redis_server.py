@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from .lasting import lasting
 from .redis_connection import Address, Connection, Lost, Part, Refused, connect
 
 log = logging.getLogger(__name__)
@@ -204,7 +205,7 @@ class Server:
             self.down_since = time.monotonic()
         if self._probing is None or self._probing.done():
             log.warning("redis: away (%s)", reason)
-            self._probing = asyncio.create_task(self._until_back())
+            self._probing = lasting(self._until_back)
         self._changed()
         # Whoever else waits for the same silent server need not wait for a deadline of their own.
         for connection in list(self._open):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from llm_gateway.limits import limiter as module
 from llm_gateway.limits.limiter import Limiter, Reservation
+from llm_gateway.store import Script, Store
 
 from tests.gateway.conftest import Valkey
 from tests.gateway.limits.limiting import USD, WINDOW_S, Team, admitted, gateway, granted, refused
@@ -182,4 +186,37 @@ def test_every_key_expires_whatever_was_done_last(valkey: Valkey) -> None:
                 await limiter.forget(team)
                 assert not redis.keys(f"{valkey.prefix}limits:*")
 
+    asyncio.run(run())
+
+
+def test_the_totals_are_asked_for_as_long_as_a_gateway_lives_while_teams_come_and_go(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The self-test's teams do, as each gateway begins. Without the totals a loss of Redis leaves it nothing."""
+    asked = asyncio.Event()
+
+    class Told(Store):
+        async def script(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+            found = await super().script(script, keys, args)
+            if args[0] == "totals":
+                asked.set()
+            return found
+
+    async def run() -> None:
+        store = Told(valkey.url, prefix=valkey.prefix)
+        limiter = Limiter(store, gateways=2)
+        await limiter.start([Team("shop"), Team("sales")])
+        try:
+            for number in range(20):
+                asked.clear()
+                async with asyncio.timeout(10):
+                    await asked.wait()  # In the middle of all teams' totals.
+                passing = Team(f"passing-{number}")
+                await granted(limiter, passing)
+                await limiter.forget(passing)
+        finally:
+            await limiter.close()
+            await store.close()
+
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.01)
     asyncio.run(run())

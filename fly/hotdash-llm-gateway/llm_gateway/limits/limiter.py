@@ -16,8 +16,10 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
+from ..lasting import lasting
 from ..store import Store, StoreUnavailable
 from .counters import STRANGER, Counters, TeamState
 from .local_share import DAY_US, Admission, Limit, LocalShare, Totals
@@ -69,8 +71,8 @@ class Limiter:
         if self._gateways > 1:
             listening = asyncio.Event()
             self._background = [
-                asyncio.create_task(self._heartbeat()),
-                asyncio.create_task(self._listen(listening)),
+                lasting(self._heartbeat),
+                lasting(partial(self._listen, listening)),
             ]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(listening.wait(), self._store.timeout_s)
@@ -285,7 +287,7 @@ class Limiter:
                 state.away = True
                 state.share.redis_lost(now, state.limits)
         if self._reconciling is None or self._reconciling.done():
-            self._reconciling = asyncio.create_task(self._reconcile())
+            self._reconciling = lasting(self._reconcile)
 
     async def _reconcile(self) -> None:
         while any(state.away for state in self._teams.values()):
@@ -300,7 +302,8 @@ class Limiter:
 
     async def _refresh(self) -> None:
         try:
-            for state in self._teams.values():
+            # Teams come and go meanwhile, those of the self-test for instance.
+            for state in list(self._teams.values()):
                 if not state.away:
                     row = await self._counters.ask(state, "totals", [])
                     state.share.observe(Totals(row[2], *row[4:7]))
