@@ -11,6 +11,7 @@ from dataclasses import replace
 from ..cache.exact import ExactCache
 from ..cache.keys import CacheKey
 from ..config import GatewayConfig
+from ..lasting import described
 from ..limits.limiter import Limiter, Refusal, Reservation
 from ..limits.tokens import encoding
 from ..store import Store, StoreUnavailable
@@ -48,7 +49,7 @@ class SelfTest:
                 log.warning("self-test: %s", failed)
             except Exception as error:  # Whatever it is, the gateway must say that it is not ready, and why.
                 self.pending = type(error).__name__
-                log.exception("self-test")
+                log.error("self-test: %s", described(error))
             else:
                 self.pending = None
                 log.info("self-test passed")

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..lasting import described
 from ..settings import ConfigError
 from ..store import Store, StoreUnavailable
 from . import alerts, letters, post
@@ -101,9 +102,9 @@ async def _watch(watcher: Watcher, memory: Memory, every_s: float) -> None:
         begun = time.monotonic()
         try:
             works = await watcher.tick(time.time())
-        except Exception:
-            # Whatever it is, the next look may do better; the log says what.
-            log.exception("a look failed")
+        except Exception as error:
+            # Whatever it is, the next look may do better.
+            log.error("a look failed for a reason of our own: %s", described(error))
         else:
             if works is not working:
                 log.info("this watch works" if works else "another watch works")
