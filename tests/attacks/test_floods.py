@@ -59,7 +59,7 @@ def test_connections_that_say_little_keep_nobody_else_out(attacked: Stand, begun
 def test_hundreds_of_requests_at_once_on_one_connection_are_answered_in_turn(attacked: Stand) -> None:
     many = chat(attacked.key(), word="pipelined") * 300 + head("GET", "/health/liveliness", "Connection: close")
     for port in attacked.ports.values():
-        heard = exchange(port, many)
+        heard = exchange(port, many, timeout_s=120)
         assert heard.statuses == [200] * 301
         assert heard.answers[-1].json() == {"status": "alive"}
 
