@@ -56,6 +56,9 @@ def is_shallow(root: Path) -> bool:
 
 def main(files: list[str]) -> int:
     """Look, and show what is found without its value; the scanner's exit code: 0 when there is nothing."""
+    if not SCANNER.exists():
+        print("the scanner for secrets is not there; to get it: ./inv dev.environment", file=sys.stderr)
+        return 1
     try:
         where = files or [*history(ROOT), *tracked(ROOT)]
         if not files and is_shallow(ROOT):

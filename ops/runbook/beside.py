@@ -15,21 +15,21 @@ class Beside(Generic[T]):
     def __init__(self, question: Callable[[], T]) -> None:
         self._question = question
         self._found: T
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._ask, daemon=True)
         self._thread.start()
 
     def _ask(self) -> None:
         try:
             self._found = self._question()
-        except Exception as error:
+        except BaseException as error:  # An interrupt too is for whoever waits.
             self._error = error
 
     def answer(self) -> T:
         """The answer, waited for.
 
         Raises:
-            Exception: what the question raised.
+            BaseException: what the question raised.
         """
         self._thread.join()
         if self._error is not None:

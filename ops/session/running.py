@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ops.reports.milestones import Reporter
     from ops.runbook.courier import Courier
     from ops.runbook.journal import Journal
-    from ops.runbook.plan import Plan
+    from ops.runbook.plan import Plan, Planned
     from ops.runbook.progress import Entry
     from ops.runbook.run import Observer, Result
 
@@ -84,8 +84,13 @@ def execute(
 
             acting = saved.pending(Path(kept_plan), deployment, made)
             looked_at |= {step.key: "inv plan, and another run" for step in chosen if step.key not in acting}
-        if made and deployment.target.production and _ask(made, chosen, looked_at, deployment, yes):
-            made = None
+        if made and deployment.target.production:
+            looked_at |= not_shown(made, made)
+            if _ask(made, chosen, looked_at, deployment, yes):
+                # A person was waited for, and the world may have moved.
+                again = plan.make(chosen, deployment)
+                looked_at |= not_shown(made, again)
+                made = again
         result = _recorded(chosen, picked.keys, looked_at, steps, deployment, json, command, made)
     if json:
         from ops.runbook.report import run_document
@@ -222,6 +227,20 @@ def _run(
     screen = Plain(sys.stderr, asked) if json else view(asked=asked)
     known = {step.key: step.look for step in made.steps if step.look is not None} if made else None
     return run.run(chosen, deployment, [*observers, screen], brought_by=looked_at, known=known, crash_log=crash_log)
+
+
+def not_shown(shown: Plan, now: Plan) -> dict[str, str]:
+    """The steps of which nobody was told that they would act, by key, with what brings them about.
+
+    Those that could not be looked at, and those that differ by now and did not when the plan was shown.
+    """
+    told = {step.key for step in shown.steps if _differs(step)}
+    unseen = [step.key for step in now.steps if step.error is not None or (_differs(step) and step.key not in told)]
+    return dict.fromkeys(unseen, "inv plan, and another run")
+
+
+def _differs(step: Planned) -> bool:
+    return step.look is not None and step.look.state in plan.PENDING
 
 
 def only_looked_at(chosen: Sequence[Step[Deployment]], asked: Collection[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from itertools import count
 
 import pytest
 from llm_gateway.redis_slots import key_slot, owners
-from llm_gateway.store import Script, Store
+from llm_gateway.store import Script, Store, StoreUnavailable
 
 from tests.gateway import test_switches
 from tests.gateway.cache import test_exact, test_semantic_shared, test_shadow_sample
@@ -205,5 +206,58 @@ def _commands(server: ValkeyServer) -> int:
 
 
 def test_a_server_that_does_not_know_its_own_name_has_that_by_which_it_was_asked() -> None:
-    rows = [[0, 5, [b"", 1, b"id"], [b"replica", 9, b"id"]], [6, 9, [None, 2, b"id"]], [10, 11, [b"fdaa::3", 3, b"id"]]]
-    assert list(owners(rows, "asked")) == [(0, 5, "asked", 1), (6, 9, "asked", 2), (10, 11, "fdaa::3", 3)]
+    rows = [
+        [0, 5, [b"", 1, b"id"], [b"replica", 9, b"id"]],
+        [6, 9, [None, 2, b"id"]],
+        [10, 11, [b"fdaa::3", 3, b"id"]],
+        [12, 13, [b"?", 4]],
+    ]
+    assert list(owners(rows, "asked")) == [
+        (0, 5, "asked", 1),
+        (6, 9, "asked", 2),
+        (10, 11, "fdaa::3", 3),
+        (12, 13, "asked", 4),
+    ]
+
+
+def test_a_team_whose_keys_are_half_moved_takes_no_other_one_off_redis() -> None:
+    """Of a script's keys some are here and some there, so neither server runs it: TRYAGAIN."""
+
+    async def run(cluster: ValkeyCluster) -> None:
+        moving, slot = Team("moving"), key_slot("{moving}")
+        begin = cluster.master_of("{moving}")
+        end = next(each for each in cluster.masters if each != begin)
+        others = [Team(f"team-{number}", rpm=1000) for number in range(6)]
+        async with gateway(cluster.url, "h:", *others, moving, gateways=2, window_s=WINDOW_S) as limiter:
+            await granted(limiter, moving)
+            ask(end, "CLUSTER", "SETSLOT", slot, "IMPORTING", ask(begin, "CLUSTER", "MYID"))
+            ask(begin, "CLUSTER", "SETSLOT", slot, "MIGRATING", ask(end, "CLUSTER", "MYID"))
+            ask(begin, "MIGRATE", "127.0.0.1", end.port, "h:limits:{moving}:req", 0, 5000, "AUTH", end.password)
+            assert not (await granted(limiter, moving)).shared
+
+            async def all_others_are_back() -> bool:
+                return all([(await granted(limiter, team)).shared for team in others])
+
+            await eventually(all_others_are_back)
+            assert not (await granted(limiter, moving)).shared
+
+    with ValkeyCluster() as own:
+        asyncio.run(run(own))
+
+
+def test_a_server_that_left_the_cluster_is_not_looked_for(cluster: ValkeyCluster) -> None:
+    """Whoever waits for it is told, as of one that is away; nothing goes on behind a store that is closed."""
+
+    async def run() -> None:
+        for waited in (0.0, 0.2):  # For a connection, and for an answer.
+            made = Store(cluster.url, prefix=f"c{next(_numbers)}:", timeout_s=DEADLINE_S, breaker_open_s=0.1)
+            server = made._first
+            asking = asyncio.create_task(server.ask("BLPOP", "nothing", "2"))
+            await asyncio.sleep(waited)
+            await server.close()
+            with contextlib.suppress(StoreUnavailable):
+                await asking
+            await made.close()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())

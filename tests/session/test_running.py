@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ops.phases.table import with_reasons
-from ops.runbook.step import Look, Status, Step
+from ops.runbook import plan, run
+from ops.runbook.errors import RunbookError
+from ops.runbook.step import Look, Status, Step, missing, satisfied
 from ops.session import running as session
 from ops.session.opening import COMMAND
 from ops.targets.deployment import Deployment
@@ -27,6 +29,49 @@ def test_a_fault_is_told_also_where_its_details_cannot_be_kept(
     result = session._run([Step("1.1", "a", "A step", "fails", fails)], ["a"], {}, deployment, [], False, None)
     assert result.outcomes["a"].status is Status.FAILED
     assert "unexpected ValueError: a fault of ours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("later", [missing("not there"), satisfied("there")])
+def test_what_the_plan_could_not_look_at_is_not_done_without_a_word(later: Look) -> None:
+    """Production was asked about what the plan shows; a look that failed a moment ago shows nothing."""
+    looks, acted = [1], list[str]()
+
+    def look(context: None) -> Look:
+        if looks.pop():
+            looks.append(0)
+            raise RunbookError("FLY-001", "no answer for a moment")
+        looks.append(0)
+        return later
+
+    step: Step[None] = Step("1.1", "a.b", "A step", "restarts", look, lambda context, say: acted.append("act"))
+    made = plan.make([step], None)
+    known = {each.key: each.look for each in made.steps if each.look is not None}
+    outcome = run.run([step], None, [], brought_by=session.not_shown(made, made), known=known).outcomes["a.b"]
+    assert acted == []
+    if later.satisfied:
+        assert outcome.status is Status.OK
+    else:
+        assert (outcome.status, outcome.next) == (Status.FAILED, "inv plan, and another run")
+
+
+def test_what_came_to_differ_while_a_person_thought_is_not_done_either() -> None:
+    world, acted = {"a": False, "b": True}, list[str]()
+
+    def step(key: str) -> Step[None]:
+        def act(context: None, say: object) -> None:
+            acted.append(key)
+            world[key] = True
+
+        return Step("1.1", key, key, "restarts", lambda context: satisfied("") if world[key] else missing(""), act)
+
+    steps = [step("a"), step("b")]
+    shown = plan.make(steps, None)
+    world["b"] = False
+    now = plan.make(steps, None)
+    known = {each.key: each.look for each in now.steps if each.look is not None}
+    done = run.run(steps, None, [], brought_by=session.not_shown(shown, now), known=known)
+    assert acted == ["a"]
+    assert (done.outcomes["a"].status, done.outcomes["b"].status) == (Status.CHANGED, Status.FAILED)
 
 
 def breaks(deployment: Deployment) -> Look:

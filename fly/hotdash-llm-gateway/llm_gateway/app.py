@@ -296,7 +296,10 @@ async def _send(reply: Reply, send: Send, body: Body, *, body_wanted: bool) -> N
     if isinstance(reply.body, bytes):
         headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await _send_whole(reply.body if body_wanted else b"", send, more=unread)
+        try:
+            await _send_whole(reply.body if body_wanted else b"", send, more=unread)
+        except TimeoutError:
+            return  # The server sees an unfinished answer and closes the connection.
         if unread:
             await body.drain(LINGER_BYTES, LINGER_S)
             await send({"type": "http.response.body", "body": b""})
@@ -321,11 +324,16 @@ async def _send(reply: Reply, send: Send, body: Body, *, body_wanted: bool) -> N
 
 
 async def _send_whole(body: bytes, send: Send, *, more: bool = False) -> None:
-    """A body of many megabytes is handed over a piece at a time, each when there is room for it."""
+    """A body of many megabytes is handed over a piece at a time, each when there is room for it.
+
+    Raises:
+        TimeoutError: the client has not read for `STALLED_S`; what waits for it shall not hold a place for good.
+    """
     last = max(0, len(body) - 1) // PIECE * PIECE
-    for start in range(0, last, PIECE):
-        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
-    await send({"type": "http.response.body", "body": body[last:], "more_body": more})
+    for start in range(0, last + 1, PIECE):
+        piece = {"type": "http.response.body", "body": body[start : start + PIECE], "more_body": start < last or more}
+        async with asyncio.timeout(STALLED_S):
+            await send(piece)
 
 
 def _client_error(status: int, message: str, **headers: str) -> Reply:

@@ -26,7 +26,7 @@ FIRST_PROBE_S = 0.1
 
 # Replies that mean "this server cannot serve now", as opposed to "this command is wrong".
 _AWAY_REPLIES = (
-    "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "UNBLOCKED",
+    "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED",
     "NOAUTH", "WRONGPASS",
 )  # fmt: skip
 
@@ -54,7 +54,8 @@ class Redirected(StoreUnavailable):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         kind, _, place = text.split(" ")[:3]
-        self.host, _, port = place.rpartition(":")
+        host, _, port = place.rpartition(":")
+        self.host = "" if host == "?" else host
         self.port, self.asking = int(port), kind == "ASK"
 
 
@@ -87,6 +88,7 @@ class Server:
         self._subscriptions: set[Connection] = set()
         self._opening: set[asyncio.Task[Connection]] = set()
         self._probing: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def available(self) -> bool:
@@ -101,10 +103,12 @@ class Server:
 
     async def close(self) -> None:
         """Stop the background task and close all connections."""
-        tasks = [*self._opening, *filter(None, [self._probing])]
-        for task in tasks:
+        self._closed = True
+        probing = [self._probing] if self._probing is not None else []
+        for task in probing:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Connections that are being opened have a deadline: whoever waits for one shall not be cancelled with it.
+        await asyncio.gather(*self._opening, *probing, return_exceptions=True)
         for connection in [*self._open, *self._subscriptions]:
             connection.close()
             await connection.ended
@@ -201,6 +205,8 @@ class Server:
         return Redirected(text) if text.startswith(("MOVED ", "ASK ")) else StoreUnavailable(text)
 
     def _away(self, reason: str) -> StoreUnavailable:
+        if self._closed:
+            return StoreUnavailable("this connection to Redis is closed")
         if self.down_since is None:
             self.down_since = time.monotonic()
         if self._probing is None or self._probing.done():

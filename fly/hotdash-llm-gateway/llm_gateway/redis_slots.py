@@ -32,7 +32,11 @@ def owners(rows: Sequence[Any], asked: str) -> Iterator[tuple[int, int, str, int
 
     Args:
         rows: the answer.
-        asked: the host that gave it, which leaves its own name out if it does not know it.
+        asked: the host that gave it, which leaves its own name out if it does not know it, or says "?".
     """
     for first, last, (host, port, *_), *_ in rows:
-        yield first, last, (host or b"").decode() or asked, port
+        yield first, last, _known(host) or asked, port
+
+
+def _known(host: bytes | None) -> str:
+    return "" if host in (None, b"?") else host.decode()

@@ -292,12 +292,15 @@ class Limiter:
     async def _reconcile(self) -> None:
         while any(state.away for state in self._teams.values()):
             await self._store.wait_available()
-            try:
-                for state in list(self._teams.values()):
-                    if state.away:
+            failed = ""
+            for state in list(self._teams.values()):
+                if state.away:
+                    try:
                         await self._counters.report(state)
-            except StoreUnavailable as error:
-                log.warning("limits: not yet back on Redis: %s", error)
+                    except StoreUnavailable as error:  # Of a cluster, another server may have the other teams.
+                        failed = str(error)
+            if failed:
+                log.warning("limits: not yet back on Redis: %s", failed)
                 await asyncio.sleep(RETRY_S)
 
     async def _refresh(self) -> None:
