@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from starlette.datastructures import QueryParams
 
-from ops.runbook.files import write_atomic
 from ops.standins.langfuse_dashboard_bodies import ChartConfig, DashboardBody, Placing, WidgetBody
 from ops.standins.langfuse_filters import BadQuery, predicate
 from ops.standins.langfuse_metrics_query import DIMENSIONS, MEASURES, UNBOUNDED
@@ -64,9 +63,9 @@ class Dashboards:
         self._keep()
 
     def _keep(self) -> None:
-        write_atomic(
-            self._file, msgspec.json.encode({"widgets": self._widgets, "dashboards": self._dashboards}).decode(), 0o600
-        )
+        new = self._file.with_suffix(".new")
+        new.write_bytes(msgspec.json.encode({"widgets": self._widgets, "dashboards": self._dashboards}))
+        new.replace(self._file)
 
     def answer(self, method: str, path: str, query: QueryParams, body: bytes) -> dict[str, Any]:
         """Handle one request. Raises Refused.

@@ -260,4 +260,4 @@ def test_every_line_of_the_journal_is_json_with_a_version(rehearsal: Checkout) -
     for line in (rehearsal.state / "journal.jsonl").read_text().splitlines():
         event = json.loads(line)
         assert event["v"] == 1
-        assert event["event"] in {"begin", "started", "step", "end", "interrupted"}
+        assert event["event"] in {"begin", "started", "step", "end", "interrupted", "dashboards"}
