@@ -1,7 +1,7 @@
 """What the dashboard in Langfuse shows of the success metrics: a widget for each figure, in Langfuse's own words.
 
 Langfuse divides nothing, so a rate is two figures side by side; only pivot tables group by more than one thing. The
-name of a request is its route and its team (`chat prod_ceo`), which is what figures are broken down by.
+name of a request is its route and its team (`chat TEAM`), which is what figures are broken down by.
 """
 
 from __future__ import annotations
