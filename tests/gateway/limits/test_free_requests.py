@@ -79,7 +79,13 @@ def test_after_an_outage_what_is_kept_is_free_of_the_share_that_is_enforced_then
             await until(told)
             await limiter._store.call("SET", ENTRY, b"an answer")
             await refused(limiter, team, nano_usd=500)  # It would fit, but not into a gateway's own share.
-            assert (await asked(limiter, team, nano_usd=500)).cached == b"an answer"
+
+            async def found() -> bool:
+                # On a busy machine Redis may seem away once more, and then nothing is found.
+                answer = await limiter.reserve(team, tokens=10, nano_usd=500, free_if_exists=ENTRY)
+                return isinstance(answer, Reservation) and answer.cached == b"an answer"
+
+            await until(found)
             usage = await limiter.usage(team)
             assert (usage.requests, usage.spent_nano_usd) == (4, 500)
 
